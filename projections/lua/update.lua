@@ -1,0 +1,63 @@
+-- Moves one ranking from one version to the next, or tells why not. One call carries at most 1,000 members; the last
+-- call of an update says so, and only then the version changes. Applying a call twice does no harm.
+--
+-- KEYS: members (sorted set), places (hash), distinct (sorted set of prefixes; dense ranks only)
+-- ARGV: from, to, last (1 or 0), dense (1 or 0), then player, prefix, extra for each member; an empty prefix removes.
+-- Returns 'ok', 'stale' (the ranking is at `to` or beyond) or 'gap' (it is not at `from`: rebuild it).
+local from, to = ARGV[1], ARGV[2]
+local last, dense = ARGV[3] == '1', ARGV[4] == '1'
+local present = redis.call('HGET', KEYS[2], '')
+local pending = from .. '>' .. to
+if present then
+  if present ~= from and present ~= pending then
+    local at = tonumber(string.match(present, '^%d+'))
+    if at and at >= tonumber(to) then return 'stale' end
+    return 'gap'
+  end
+elseif from ~= '0' then
+  return 'gap'
+end
+if redis.call('ZCARD', KEYS[1]) ~= math.max(redis.call('HLEN', KEYS[2]) - 1, 0) then return 'gap' end
+
+local count = (#ARGV - 4) / 3
+local players = {}
+for i = 1, count do players[i] = ARGV[2 + 3 * i] end
+local old = count > 0 and redis.call('HMGET', KEYS[2], unpack(players)) or {}
+local gone, add, set, left, del = {}, {}, {}, {}, {}
+for i = 1, count do
+  local player, prefix, extra = players[i], ARGV[3 + 3 * i], ARGV[4 + 3 * i]
+  local was = old[i]
+  local before = was and string.sub(was, 3, 2 + string.byte(was, 1) * 256 + string.byte(was, 2))
+  if before and before ~= prefix then
+    gone[#gone + 1] = before .. player
+    left[#left + 1] = before
+  end
+  if prefix == '' then
+    if was then del[#del + 1] = player end
+  else
+    if before ~= prefix then
+      add[#add + 1] = 0
+      add[#add + 1] = prefix .. player
+    end
+    set[#set + 1] = player
+    set[#set + 1] = string.char(math.floor(#prefix / 256), #prefix % 256) .. prefix .. extra
+  end
+end
+if #gone > 0 then redis.call('ZREM', KEYS[1], unpack(gone)) end
+if #add > 0 then redis.call('ZADD', KEYS[1], unpack(add)) end
+if #del > 0 then redis.call('HDEL', KEYS[2], unpack(del)) end
+set[#set + 1] = ''
+set[#set + 1] = last and to or pending
+redis.call('HSET', KEYS[2], unpack(set))
+if dense then
+  for _, prefix in ipairs(left) do
+    if redis.call('ZLEXCOUNT', KEYS[1], '[' .. prefix, '(' .. prefix .. '\255') == 0 then
+      redis.call('ZREM', KEYS[3], prefix)
+    end
+  end
+  for i = 1, count do
+    local prefix = ARGV[3 + 3 * i]
+    if prefix ~= '' then redis.call('ZADD', KEYS[3], 0, prefix) end
+  end
+end
+return 'ok'

@@ -1,0 +1,154 @@
+-- The archive of the log, the projections folded from it, and who has read how far.
+-- Player ids compare bytewise everywhere ("C"), as the rankings do.
+
+CREATE TABLE games (
+    game_id         integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    name            text COLLATE "C" NOT NULL UNIQUE,
+    shard           integer NOT NULL,
+    live_generation integer,
+    created_at      timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE rulesets (
+    game_id     integer NOT NULL REFERENCES games,
+    version     integer NOT NULL,
+    mode        text NOT NULL,
+    text        text NOT NULL,
+    position    text NOT NULL,
+    recorded_ms bigint NOT NULL,
+    PRIMARY KEY (game_id, version)
+);
+
+-- One complete build of a game's projections. status: building, live, retired, failed.
+CREATE TABLE generations (
+    generation_id   integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    game_id         integer NOT NULL REFERENCES games,
+    ruleset_version integer NOT NULL,
+    status          text NOT NULL CHECK (status IN ('building', 'live', 'retired', 'failed')),
+    folded_ms       bigint NOT NULL DEFAULT 0,
+    folded_seq      bigint NOT NULL DEFAULT 0,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    FOREIGN KEY (game_id, ruleset_version) REFERENCES rulesets (game_id, version)
+);
+CREATE UNIQUE INDEX generations_live ON generations (game_id) WHERE status = 'live';
+ALTER TABLE games ADD FOREIGN KEY (live_generation) REFERENCES generations;
+
+-- One copy of a board: (generation, board, period, segment). version is that of the last publication that changed it.
+CREATE TABLE rankings (
+    ranking_id    integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    generation_id integer NOT NULL REFERENCES generations,
+    board         text COLLATE "C" NOT NULL,
+    period        text COLLATE "C" NOT NULL,
+    segment       text COLLATE "C" NOT NULL DEFAULT '',
+    version       bigint NOT NULL,
+    UNIQUE (generation_id, board, period, segment)
+);
+
+-- A player's state and place in one ranking. prefix is the sort key without the player id, NULL while he is not ranked;
+-- extra holds the metrics that the sort key does not; state is what the fold needs to go on.
+CREATE TABLE standings (
+    ranking_id integer NOT NULL,
+    player     text COLLATE "C" NOT NULL,
+    prefix     bytea,
+    extra      bytea NOT NULL,
+    state      bytea NOT NULL,
+    since      bigint NOT NULL,
+    PRIMARY KEY (ranking_id, player)
+) WITH (fillfactor = 70);
+
+-- What was shown before: one row for every stretch [from_version, to_version) in which a place did not change.
+CREATE TABLE standings_history (
+    ranking_id   integer NOT NULL,
+    player       text COLLATE "C" NOT NULL,
+    prefix       bytea,
+    extra        bytea NOT NULL,
+    from_version bigint NOT NULL,
+    to_version   bigint NOT NULL
+);
+CREATE INDEX standings_history_player ON standings_history (ranking_id, player, to_version);
+
+-- Profiles and sanctions, as the log tells them. status: active, hidden, banned, erased.
+CREATE TABLE players (
+    generation_id integer NOT NULL,
+    player        text COLLATE "C" NOT NULL,
+    name          text,
+    attributes    jsonb NOT NULL DEFAULT '{}',
+    status        text NOT NULL DEFAULT 'active',
+    PRIMARY KEY (generation_id, player)
+);
+CREATE INDEX players_sanctioned ON players (generation_id) WHERE status <> 'active';
+
+-- What the fold must remember of a contest: the revision that holds and the marks that it gave.
+CREATE TABLE fixtures (
+    generation_id integer NOT NULL,
+    fixture       text COLLATE "C" NOT NULL,
+    revision      integer NOT NULL,
+    state         bytea NOT NULL,
+    PRIMARY KEY (generation_id, fixture)
+);
+
+-- The archive: every entry of the log with its ingest verdict. 0 accepted, 1 duplicate, 2 refused (see dead_letters).
+CREATE TABLE log (
+    game_id integer NOT NULL,
+    epoch   integer NOT NULL,
+    shard   integer NOT NULL,
+    ms      bigint NOT NULL,
+    seq     bigint NOT NULL,
+    verdict smallint NOT NULL,
+    body    bytea NOT NULL,
+    PRIMARY KEY (game_id, epoch, shard, ms, seq)
+) PARTITION BY RANGE (ms);
+ALTER TABLE log ALTER COLUMN body SET STORAGE MAIN;
+
+-- Event ids for the life of a game: PostgreSQL cannot keep an id unique across time partitions.
+CREATE TABLE event_ids (
+    game_id   integer NOT NULL,
+    id_hash   bytea NOT NULL,
+    body_hash bytea NOT NULL,
+    epoch     integer NOT NULL,
+    shard     integer NOT NULL,
+    ms        bigint NOT NULL,
+    seq       bigint NOT NULL,
+    PRIMARY KEY (game_id, id_hash)
+);
+
+CREATE TABLE dead_letters (
+    dead_letter_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    game           text COLLATE "C",
+    epoch          integer NOT NULL,
+    shard          integer NOT NULL,
+    ms             bigint NOT NULL,
+    seq            bigint NOT NULL,
+    field          text NOT NULL,
+    reason         text NOT NULL,
+    body           bytea NOT NULL,
+    status         text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'retried')),
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (epoch, shard, ms, seq)
+);
+CREATE INDEX dead_letters_game ON dead_letters (game, dead_letter_id);
+
+-- How far each shard is archived and folded. version counts publications; catalog counts changes that oblige the
+-- writer to forget what it knows (a swap of generations). ms and seq are those of the last entry of the last batch.
+CREATE TABLE shards (
+    shard       integer PRIMARY KEY,
+    epoch       integer NOT NULL,
+    ms          bigint NOT NULL,
+    seq         bigint NOT NULL,
+    version     bigint NOT NULL,
+    catalog     bigint NOT NULL,
+    lease_owner text,
+    lease_until timestamptz
+);
+
+-- What was displayed when: one row for every committed batch.
+CREATE TABLE publications (
+    shard        integer NOT NULL,
+    version      bigint NOT NULL,
+    epoch        integer NOT NULL,
+    ms           bigint NOT NULL,
+    seq          bigint NOT NULL,
+    committed_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (shard, version)
+);
+CREATE INDEX publications_time ON publications (shard, committed_at);

@@ -1,0 +1,43 @@
+"""A position: an event's place in the log. It is totally ordered within a shard and never changes once archived."""
+
+from typing import NamedTuple
+
+SEQ_MAX = (1 << 63) - 1
+
+
+class Position(NamedTuple):
+    """(epoch, shard, ms, seq); ms is the entry's recorded time, epoch milliseconds, as the log's Redis set it.
+
+    Written `epoch.shard.ms-seq`, for example `1.0.1763840000000-0`.
+    """
+
+    epoch: int
+    shard: int
+    ms: int
+    seq: int
+
+    @property
+    def entry(self) -> str:
+        """The stream entry id, `ms-seq`."""
+        return f"{self.ms}-{self.seq}"
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.shard}.{self.ms}-{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """Reads what `str` wrote; raises ValueError on anything else."""
+        head, _, seq = text.rpartition("-")
+        parts = head.split(".")
+        if len(parts) != 3 or not all(part.isdecimal() and part.isascii() for part in (*parts, seq)):
+            raise ValueError("a position is written epoch.shard.ms-seq, such as 1.0.1763840000000-0")
+        position = cls(int(parts[0]), int(parts[1]), int(parts[2]), int(seq))
+        if max(position) > SEQ_MAX:
+            raise ValueError("a part of a position is a 63-bit number at most")
+        return position
+
+
+def parse_entry(entry: bytes) -> tuple[int, int]:
+    """(ms, seq) of a stream entry id such as b"1763840000000-0"."""
+    ms, _, seq = entry.partition(b"-")
+    return int(ms), int(seq or 0)
