@@ -1,0 +1,1 @@
+"""The tests. Those that need services get real ones, started once for the whole run."""
