@@ -4,6 +4,7 @@ JSON or MessagePack, told apart by the first byte. Shape and limits are checked 
 engine's. `decode` is on the hot path: it makes one pass over a well-formed event and explains only what fails.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -46,6 +47,14 @@ TIME_MS_MAX = 253_402_300_799_999  # the end of the year 9999
 TIME_MS_MIN = -62_135_596_800_000  # the start of the year 1
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+
+
+@functools.lru_cache(maxsize=4096)
+def good_name(text: str) -> bool:
+    """Whether `text` can name a game, a board, a metric or an attribute. The same few names come all the time."""
+    return NAME.match(text) is not None
+
+
 NAME_RULE = "a name is [a-z0-9][a-z0-9._-]{0,63}"
 ID_RULE = f"an id is 1 to {ID_BYTES_MAX} UTF-8 bytes without control characters or line separators"
 
@@ -151,7 +160,7 @@ def problem_of(error: msgspec.ValidationError) -> Problem:
 
 def check(event: Event) -> None:
     """The limits that types cannot say; raises InvalidEvent with every problem found."""
-    if not (good_id(event.id) and NAME.match(event.game)) or event.occurred_at is not None or event.v != 1:
+    if not (good_id(event.id) and good_name(event.game)) or event.occurred_at is not None or event.v != 1:
         problems = list(_envelope_problems(event))
         if problems:
             raise InvalidEvent(*problems)
@@ -160,7 +169,7 @@ def check(event: Event) -> None:
         ok = good_id(event.player) and bool(event.values) and event.attributes is None and event.round is None
         if ok:
             for name, value in event.values.items():
-                if type(value) is not int or not -(1 << 53) < value < 1 << 53 or not NAME.match(name):
+                if type(value) is not int or not -(1 << 53) < value < 1 << 53 or not good_name(name):
                     ok = False
             if ok:
                 return
@@ -196,7 +205,7 @@ def _envelope_problems(event: Event) -> Iterator[Problem]:
         yield Problem("v", f"this version of Rankfold reads schema versions 1 to {VERSION}")
     if not good_id(event.id):
         yield Problem("id", ID_RULE)
-    if not NAME.match(event.game):
+    if not good_name(event.game):
         yield Problem("game", NAME_RULE)
     if event.occurred_at is not None:
         yield from _time_problems("occurred_at", event.occurred_at)
@@ -225,7 +234,7 @@ def _text_problems(field: str, text: str | None, *, required: bool = False) -> I
 
 
 def _name_problems(field: str, text: str | None) -> Iterator[Problem]:
-    if text is not None and not NAME.match(text):
+    if text is not None and not good_name(text):
         yield Problem(field, NAME_RULE)
 
 
@@ -271,7 +280,7 @@ def _round_problems(value: str | int | None) -> Iterator[Problem]:
     if isinstance(value, int):
         if not 0 <= value < 1 << 31:
             yield Problem("round", "a round number lies between 0 and 2147483647")
-    elif value is not None and not NAME.match(value):
+    elif value is not None and not good_name(value):
         yield Problem("round", f"a round is a number or a name; {NAME_RULE}")
 
 

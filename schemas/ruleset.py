@@ -75,7 +75,9 @@ class Source(_Table, frozen=True):
 
     score: the event's values as they are. adjustment: likewise. placements: `points` by position into `metric`, plus
     `bonuses`, plus `per` times each of the placement's values. `entrant` names the attribute whose value is ranked
-    instead of the player (a team). `shared` says what a seat shared by several lines is worth to each of them.
+    instead of the player (a team). `shared` says what a seat shared by several lines is worth to each of them. `award`
+    names the metric of a placement's values that, on the lines which carry it, is the points as officials awarded them,
+    in place of what everything else would give.
     """
 
     origin: Literal["score", "placements", "adjustment"]
@@ -87,6 +89,7 @@ class Source(_Table, frozen=True):
     factors: list[Factor] = []
     per: dict[str, Number] = {}
     shared: Literal["each", "split", "none"] = "each"
+    award: str | None = None
 
 
 DEFAULT_SOURCES = {"score": Source(origin="score"), "adjustment": Source(origin="adjustment")}
@@ -277,12 +280,14 @@ def _source_problems(at: str, name: str, source: Source, rules: Ruleset) -> Iter
     if not NAME.match(name):
         yield Problem(at, NAME_RULE)
     if source.origin != "placements":
-        given = [key for key in ("points", "bonuses", "factors", "per") if getattr(source, key)]
+        given = [key for key in ("points", "bonuses", "factors", "per", "award") if getattr(source, key)]
         if given or source.shared != "each":
             yield Problem(f"{at}.{(given or ['shared'])[0]}", 'only a source with origin = "placements" has this')
         return
     if source.metric not in rules.metrics and (source.points or source.bonuses or source.per):
         yield Problem(f"{at}.metric", f"unknown metric {source.metric!r}; {_known(rules)}")
+    if source.award is not None and source.award not in rules.metrics:
+        yield Problem(f"{at}.award", f"unknown metric {source.award!r}; {_known(rules)}")
     for key in source.per:
         if key not in rules.metrics:
             yield Problem(f"{at}.per.{key}", f"unknown metric {key!r}; {_known(rules)}")

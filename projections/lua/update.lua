@@ -1,6 +1,9 @@
 -- Moves one ranking from one version to the next, or tells why not. One call carries at most 1,000 members; the last
 -- call of an update says so, and only then the version changes. Applying a call twice does no harm.
 --
+-- A member is prefix, player id, and the prefix's length in two bytes: ids hold no byte below 32 and no prefix is longer
+-- than 8,191 bytes, so the tail never changes the order, and whoever reads a member can split it.
+--
 -- KEYS: members (sorted set), places (hash), distinct (sorted set of prefixes; dense ranks only)
 -- ARGV: from, to, last (1 or 0), dense (1 or 0), then player, prefix, extra for each member; an empty prefix removes.
 -- Returns 'ok', 'stale' (the ranking is at `to` or beyond) or 'gap' (it is not at `from`: rebuild it).
@@ -29,18 +32,19 @@ for i = 1, count do
   local was = old[i]
   local before = was and string.sub(was, 3, 2 + string.byte(was, 1) * 256 + string.byte(was, 2))
   if before and before ~= prefix then
-    gone[#gone + 1] = before .. player
+    gone[#gone + 1] = before .. player .. string.sub(was, 1, 2)
     left[#left + 1] = before
   end
+  local length = string.char(math.floor(#prefix / 256), #prefix % 256)
   if prefix == '' then
     if was then del[#del + 1] = player end
   else
     if before ~= prefix then
       add[#add + 1] = 0
-      add[#add + 1] = prefix .. player
+      add[#add + 1] = prefix .. player .. length
     end
     set[#set + 1] = player
-    set[#set + 1] = string.char(math.floor(#prefix / 256), #prefix % 256) .. prefix .. extra
+    set[#set + 1] = length .. prefix .. extra
   end
 end
 if #gone > 0 then redis.call('ZREM', KEYS[1], unpack(gone)) end

@@ -1,0 +1,50 @@
+"""The digest of a game's projections: equal if and only if every row of every ranking is.
+
+The sum of one hash a row, so rows may come in any order and from anywhere: memory, a table, several shards.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from engine.fold import Fold
+
+_MODULUS = 1 << 128
+
+
+class Digest:
+    """Adds up rows."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+        self.rows = 0
+
+    def add(self, board: str, period: str, player: str, prefix: bytes | None, extra: bytes, state: bytes) -> None:
+        """Takes one row into account."""
+        self._sum += row_hash(board, period, player, prefix, extra, state)
+        self.rows += 1
+
+    def add_hashes(self, hashes: Iterable[int]) -> None:
+        """Takes rows into account whose hashes are known."""
+        for value in hashes:
+            self._sum += value
+            self.rows += 1
+
+    def __str__(self) -> str:
+        return f"{self._sum % _MODULUS:032x}"
+
+
+def row_hash(board: str, period: str, player: str, prefix: bytes | None, extra: bytes, state: bytes) -> int:
+    """128 bits over everything that a row holds; lengths keep the parts apart."""
+    head = f"{board}\0{period}\0{player}\0".encode()
+    key = b"-" if prefix is None else b"+%d:%b" % (len(prefix), prefix)
+    return int.from_bytes(blake2b(b"%b%b%d:%b%b" % (head, key, len(extra), extra, state), digest_size=16).digest())
+
+
+def digest_of(state: Fold) -> Digest:
+    """The digest of a fold in memory."""
+    digest = Digest()
+    for (board, period), table in state.tables.items():
+        dump = table.shape.dump
+        for player, row in table.rows.items():
+            digest.add(board, period, player, row.prefix, row.extra, dump(row.state))
+    return digest

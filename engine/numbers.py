@@ -1,0 +1,87 @@
+"""Exact numbers: decimals as scaled integers, and integers as bytes that sort like them."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+from schemas.events import Number
+
+_POWERS = tuple(10**exponent for exponent in range(41))
+_NONE = 0xF0
+_ZERO = 0x80
+_HEADS = tuple(bytes((head,)) for head in range(256))
+NONE_KEY = _HEADS[_NONE]
+
+
+def scaled(value: Number, scale: int) -> int | None:
+    """`value` times 10**scale when that is a whole number, else None.
+
+    The exponent must have been bounded before (schemas.codec.number_problems).
+    """
+    if isinstance(value, int):
+        return value * _POWERS[scale]
+    sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    magnitude = 0
+    for digit in digits:
+        magnitude = magnitude * 10 + digit
+    shift = exponent + scale
+    if shift >= 0:
+        magnitude *= _POWERS[shift]
+    else:
+        magnitude, rest = divmod(magnitude, _POWERS[-shift])
+        if rest:
+            return None
+    return -magnitude if sign else magnitude
+
+
+def round_half_up(value: Fraction) -> int:
+    """The nearest integer; halves go towards plus infinity."""
+    return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+
+
+def scaled_rounding(value: Number, scale: int) -> int:
+    """`value` times 10**scale, rounded half up."""
+    exact = scaled(value, scale)
+    return round_half_up(Fraction(value) * _POWERS[scale]) if exact is None else exact
+
+
+def unscaled(value: int, scale: int) -> str:
+    """The decimal text of a scaled integer, with exactly `scale` digits behind the point."""
+    if scale == 0:
+        return str(value)
+    whole, rest = divmod(abs(value), _POWERS[scale])
+    return f"{'-' if value < 0 else ''}{whole}.{rest:0{scale}d}"
+
+
+def as_decimal(value: int, scale: int) -> Decimal:
+    """The decimal number of a scaled integer."""
+    return Decimal(unscaled(value, scale))
+
+
+def encode_int(value: int | None) -> bytes:
+    """Bytes that compare like the integers do; None sorts behind every number.
+
+    A head byte tells sign and length (128 + n for n magnitude bytes, 128 - n for a negative number), then the magnitude
+    follows, big-endian, complemented for negative numbers. Self-delimiting, so that codes can stand one after another.
+    Descending order is the code of the negated number.
+    """
+    if value is None:
+        return NONE_KEY
+    size = (value.bit_length() + 7) >> 3
+    if value >= 0:
+        return _HEADS[_ZERO + size] + value.to_bytes(size, "big")
+    return _HEADS[_ZERO - size] + ((1 << (size << 3)) - 1 + value).to_bytes(size, "big")
+
+
+def decode_int(data: bytes, start: int) -> tuple[int | None, int]:
+    """(number, where the next code starts) of the code at `start`."""
+    head = data[start]
+    start += 1
+    if head == _NONE:
+        return None, start
+    if head >= _ZERO:
+        end = start + head - _ZERO
+        return int.from_bytes(data[start:end], "big"), end
+    size = _ZERO - head
+    end = start + size
+    return int.from_bytes(data[start:end], "big") - ((1 << (size << 3)) - 1), end

@@ -1,0 +1,100 @@
+"""A compiled game: the ruleset made ready to turn events into marks, and to say what is wrong with an event."""
+
+from collections.abc import Iterator
+
+from engine.boards import BoardPlan
+from engine.marks import CompiledSource
+from engine.numbers import scaled
+from schemas.codec import number_problems
+from schemas.errors import Problem
+from schemas.events import Adjustment, Event, Number, Result, Score, Values
+from schemas.ruleset import MetricType, Ruleset, rank_item
+
+
+class Game:
+    """The rules of one game, compiled. Public: rules, boards, check."""
+
+    def __init__(self, rules: Ruleset) -> None:
+        self.rules = rules
+        self.boards = {name: BoardPlan(name, board, rules) for name, board in rules.boards.items()}
+        self.sources = {name: CompiledSource(name, source, rules.metrics) for name, source in rules.sources.items()}
+        self.routes: dict[str, list[tuple[CompiledSource, list[BoardPlan]]]] = {
+            origin: self._routes(origin) for origin in ("score", "adjustment", "placements")
+        }
+        self.plain = all(
+            metric.scale == 0 and metric.min is None and metric.max is None for metric in rules.metrics.values()
+        )
+        self._limits = rules.metrics
+
+    def _routes(self, origin: str) -> list[tuple[CompiledSource, list[BoardPlan]]]:
+        routes = []
+        for name, source in self.sources.items():
+            takers = [
+                plan
+                for plan in self.boards.values()
+                if name in (plan.board.sources if plan.board.sources is not None else self.rules.sources)
+            ]
+            if source.origin == origin and takers:
+                routes.append((source, takers))
+        return routes
+
+    def check(self, event: Event) -> list[Problem]:
+        """What the ruleset forbids about an event: undeclared metrics, digits, bounds, boards it does not have."""
+        if type(event) is Score:
+            if self.plain and event.values.keys() <= self._limits.keys():
+                for value in event.values.values():
+                    if type(value) is not int:
+                        break
+                else:
+                    return []
+            return list(self._value_problems("values", event.values))
+        if isinstance(event, Adjustment):
+            problems = list(self._value_problems("values", event.values, bounded=False))
+            if event.board is not None and event.board not in self.boards:
+                problems.append(Problem("board", f"unknown board; this game has {', '.join(self.boards)}"))
+            return problems
+        if isinstance(event, Result):
+            return [
+                problem
+                for index, line in enumerate(event.placements or ())
+                for problem in self._value_problems(f"placements[{index}].values", line.values or {})
+            ]
+        return []
+
+    def _value_problems(self, at: str, values: Values, *, bounded: bool = True) -> Iterator[Problem]:
+        for name, value in values.items():
+            metric = self._limits.get(name)
+            if metric is None:
+                known = ", ".join(sorted(self._limits)) or "none"
+                yield Problem(f"{at}.{name}", f"unknown metric; this game declares {known}")
+            else:
+                yield from _metric_problems(f"{at}.{name}", value, metric, bounded=bounded)
+
+
+def _metric_problems(field: str, value: Number, metric: MetricType, *, bounded: bool) -> Iterator[Problem]:
+    exact = scaled(value, metric.scale)
+    if exact is None and metric.rounding == "refuse":
+        yield Problem(field, f"at most {metric.scale} digits behind the point")
+    elif exact is not None:
+        yield from number_problems(field, exact)
+    if bounded and metric.min is not None and value < metric.min:
+        yield Problem(field, f"at least {metric.min}")
+    if bounded and metric.max is not None and value > metric.max:
+        yield Problem(field, f"at most {metric.max}")
+
+
+def compile_ruleset(rules: Ruleset) -> Game:
+    """The compiled form of a ruleset that `schemas.ruleset.parse` has checked."""
+    return Game(rules)
+
+
+def ranked_by(plan: BoardPlan) -> list[str]:
+    """The criteria of a board in words, for people."""
+    words = []
+    for item in plan.board.rank_by:
+        if not isinstance(item, str):
+            words.append(f"countback of {item.countback}s")
+            continue
+        name, descending = rank_item(item)
+        words.append("first to reach" if name == "reached" else f"{name} ({'most' if descending else 'least'} first)")
+    return words

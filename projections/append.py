@@ -1,0 +1,227 @@
+"""The atomic append behind HTTP publishing: every event of a request goes to the log, or none.
+
+An id is answered from two memories: the log's Redis holds a reservation until well after the event is archived, and
+the archive's `event_ids` hold it for the game's life. The consumer, which sees every entry, has the last word.
+Requests of one event-loop turn, and those that come while one is under way, share a query and a script call.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asyncpg
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from projections.database import AWAY, queries
+from projections.hashing import id_hash
+from projections.names import epoch_key, reservation_key, stream_key
+from schemas.errors import Conflict, LogBroken, Unavailable
+from schemas.position import Position, parse_entry
+
+RESERVED_MS = 3_600_000
+"""A reservation has to outlive the time from an append to its archiving."""
+
+CALL_EVENTS_MAX = 2_000
+"""One script call holds up the log's Redis for a few milliseconds at most."""
+
+_SCRIPT = (Path(__file__).parent / "lua" / "append.lua").read_text()
+_KNOWN_IDS = queries("append")["known_ids"]
+
+
+class Item(NamedTuple):
+    """An event to append: its id, `body_hash(body)` and its canonical body."""
+
+    event_id: str
+    body_hash: bytes
+    body: bytes
+
+
+class Appended(NamedTuple):
+    """Where an event is. `duplicate`: it was there before, and nothing was appended for it."""
+
+    position: Position
+    duplicate: bool
+
+
+class IdConflict(Conflict):
+    """Ids that were used for something else. `indexes` are those of the request's items."""
+
+    def __init__(self, ids: Sequence[str], indexes: Sequence[int]) -> None:
+        super().__init__(f"used before for something else: {', '.join(ids)}")
+        self.ids = tuple(ids)
+        self.indexes = tuple(indexes)
+
+
+class _Request:
+    """One caller's events while they wait: `open` holds the indexes of those that have no position yet."""
+
+    __slots__ = ("answers", "done", "game", "game_id", "items", "open")
+
+    def __init__(self, game: str, game_id: int | None, items: list[Item], done: asyncio.Future[list[Appended]]) -> None:
+        self.game = game
+        self.game_id = game_id
+        self.items = items
+        self.done = done
+        self.answers: list[Appended | None] = [None] * len(items)
+        self.open = list(range(len(items)))
+
+    def conflict(self, indexes: Sequence[int]) -> None:
+        if not self.done.done():
+            self.done.set_exception(IdConflict([self.items[index].event_id for index in indexes], indexes))
+
+    def finish(self) -> None:
+        if not self.done.done():
+            self.done.set_result([answer for answer in self.answers if answer is not None])
+
+    def fail(self, error: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+class Appender:
+    """Appends to the shards of one log. `reserved_ms` is how long ids are remembered before the archive answers."""
+
+    def __init__(self, redis_log: "redis.asyncio.Redis", pool: asyncpg.Pool, *, reserved_ms: int = RESERVED_MS) -> None:
+        self._script = redis_log.register_script(_SCRIPT)
+        self._pool = pool
+        self._reserved_ms = reserved_ms
+        self._waiting: dict[int, list[_Request]] = {}
+        self._writing: dict[int, asyncio.Task[None]] = {}
+
+    async def append(
+        self, shard: int, game: str, game_id: int | None, items: Sequence[tuple[str, bytes, bytes]]
+    ) -> list[Appended]:
+        """The position of every item (id, body hash, body) in their order; `game_id` is None for a game not archived yet.
+
+        Raises IdConflict when an id stands for another body (nothing is appended then), LogBroken when the shard has no
+        epoch, Unavailable when a service is away: the same call may be made again, and appends nothing twice.
+        """
+        once, where = _once([Item(*item) for item in items])
+        request = _Request(game, game_id, once, asyncio.get_running_loop().create_future())
+        self._waiting.setdefault(shard, []).append(request)
+        if shard not in self._writing:
+            self._writing[shard] = asyncio.create_task(self._write_waiting(shard))
+        try:
+            answers = await request.done
+        except IdConflict as conflict:
+            raise IdConflict(conflict.ids, [where.index(index) for index in conflict.indexes]) from None
+        first = {index: at for at, index in reversed(list(enumerate(where)))}
+        return [
+            answers[index] if first[index] == at else answers[index]._replace(duplicate=True)
+            for at, index in enumerate(where)
+        ]
+
+    async def _write_waiting(self, shard: int) -> None:
+        """Runs while somebody waits; one call at a time keeps the order of arrival."""
+        try:
+            while waiting := self._waiting.pop(shard, None):
+                while waiting:
+                    requests = _take(waiting)
+                    await self._write(shard, requests)
+        finally:
+            del self._writing[shard]
+
+    async def _write(self, shard: int, requests: list[_Request]) -> None:
+        try:
+            await self._look_up(requests)
+            rest = [request for request in requests if not request.done.done()]
+            if rest:
+                await self._append(shard, rest)
+        except AWAY as error:
+            _fail(requests, Unavailable("PostgreSQL does not answer"), error)
+        except RedisError as error:
+            _fail(requests, Unavailable("the log's Redis does not answer"), error)
+        except Exception as error:
+            # Whatever it is, nobody may wait for ever.
+            _fail(requests, error, None)
+
+    async def _look_up(self, requests: list[_Request]) -> None:
+        """Answers what the archive knows."""
+        asked = [
+            (request, index)
+            for request in requests
+            if request.game_id is not None
+            for index in range(len(request.items))
+        ]
+        if not asked:
+            return
+        games = [request.game_id for request, _ in asked]
+        hashes = [id_hash(request.items[index].event_id) for request, index in asked]
+        conflicts: dict[int, list[int]] = {}
+        for row in await self._pool.fetch(_KNOWN_IDS, games, hashes):
+            request, index = asked[row["number"] - 1]
+            if row["body_hash"] == request.items[index].body_hash:
+                position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
+                request.answers[index] = Appended(position, duplicate=True)
+            else:
+                conflicts.setdefault(id(request), []).append(index)
+        for request in requests:
+            if found := conflicts.get(id(request)):
+                request.conflict(sorted(found))
+            request.open = [index for index in request.open if request.answers[index] is None]
+            if not request.open:
+                request.finish()
+
+    async def _append(self, shard: int, requests: list[_Request]) -> None:
+        keys = [stream_key(shard), epoch_key(shard)]
+        arguments: list[Any] = [self._reserved_ms]
+        for request in requests:
+            arguments.append(len(request.open))
+            for index in request.open:
+                item = request.items[index]
+                keys.append(reservation_key(shard, request.game, item.event_id))
+                arguments += (item.body_hash.hex(), item.body)
+        reply = await self._script(keys=keys, args=arguments)
+        if reply is None:
+            raise LogBroken(
+                f"Shard {shard} has no epoch: its log was never started, or its Redis has lost it.",
+                "Start a consumer, or run `rankfold doctor` to see what is left.",
+            )
+        epoch = int(reply[0])
+        for request, group in zip(requests, reply[1:], strict=True):
+            self._settle(epoch, shard, request, group)
+
+    @staticmethod
+    def _settle(epoch: int, shard: int, request: _Request, group: list[Any]) -> None:
+        if group[0] == b"conflict":
+            request.conflict([request.open[number - 1] for number in group[1:]])
+            return
+        for index, entry, duplicate in zip(request.open, group[1::2], group[2::2], strict=True):
+            request.answers[index] = Appended(Position(epoch, shard, *parse_entry(entry)), bool(duplicate))
+        request.finish()
+
+
+def _once(items: list[Item]) -> tuple[list[Item], list[int]]:
+    """Items without repetition, and for each given item the index of the one that stands for it."""
+    seen: dict[str, int] = {}
+    once: list[Item] = []
+    where: list[int] = []
+    for at, item in enumerate(items):
+        index = seen.setdefault(item.event_id, len(once))
+        if index == len(once):
+            once.append(item)
+        elif once[index].body_hash != item.body_hash:
+            raise IdConflict([item.event_id], [where.index(index), at])
+        where.append(index)
+    return once, where
+
+
+def _take(waiting: list[_Request]) -> list[_Request]:
+    """The first requests that fit one call; at least one, whatever its size."""
+    count, taken = 0, 0
+    for request in waiting:
+        count += len(request.items)
+        if taken and count > CALL_EVENTS_MAX:
+            break
+        taken += 1
+    requests = waiting[:taken]
+    del waiting[:taken]
+    return requests
+
+
+def _fail(requests: list[_Request], error: Exception, cause: Exception | None) -> None:
+    error.__cause__ = cause
+    for request in requests:
+        request.fail(error)

@@ -1,0 +1,126 @@
+"""The reader's view of what exists: games, their live generations, compiled rulesets and rankings.
+
+Kept in memory and refreshed on a timer, and at once when something is asked for that it does not know; so an ordinary read
+costs no query, a swap of generations is seen within the poll interval, and a new game at its first request.
+"""
+
+import asyncio
+import time
+
+import asyncpg
+
+from engine.rules import Game, compile_ruleset
+from projections.database import AWAY, queries
+from schemas.errors import NotFound, Unavailable
+from schemas.ruleset import parse
+
+Q = queries("reader")
+POLL_S = 0.5
+MISS_INTERVAL_S = 0.02
+"""At most this often a miss asks the database again, however many requests miss."""
+
+
+class GameInfo:
+    """A game as readers see it: `rankings` maps (board, period) to a ranking id."""
+
+    __slots__ = ("game", "game_id", "generation_id", "name", "rankings", "ruleset_version", "shard")
+
+    def __init__(self, row: asyncpg.Record, game: Game) -> None:
+        self.game_id: int = row["game_id"]
+        self.name: str = row["name"]
+        self.shard: int = row["shard"]
+        self.generation_id: int = row["live_generation"]
+        self.ruleset_version: int = row["ruleset_version"]
+        self.game = game
+        self.rankings: dict[tuple[str, str], int] = {}
+
+
+class Catalog:
+    """`start` it before use, `stop` it afterwards."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+        self._games: dict[str, GameInfo] = {}
+        self._by_generation: dict[int, GameInfo] = {}
+        self._last_ranking = 0
+        self._lock = asyncio.Lock()
+        self._refreshed = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Loads everything, and keeps it fresh from now on."""
+        await self.refresh()
+        self._task = asyncio.create_task(self._poll())
+
+    async def stop(self) -> None:
+        """Ends the refreshing."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                await self.refresh()
+            except AWAY:
+                # What is known stays served; readiness reports the database.
+                continue
+
+    async def refresh(self) -> None:
+        """Reads what has changed since the last time."""
+        async with self._lock:
+            async with self.pool.acquire() as connection:
+                rows = await connection.fetch(Q["catalog"])
+                games = {row["name"]: await self._info(connection, row) for row in rows}
+                self._by_generation = {info.generation_id: info for info in games.values()}
+                self._games = games
+                # Ids are drawn before their transaction commits, so one a little lower may become visible later.
+                for row in await connection.fetch(Q["rankings_after"], self._last_ranking, list(self._by_generation)):
+                    info = self._by_generation[row["generation_id"]]
+                    info.rankings[(row["board"], row["period"])] = row["ranking_id"]
+                    self._last_ranking = max(self._last_ranking, row["ranking_id"])
+            self._refreshed = time.monotonic()
+
+    async def _info(self, connection: asyncpg.pool.PoolConnectionProxy, row: asyncpg.Record) -> GameInfo:
+        known = self._games.get(row["name"])
+        if known is not None and known.generation_id == row["live_generation"]:
+            return known
+        text = await connection.fetchval(Q["ruleset_text"], row["game_id"], row["ruleset_version"])
+        info = GameInfo(row, compile_ruleset(parse(text)))
+        for ranking in await connection.fetch(Q["rankings_of"], info.generation_id):
+            info.rankings[(ranking["board"], ranking["period"])] = ranking["ranking_id"]
+        return info
+
+    def games(self) -> list[GameInfo]:
+        """Every game, by name."""
+        return list(self._games.values())
+
+    def known(self, name: str) -> GameInfo | None:
+        """A game without asking the database."""
+        return self._games.get(name)
+
+    async def game(self, name: str) -> GameInfo:
+        """A game; raises NotFound."""
+        info = self._games.get(name)
+        if info is None:
+            await self._missed()
+            info = self._games.get(name)
+        if info is None:
+            raise NotFound("game", name)
+        return info
+
+    async def ranking(self, info: GameInfo, board: str, period: str) -> int | None:
+        """The id of a ranking, or None when nothing was ever folded into it."""
+        found = info.rankings.get((board, period))
+        if found is None:
+            await self._missed()
+            found = self._games.get(info.name, info).rankings.get((board, period))
+        return found
+
+    async def _missed(self) -> None:
+        if time.monotonic() - self._refreshed > MISS_INTERVAL_S:
+            try:
+                await self.refresh()
+            except AWAY as error:
+                raise Unavailable("the database does not answer") from error

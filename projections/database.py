@@ -1,0 +1,49 @@
+"""Connections to PostgreSQL and the named queries of `sql/*.sql`."""
+
+import asyncio
+import functools
+import re
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+SQL = Path(__file__).parent / "sql"
+AWAY = (
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+)
+"""What asyncpg raises while the server is away or going; the same call may succeed later."""
+
+
+async def connect(url: str, *, size: int = 8) -> asyncpg.Pool:
+    """A pool of at most `size` connections.
+
+    Works behind PgBouncer in transaction mode: statements are not cached between uses, and there are no session
+    settings, advisory locks or LISTEN. Statements that recur cost a round trip to prepare; the big ones do not notice.
+    """
+    pool = await asyncpg.create_pool(
+        url, min_size=1, max_size=size, statement_cache_size=0, command_timeout=60, timeout=10
+    )
+    assert pool is not None
+    return pool
+
+
+@functools.cache
+def queries(name: str) -> dict[str, str]:
+    """The queries of `sql/<name>.sql` by the names in their `-- name:` lines."""
+    text = (SQL / f"{name}.sql").read_text()
+    parts = re.split(r"^-- name: (\w+)[^\n]*\n", text, flags=re.MULTILINE)
+    return {key: body.strip() for key, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Rows turned into columns, for `unnest`."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

@@ -1,0 +1,70 @@
+"""Rankings out of PostgreSQL: the same answers as from Redis, slower, for as long as Redis cannot give them."""
+
+import asyncpg
+
+from engine.boards import BoardPlan
+from engine.keys import split
+from engine.places import Answer, Lookup, Place, Window, entries_of, rank_of
+from projections.database import queries
+
+Q = queries("reader")
+
+
+class PostgresRankings:
+    """Reads rankings from the standings. All look-ups of one call see the same snapshot."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+
+    async def lookup(self, ranking_id: int, plan: BoardPlan, lookups: list[Lookup]) -> Answer | None:
+        """Answers in the order of the look-ups, or None when there is no such ranking."""
+        async with (
+            self.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            state = await connection.fetchrow(Q["ranking_state"], ranking_id)
+            if state is None:
+                return None
+            snapshot = _Snapshot(connection, ranking_id, plan, state["total"])
+            found = [await snapshot.find(item) for item in lookups]
+        return Answer(state["version"], state["total"], found)
+
+
+class _Snapshot:
+    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy, ranking_id: int, plan: BoardPlan, total: int) -> None:
+        self.connection = connection
+        self.ranking_id = ranking_id
+        self.plan = plan
+        self.total = total
+
+    async def find(self, item: Lookup) -> Place | Window | None:
+        kind, what, number = item
+        if isinstance(what, str):
+            return await self._place(what, number)
+        if isinstance(what, int):
+            return await self._window(what if kind == "at" else 0, number)
+        prefix, player = split(what)
+        row = await self.connection.fetchrow(Q["ordinal_of"], self.ranking_id, prefix, player)
+        if kind == "after":
+            return await self._window(row["through"], number)
+        first = max(0, row["before"] - number)
+        return await self._window(first, row["before"] - first)
+
+    async def _place(self, player: str, around: int) -> Place | None:
+        row = await self.connection.fetchrow(Q["place"], self.ranking_id, player)
+        if row is None:
+            return None
+        ordinal, tied = row["ordinal"], row["tied"]
+        rank = rank_of(self.plan.style, ordinal, row["ahead"], tied, row["dense"])
+        first = max(0, ordinal - around)
+        window = await self._window(first, ordinal + around - first + 1) if around else None
+        return Place(player, row["prefix"], row["extra"], ordinal, rank, tied, self.total, window)
+
+    async def _window(self, first: int, limit: int) -> Window:
+        rows = await self.connection.fetch(Q["lines"], self.ranking_id, first, max(0, limit))
+        if not rows:
+            return Window(first, self.total, [])
+        lines = [(row["prefix"], row["player"], row["extra"]) for row in rows]
+        counts = await self.connection.fetchrow(Q["counts"], self.ranking_id, lines[0][0], lines[-1][0])
+        entries = entries_of(self.plan.style, lines, first, counts["ahead"], counts["dense"], counts["through"])
+        return Window(first, self.total, entries)

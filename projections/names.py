@@ -1,0 +1,40 @@
+"""The names of keys in Redis, and the shard of a game. Braces are hash tags: what belongs together stays together."""
+
+import zlib
+
+FIELD = b"event"
+"""The one field of a stream entry; it holds the event as JSON or MessagePack."""
+
+REBUILD_KEY = "rankfold:rebuild"
+"""A set of ranking ids that a reader missed; whoever writes the rankings rebuilds them."""
+
+
+def shard_of(game: str, shards: int) -> int:
+    """The shard that a game lives on, by the CRC-32 of its name."""
+    return zlib.crc32(game.encode()) % shards
+
+
+def stream_key(shard: int) -> str:
+    """The stream of a shard."""
+    return f"rankfold:log:{{{shard}}}"
+
+
+def epoch_key(shard: int) -> str:
+    """Holds the epoch of a shard; it is missing only when the log's Redis has lost its data."""
+    return f"rankfold:log:{{{shard}}}:epoch"
+
+
+def reservation_key(shard: int, game: str, event_id: str) -> str:
+    """Holds what an event id was used for, until the archive knows it."""
+    return f"rankfold:log:{{{shard}}}:id:{game}:{event_id}"
+
+
+def ranking_keys(ranking_id: int, suffix: str = "") -> tuple[str, str, str]:
+    """(members, places, distinct prefixes) of a ranking; `suffix` marks copies that are being built."""
+    tag = f"rankfold:{{{ranking_id}}}"
+    return f"{tag}:z{suffix}", f"{tag}:h{suffix}", f"{tag}:d{suffix}"
+
+
+def applied_key(shard: int) -> str:
+    """Holds "<version> <position>": what every ranking of the shard shows at least."""
+    return f"rankfold:applied:{shard}"

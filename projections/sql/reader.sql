@@ -1,0 +1,92 @@
+-- Queries of the readers: the catalog, and rankings while Redis cannot answer.
+
+-- name: catalog
+SELECT g.game_id, g.name, g.shard, g.live_generation, n.ruleset_version
+FROM games g JOIN generations n ON n.generation_id = g.live_generation
+ORDER BY g.name
+
+-- name: ruleset_text
+SELECT text FROM rulesets WHERE game_id = $1 AND version = $2
+
+-- name: rulesets
+SELECT version, mode, position, recorded_ms, text FROM rulesets WHERE game_id = $1 ORDER BY version
+
+-- name: rankings_of
+SELECT ranking_id, board, period FROM rankings WHERE generation_id = $1
+
+-- name: rankings_after
+SELECT ranking_id, generation_id, board, period FROM rankings WHERE ranking_id > $1 - 1000 AND generation_id = ANY ($2::integer[]) ORDER BY ranking_id
+
+-- name: ranking_state
+SELECT r.version, count(s.prefix) AS total
+FROM rankings r LEFT JOIN standings s ON s.ranking_id = r.ranking_id AND s.prefix IS NOT NULL
+WHERE r.ranking_id = $1 GROUP BY r.version
+
+-- name: place
+SELECT s.prefix, s.extra,
+    count(o.*) FILTER (WHERE (o.prefix, o.player) < (s.prefix, s.player)) AS ordinal,
+    count(o.*) FILTER (WHERE o.prefix < s.prefix) AS ahead,
+    count(o.*) FILTER (WHERE o.prefix = s.prefix) AS tied,
+    count(DISTINCT o.prefix) FILTER (WHERE o.prefix < s.prefix) AS dense
+FROM standings s JOIN standings o ON o.ranking_id = s.ranking_id AND o.prefix <= s.prefix
+WHERE s.ranking_id = $1 AND s.player = $2 AND s.prefix IS NOT NULL
+GROUP BY s.prefix, s.player, s.extra
+
+-- name: lines
+SELECT prefix, player, extra FROM standings
+WHERE ranking_id = $1 AND prefix IS NOT NULL
+ORDER BY prefix, player OFFSET $2 LIMIT $3
+
+-- name: counts
+SELECT count(*) FILTER (WHERE prefix < $2) AS ahead,
+    count(DISTINCT prefix) FILTER (WHERE prefix < $2) AS dense,
+    count(*) FILTER (WHERE prefix <= $3) AS through
+FROM standings WHERE ranking_id = $1 AND prefix IS NOT NULL
+
+-- name: ordinal_of
+SELECT count(*) FILTER (WHERE (prefix, player) < ($2, $3)) AS before,
+    count(*) FILTER (WHERE (prefix, player) <= ($2, $3)) AS through
+FROM standings WHERE ranking_id = $1 AND prefix IS NOT NULL
+
+-- name: live_versions
+SELECT r.ranking_id, r.board, g.game_id, n.ruleset_version, r.version
+FROM games g JOIN generations n ON n.generation_id = g.live_generation
+JOIN rankings r ON r.generation_id = n.generation_id
+WHERE g.shard = ANY ($1::integer[])
+
+-- name: one_version
+SELECT r.ranking_id, r.board, g.game_id, n.ruleset_version, r.version
+FROM rankings r JOIN generations n USING (generation_id) JOIN games g USING (game_id)
+WHERE r.ranking_id = $1
+
+-- name: all_lines
+SELECT player, prefix, extra FROM standings WHERE ranking_id = $1 AND prefix IS NOT NULL
+
+-- name: history
+SELECT prefix, extra, from_version, to_version, f.committed_at AS from_at, t.committed_at AS to_at,
+    f.epoch, f.ms, f.seq
+FROM (
+    SELECT prefix, extra, since AS from_version, NULL::bigint AS to_version
+    FROM standings WHERE ranking_id = $1 AND player = $2
+    UNION ALL
+    SELECT prefix, extra, from_version, to_version
+    FROM standings_history WHERE ranking_id = $1 AND player = $2
+) h
+JOIN publications f ON f.shard = $3 AND f.version = h.from_version
+LEFT JOIN publications t ON t.shard = $3 AND t.version = h.to_version
+ORDER BY h.from_version DESC LIMIT $4
+
+-- name: dead_letters
+SELECT dead_letter_id, game, epoch, shard, ms, seq, field, reason, body, status, created_at
+FROM dead_letters WHERE ($1::text IS NULL OR game = $1) AND dead_letter_id > $2 AND ($3 OR status = 'open')
+ORDER BY dead_letter_id LIMIT $4
+
+-- name: open_dead_letters
+SELECT dead_letter_id, game, shard, body FROM dead_letters
+WHERE status = 'open' AND dead_letter_id = ANY ($1::bigint[]) FOR UPDATE
+
+-- name: mark_retried
+UPDATE dead_letters SET status = 'retried' WHERE dead_letter_id = ANY ($1::bigint[])
+
+-- name: shards
+SELECT shard, epoch, ms, seq, version, lease_owner, lease_until FROM shards ORDER BY shard

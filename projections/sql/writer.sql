@@ -1,0 +1,111 @@
+-- Queries of the shard writer. All are set-based: their number does not depend on the size of a batch.
+
+-- name: advance
+UPDATE shards SET ms = $4, seq = $5, version = version + 1
+WHERE shard = $1 AND ms = $2 AND seq = $3 AND epoch = $6 AND catalog = $7
+RETURNING version
+
+-- name: publish
+INSERT INTO publications (shard, version, epoch, ms, seq) VALUES ($1, $2, $3, $4, $5)
+
+-- name: known_ids
+SELECT e.game_id, e.id_hash, e.body_hash, e.epoch, e.shard, e.ms, e.seq
+FROM unnest($1::integer[], $2::bytea[]) AS wanted (game_id, id_hash)
+JOIN event_ids e USING (game_id, id_hash)
+
+-- name: archived_body
+SELECT body FROM log WHERE game_id = $1 AND epoch = $2 AND shard = $3 AND ms = $4 AND seq = $5
+
+-- name: game
+SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, r.text
+FROM games g
+JOIN generations n ON n.generation_id = g.live_generation
+JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
+WHERE g.name = ANY ($1::text[])
+
+-- name: sanctions
+SELECT player, status FROM players WHERE generation_id = $1 AND status <> 'active'
+
+-- name: fixtures
+SELECT fixture, state FROM fixtures WHERE generation_id = $1 AND fixture = ANY ($2::text[])
+
+-- name: rankings
+SELECT r.ranking_id, r.board, r.period, r.version
+FROM unnest($2::text[], $3::text[]) AS wanted (board, period)
+JOIN rankings r ON r.generation_id = $1 AND r.board = wanted.board AND r.period = wanted.period AND r.segment = ''
+
+-- name: next_ranking_ids
+SELECT nextval(pg_get_serial_sequence('rankings', 'ranking_id'))::integer FROM generate_series(1, $1)
+
+-- name: rows
+SELECT s.ranking_id, s.player, s.prefix, s.extra, s.state, s.since
+FROM unnest($1::integer[], $2::text[]) AS wanted (ranking_id, player)
+JOIN standings s ON s.ranking_id = wanted.ranking_id AND s.player = wanted.player
+
+-- name: rows_of_players
+SELECT s.ranking_id, r.board, r.period, s.player, s.prefix, s.extra, s.state, s.since
+FROM rankings r
+JOIN standings s ON s.ranking_id = r.ranking_id AND s.player = ANY ($2::text[])
+WHERE r.generation_id = $1
+
+-- name: insert_rankings
+INSERT INTO rankings (ranking_id, generation_id, board, period, version) OVERRIDING SYSTEM VALUE
+SELECT * FROM unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::bigint[])
+
+-- name: touch_rankings
+UPDATE rankings SET version = $2 WHERE ranking_id = ANY ($1::integer[])
+
+-- name: update_standings
+UPDATE standings s
+SET prefix = n.prefix, extra = n.extra, state = n.state, since = n.since
+FROM unnest($1::integer[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[])
+    AS n (ranking_id, player, prefix, extra, state, since)
+WHERE s.ranking_id = n.ranking_id AND s.player = n.player
+
+-- name: upsert_fixtures
+INSERT INTO fixtures (generation_id, fixture, revision, state)
+SELECT * FROM unnest($1::integer[], $2::text[], $3::integer[], $4::bytea[])
+ON CONFLICT (generation_id, fixture) DO UPDATE SET revision = excluded.revision, state = excluded.state
+
+-- name: upsert_players
+INSERT INTO players AS p (generation_id, player, name, attributes, status)
+SELECT generation_id, player, name, attributes::jsonb, status
+FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[]) AS n (generation_id, player, name, attributes, status)
+ON CONFLICT (generation_id, player) DO UPDATE SET
+    name = coalesce(excluded.name, p.name),
+    attributes = p.attributes || excluded.attributes,
+    status = excluded.status
+
+-- name: dead_letter
+INSERT INTO dead_letters (game, epoch, shard, ms, seq, field, reason, body)
+SELECT * FROM unnest($1::text[], $2::integer[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[])
+ON CONFLICT (epoch, shard, ms, seq) DO NOTHING
+
+-- name: shard
+SELECT epoch, ms, seq, version, catalog FROM shards WHERE shard = $1
+
+-- name: new_shard
+INSERT INTO shards (shard, epoch, ms, seq, version, catalog) VALUES ($1, 1, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+
+-- name: lease
+UPDATE shards SET lease_owner = $2, lease_until = now() + $3 * interval '1 second'
+WHERE shard = $1 AND (lease_owner = $2 OR lease_until IS NULL OR lease_until < now())
+RETURNING shard
+
+-- name: release
+UPDATE shards SET lease_owner = NULL, lease_until = NULL WHERE shard = $1 AND lease_owner = $2
+
+-- name: new_game
+INSERT INTO games (name, shard) VALUES ($1, $2) RETURNING game_id
+
+-- name: rulesets
+SELECT version, text FROM rulesets WHERE game_id = $1 ORDER BY version DESC LIMIT 1
+
+-- name: new_ruleset
+INSERT INTO rulesets (game_id, version, mode, text, position, recorded_ms) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: new_generation
+INSERT INTO generations (game_id, ruleset_version, status) VALUES ($1, $2, $3) RETURNING generation_id
+
+-- name: go_live
+UPDATE games SET live_generation = $2 WHERE game_id = $1

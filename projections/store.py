@@ -1,0 +1,265 @@
+"""What the shard writer reads and writes in PostgreSQL: rows in bulk, and one transaction a batch.
+
+Exactly once rests on `commit`: it moves the shard's position from exactly the value that the batch was read after, or
+changes nothing. Everything is set-based.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+import asyncpg
+import msgspec
+
+from engine.fold import Change, FixtureState, Fold, Row, Table
+from engine.rules import Game, compile_ruleset
+from projections.database import Connection, columns, queries
+from schemas.errors import ConcurrentWriter
+from schemas.ruleset import parse
+
+ACCEPTED, DUPLICATE, REFUSED = 0, 1, 2
+"""Ingest verdicts of archived entries. Replay folds what was accepted."""
+
+Q = queries("writer")
+LOG = ("game_id", "epoch", "shard", "ms", "seq", "verdict", "body")
+IDS = ("game_id", "id_hash", "body_hash", "epoch", "shard", "ms", "seq")
+STANDINGS = ("ranking_id", "player", "prefix", "extra", "state", "since")
+HISTORY = ("ranking_id", "player", "prefix", "extra", "from_version", "to_version")
+_encode = msgspec.json.Encoder().encode
+_decode_fixture = msgspec.json.Decoder(FixtureState).decode
+
+
+class ShardState(NamedTuple):
+    """A shard's committed position. `version` counts publications, `catalog` changes that void what a writer knows."""
+
+    epoch: int
+    ms: int
+    seq: int
+    version: int
+    catalog: int
+
+
+class LiveGame:
+    """A game as the writer holds it: its live generation's fold, with as many rows as fit the cache."""
+
+    __slots__ = ("fold", "game_id", "generation_id", "name", "ruleset_version", "shard")
+
+    def __init__(self, game_id: int, name: str, shard: int, generation_id: int, version: int, game: Game) -> None:
+        self.game_id = game_id
+        self.name = name
+        self.shard = shard
+        self.generation_id = generation_id
+        self.ruleset_version = version
+        self.fold = Fold(game)
+
+
+class Batch:
+    """Everything that one transaction writes."""
+
+    def __init__(self, shard: int, state: ShardState, upto: tuple[int, int]) -> None:
+        self.shard = shard
+        self.state = state
+        self.upto = upto
+        self.version = state.version + 1
+        self.log: list[tuple[int, int, int, int, int, int, bytes]] = []
+        self.ids: list[tuple[int, bytes, bytes, int, int, int, int]] = []
+        self.dead: list[tuple[str | None, int, int, int, int, str, str, bytes]] = []
+        self.new_rankings: list[tuple[int, int, str, str, int]] = []
+        self.touched_rankings: set[int] = set()
+        self.new_rows: list[tuple[int, str, bytes | None, bytes, bytes, int]] = []
+        self.changed_rows: list[tuple[int, str, bytes | None, bytes, bytes, int]] = []
+        self.history: list[tuple[int, str, bytes | None, bytes, int, int]] = []
+        self.fixtures: list[tuple[int, str, int, bytes]] = []
+        self.players: list[tuple[int, str, str | None, str, str | None]] = []
+        self.changes: list[Change] = []
+
+    @property
+    def after_state(self) -> ShardState:
+        """The shard's state once this batch is committed."""
+        return self.state._replace(ms=self.upto[0], seq=self.upto[1], version=self.version)
+
+    def take(self, live: LiveGame) -> None:
+        """Collects what the fold of a game has changed. Rows are written out here, before the next batch alters them."""
+        fold = live.fold
+        changes = fold.settle()
+        for table, player, row, moved, before_prefix, before_extra in changes:
+            state = table.shape.dump(row.state)
+            if not row.stored:
+                row.stored = True
+                row.since = self.version
+                self.new_rows.append((table.ranking_id, player, row.prefix, row.extra, state, row.since))
+            else:
+                if moved:
+                    line = (table.ranking_id, player, before_prefix, before_extra, row.since, self.version)
+                    self.history.append(line)
+                    row.since = self.version
+                self.changed_rows.append((table.ranking_id, player, row.prefix, row.extra, state, row.since))
+            if moved:
+                self.touched_rankings.add(table.ranking_id)
+        self.changes += changes
+        for fixture in fold.touched_fixtures:
+            held = fold.fixtures[fixture]
+            self.fixtures.append((live.generation_id, fixture, held.revision, _encode(held)))
+        fold.touched_fixtures.clear()
+        self.players += profile_rows(live.generation_id, fold)
+        fold.profiles.clear()
+
+
+def profile_rows(generation_id: int, fold: Fold) -> list[tuple[int, str, str | None, str, str | None]]:
+    """Lines for `upsert_players`: what the staged events say of players, and the status that holds for each."""
+    return [
+        (
+            generation_id,
+            name,
+            player.name,
+            _encode(player.attributes or {}).decode(),
+            fold.sanctions.get(name, "active"),
+        )
+        for name, player in fold.profiles.items()
+    ]
+
+
+class Store:
+    """The writer's access to PostgreSQL."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+        self._partitions: set[str] = set()
+
+    async def shard(self, shard: int) -> ShardState:
+        """The committed state of a shard, which is created when it is new."""
+        row = await self.pool.fetchrow(Q["shard"], shard)
+        if row is None:
+            await self.pool.execute(Q["new_shard"], shard)
+            row = await self.pool.fetchrow(Q["shard"], shard)
+        return ShardState(*row)
+
+    async def games(self, names: Iterable[str]) -> list[LiveGame]:
+        """The games among `names` that exist, with nothing loaded but their sanctions."""
+        found = []
+        for row in await self.pool.fetch(Q["game"], list(names)):
+            game = compile_ruleset(parse(row["text"]))
+            live = LiveGame(
+                row["game_id"], row["name"], row["shard"], row["generation_id"], row["ruleset_version"], game
+            )
+            live.fold.sanctions.update(dict(await self.pool.fetch(Q["sanctions"], live.generation_id)))
+            found.append(live)
+        return found
+
+    async def load_fixtures(self, live: LiveGame, fixtures: Iterable[str]) -> None:
+        """Makes the state of contests present in the fold."""
+        wanted = [fixture for fixture in fixtures if fixture not in live.fold.fixtures]
+        if wanted:
+            for fixture, state in await self.pool.fetch(Q["fixtures"], live.generation_id, wanted):
+                live.fold.fixtures[fixture] = _decode_fixture(state)
+
+    async def load_rows(self, live: LiveGame, batch: Batch) -> None:
+        """Makes every row that the staged steps need present; the others are new."""
+        fold = live.fold
+        await self._name_rankings(live, batch)
+        wanted = [
+            (table.ranking_id, entrant) for table, entrants in fold.missing().items() for entrant in entrants
+        ]
+        by_id = {table.ranking_id: table for table in fold.tables.values()}
+        if wanted:
+            for row in await self.pool.fetch(Q["rows"], *columns(wanted, 2)):
+                _put(by_id[row["ranking_id"]], row)
+        if fold.restated:
+            for row in await self.pool.fetch(Q["rows_of_players"], live.generation_id, list(fold.restated)):
+                table = fold.table(row["board"], row["period"])
+                table.ranking_id = row["ranking_id"]
+                if row["player"] not in table.rows:
+                    _put(table, row)
+
+    async def _name_rankings(self, live: LiveGame, batch: Batch) -> None:
+        """Gives new tables the id of their ranking, from the database or fresh."""
+        unnamed = {table.name: table for table in live.fold.tables.values() if not table.ranking_id}
+        if not unnamed:
+            return
+        rows = await self.pool.fetch(Q["rankings"], live.generation_id, *columns(list(unnamed), 2))
+        for row in rows:
+            unnamed.pop((row["board"], row["period"])).ranking_id = row["ranking_id"]
+        fresh = await self.pool.fetch(Q["next_ranking_ids"], len(unnamed)) if unnamed else []
+        for (name, table), (ranking_id,) in zip(unnamed.items(), fresh, strict=True):
+            table.ranking_id = ranking_id
+            batch.new_rankings.append((ranking_id, live.generation_id, *name, batch.version))
+
+    async def known_ids(self, ids: list[tuple[int, bytes]]) -> dict[tuple[int, bytes], asyncpg.Record]:
+        """Which (game id, id hash) pairs were used before, and where."""
+        if not ids:
+            return {}
+        rows = await self.pool.fetch(Q["known_ids"], *columns(ids, 2))
+        return {(row["game_id"], row["id_hash"]): row for row in rows}
+
+    async def archived_body(self, row: asyncpg.Record) -> bytes | None:
+        """The body that an id was first used with."""
+        body: bytes | None = await self.pool.fetchval(
+            Q["archived_body"], row["game_id"], row["epoch"], row["shard"], row["ms"], row["seq"]
+        )
+        return body
+
+    async def ensure_partitions(self, first_ms: int, last_ms: int) -> None:
+        """Makes the archive's monthly partitions for this stretch of recorded time."""
+        day = datetime.fromtimestamp(first_ms / 1000, timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        while day.timestamp() * 1000 <= last_ms:
+            following = day.replace(year=day.year + day.month // 12, month=day.month % 12 + 1)
+            name = f"log_{day:%Y_%m}"
+            if name not in self._partitions:
+                start, end = (int(moment.timestamp()) * 1000 for moment in (day, following))
+                await self.pool.execute(
+                    f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF log FOR VALUES FROM ({start}) TO ({end})"
+                )
+                self._partitions.add(name)
+            day = following
+
+    async def dead_letter(self, lines: list[tuple[Any, ...]]) -> None:
+        """Records entries that cannot be folded, outside a batch; those that are recorded already stay as they are."""
+        await self.pool.execute(Q["dead_letter"], *columns(lines, 8))
+
+    async def commit(self, batch: Batch) -> None:
+        """Writes a batch in one transaction, or raises ConcurrentWriter and changes nothing."""
+        if batch.log:
+            await self.ensure_partitions(batch.log[0][3], batch.log[-1][3])
+        async with self.pool.acquire() as connection, connection.transaction():
+            await advance(connection, batch)
+            await _write(connection, batch)
+
+
+async def advance(connection: Connection, batch: Batch) -> None:
+    """The compare-and-set: moves the shard's position, if it is where the batch was read after."""
+    state = batch.state
+    version = await connection.fetchval(
+        Q["advance"], batch.shard, state.ms, state.seq, *batch.upto, state.epoch, state.catalog
+    )
+    if version != batch.version:
+        raise ConcurrentWriter(f"shard {batch.shard} is no longer at {state.ms}-{state.seq}")
+    await connection.execute(Q["publish"], batch.shard, batch.version, state.epoch, *batch.upto)
+
+
+async def _write(connection: Connection, batch: Batch) -> None:
+    if batch.log:
+        await connection.copy_records_to_table("log", records=batch.log, columns=LOG)
+    if batch.ids:
+        await connection.copy_records_to_table("event_ids", records=batch.ids, columns=IDS)
+    if batch.new_rankings:
+        await connection.execute(Q["insert_rankings"], *columns(batch.new_rankings, 5))
+    if batch.touched_rankings:
+        await connection.execute(Q["touch_rankings"], list(batch.touched_rankings), batch.version)
+    if batch.new_rows:
+        await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
+    if batch.changed_rows:
+        await connection.execute(Q["update_standings"], *columns(batch.changed_rows, 6))
+    if batch.history:
+        await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)
+    if batch.fixtures:
+        await connection.execute(Q["upsert_fixtures"], *columns(list({row[:2]: row for row in batch.fixtures}.values()), 4))
+    if batch.players:
+        await connection.execute(Q["upsert_players"], *columns(batch.players, 5))
+    if batch.dead:
+        await connection.execute(Q["dead_letter"], *columns(batch.dead, 8))
+
+
+def _put(table: Table, row: asyncpg.Record) -> None:
+    held = Row(table.shape.load(row["state"]), row["prefix"], row["extra"], row["since"])
+    held.stored = True
+    table.rows[row["player"]] = held
