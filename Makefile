@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV_VERSION := 0.13.9
+UV_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
@@ -54,11 +55,11 @@ lint: setup  ## lint and repair what can be repaired
 format: setup  ## format the code
 	@$(BIN)/ruff format .
 
-lock:  ## pin the newest allowed versions with their hashes in constraints.txt
+lock:  ## pin the newest allowed versions with their hashes
 	@$(PYTHON) -m venv build/lock
 	@build/lock/bin/python -m pip install $(PIP_FLAGS) uv==$(UV_VERSION)
-	@build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
-		--no-header --no-annotate --output-file constraints.txt pyproject.toml
+	@build/lock/bin/uv pip compile $(UV_FLAGS) --all-extras --output-file constraints.txt pyproject.toml
+	@build/lock/bin/uv pip compile $(UV_FLAGS) --constraints constraints.txt --output-file deploy/requirements.txt pyproject.toml
 
 clean:  ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,7 @@
 """The rules of the house that a linter does not know: layers, purity, sizes, and words that must not appear."""
 
 import ast
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ CLOCK_CALLS = {"now", "utcnow", "today"}
 ENVIRONMENT_READER = Path("cli/settings.py")
 # Joined here so that this file does not contain them.
 REGISTRIES = ["py" + "pi.org", "python" + "hosted.org", "docker" + ".io", "gh" + "cr.io", "qu" + "ay.io"]
+LOCKS = ["constraints.txt", "deploy/requirements.txt"]
 LEFTOVERS = ["TO" + "DO", "FIX" + "ME"]
 
 
@@ -118,7 +120,12 @@ def test_words_that_must_not_appear(words: list[str]) -> None:
     assert wrong == []
 
 
-def test_dependencies_are_pinned_with_hashes() -> None:
-    text = (ROOT / "constraints.txt").read_text()
-    requirements = [block for block in text.replace("\\\n", "").splitlines() if block and not block.startswith("#")]
+@pytest.mark.parametrize("path", LOCKS)
+def test_dependencies_are_pinned_with_hashes(path: str) -> None:
+    requirements = [line for line in (ROOT / path).read_text().replace("\\\n", "").splitlines() if line]
     assert [line for line in requirements if "==" not in line or "--hash=sha256:" not in line] == []
+
+
+def test_the_image_installs_what_was_tested() -> None:
+    pins = [set(re.findall(r"^[a-z][^ ;]*==[^ ;]+", (ROOT / path).read_text(), re.MULTILINE)) for path in LOCKS]
+    assert pins[1] < pins[0]
