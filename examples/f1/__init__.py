@@ -1,0 +1,1 @@
+"""Formula 1: a season's results as events, and its rules as a ruleset."""
