@@ -11,6 +11,8 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
@@ -37,27 +39,30 @@ def prctl(option: int, *arguments: int) -> bool:
     return bool(libc.prctl(option, *(ctypes.c_ulong(argument) for argument in padded)) == 0)
 
 
-def keep_file_access() -> bool:
-    """Keeps, of all of root's rights, only that to pass file permissions, and across exec.
-
-    The clone and the data may lie below a folder that only root may enter (/root); its permissions are not ours to
-    loosen, and a copy of the data elsewhere would not be where its owner looks for it.
-    """
+def keep_only(capabilities: int) -> bool:
+    """Reduces this process's rights to these; False when it does not have them."""
     header = CapHeader(CAPABILITY_VERSION_3, 0)
-    wanted = 1 << CAP_DAC_OVERRIDE
-    data = (CapData * 2)(CapData(wanted, wanted, wanted), CapData(0, 0, 0))
-    if libc.capset(ctypes.byref(header), ctypes.byref(data)) != 0:
-        return False
-    return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE)
+    data = (CapData * 2)(CapData(capabilities, capabilities, capabilities), CapData(0, 0, 0))
+    return bool(libc.capset(ctypes.byref(header), ctypes.byref(data)) == 0)
 
 
 def become(uid: int, gid: int) -> None:
-    """Changes to the user and group for good. A sandbox that refuses the file access still gets the change of user."""
+    """Changes to the user and group for good, keeping of all of root's rights only that to pass file permissions.
+
+    The clone and the data may lie below a folder that only root may enter (/root); its permissions are not ours to
+    loosen, and a copy of the data elsewhere would not be where its owner looks for it. A sandbox that refuses this
+    right still gets the change of user.
+    """
     prctl(PR_SET_KEEPCAPS, 1)
+    # Without this access(2), which PostgreSQL asks about its own programs, ignores the right that is kept.
+    prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
-    keep_file_access()
+    if keep_only(1 << CAP_DAC_OVERRIDE):
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE)
+    elif not keep_only(0):
+        raise PermissionError("the rights of root could not be given up")
 
 
 def main(arguments: list[str]) -> None:
