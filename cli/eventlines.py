@@ -1,0 +1,67 @@
+"""Events out of a file of JSON lines, with errors that name the line. Knows no game and no server."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from schemas.codec import decode, encode
+from schemas.errors import InvalidEvent, InvalidInput, Problem
+from schemas.events import AnyEvent
+
+LINE_PROBLEMS_MAX = 1_000
+
+
+def at_line(source: str, line: int, problem: Problem) -> Problem:
+    """A problem whose field starts with where it stands, such as `scores.jsonl:12: values.points`."""
+    where = f"{source}:{line}"
+    return Problem(f"{where}: {problem.field}" if problem.field else where, problem.rule)
+
+
+@dataclass
+class Lines:
+    """Decodes lines one after another and keeps what is wrong, so that one run shows all of it."""
+
+    source: str
+    problems: list[Problem] = field(default_factory=list)
+    duplicates: int = 0
+    bytes_read: int = 0
+    _seen: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+
+    def events(self, file: BinaryIO) -> Iterator[tuple[int, AnyEvent]]:
+        """(line number, event) for each event that is not there twice; empty lines are passed over."""
+        for number, line in enumerate(file, 1):
+            self.bytes_read += len(line)
+            if line.strip():
+                event = self._decode(number, line)
+                if event is not None and self._is_new(number, event):
+                    yield number, event
+            if len(self.problems) >= LINE_PROBLEMS_MAX:
+                break
+
+    def add(self, line: int, problem: Problem) -> None:
+        """Notes what is wrong with a line."""
+        self.problems.append(at_line(self.source, line, problem))
+
+    def finish(self) -> None:
+        """Raises InvalidInput when anything was wrong."""
+        if self.problems:
+            raise InvalidInput(*self.problems)
+
+    def _decode(self, number: int, line: bytes) -> AnyEvent | None:
+        try:
+            return decode(line.strip())
+        except InvalidEvent as error:
+            for problem in error.problems:
+                self.add(number, problem)
+            return None
+
+    def _is_new(self, number: int, event: AnyEvent) -> bool:
+        # Only hashes of the bodies are kept: they serve to tell equal from other, within one run.
+        known, first = self._seen.setdefault((event.game, event.id), (hash(encode(event)), number))
+        if first == number:
+            return True
+        if known == hash(encode(event)):
+            self.duplicates += 1
+        else:
+            self.add(number, Problem("id", f"{event.id!r} stands for another event in line {first}"))
+        return False

@@ -1,0 +1,45 @@
+"""The console script `rankfold`: puts the commands together. Also `python -m cli.main`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from cli.failures import explaining
+from cli.fold import fold_command
+from cli.schema import schema_command
+from cli.services import consume_command, migrate_command, serve_command
+
+HELP = """Rankfold: an event-sourced scoring engine.
+
+Facts go into Redis Streams, consumers fold them into rankings, and an HTTP API shows them.
+
+Exit status: 0 done, 1 a check found differences, 2 bad input, 3 a service is away.
+"""
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "fold": fold_command,
+    "migrate": migrate_command,
+    "consume": consume_command,
+    "serve": serve_command,
+    "schema": schema_command,
+}
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, command in COMMANDS.items():
+    app.command(name)(explaining(command))
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    app(prog_name="rankfold")
+
+
+if __name__ == "__main__":
+    main()

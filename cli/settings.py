@@ -1,0 +1,158 @@
+"""What the environment says. The only place that reads it: everything else takes arguments."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from schemas.errors import InvalidInput, Problem, Unavailable
+
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+POSTGRES_SCHEMES = ("postgresql", "postgres")
+HTTP_SCHEMES = ("http", "https")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, checked. Units last in a name; `docs/operations.md` has the table of variables."""
+
+    redis_log_url: str | None = None
+    redis_rankings_url: str | None = None
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8321
+    shards: int = 1
+    hold_shards: tuple[int, ...] = ()
+    data: Path = field(default=Path(".rankfold"))
+    url: str = "http://127.0.0.1:8321"
+    batch_events_max: int = 20_000
+    cache_rows: int = 500_000
+    keep_log_s: int = 3_600
+    database_connections: int = 8
+    metrics_port: int | None = None
+    crash_at: str | None = None
+    corpora: Path | None = None
+
+    def external(self) -> bool:
+        """Whether any service of one's own is named: then none is started here."""
+        return any((self.redis_log_url, self.redis_rankings_url, self.database_url))
+
+    def require_database(self) -> str:
+        """The database's URL; raises Unavailable naming the variable."""
+        return _required(self.database_url, "DATABASE_URL", "postgresql://user:password@127.0.0.1:5432/rankfold")
+
+    def require_log(self) -> str:
+        """The log's Redis; raises Unavailable naming the variable."""
+        return _required(self.redis_log_url, "REDIS_LOG_URL (or REDIS_URL)", "redis://127.0.0.1:6379/0")
+
+    def require_rankings(self) -> str:
+        """The rankings' Redis; raises Unavailable naming the variable."""
+        return _required(self.redis_rankings_url, "REDIS_RANKINGS_URL (or REDIS_URL)", "redis://127.0.0.1:6380/0")
+
+
+def _required(value: str | None, name: str, example: str) -> str:
+    if value is None:
+        raise Unavailable(f"{name} is not set, for example {example}; `rankfold up` needs none and starts its own")
+    return value
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of an environment (default: this process's); raises InvalidInput with every bad variable."""
+    reader = _Reader(os.environ if environment is None else environment)
+    shared = reader.url("REDIS_URL", REDIS_SCHEMES)
+    port = reader.number("RANKFOLD_PORT", 8321, 1, 65_535)
+    shards = reader.number("RANKFOLD_SHARDS", 1, 1, 1_024)
+    settings = Settings(
+        redis_log_url=reader.url("REDIS_LOG_URL", REDIS_SCHEMES) or shared,
+        redis_rankings_url=reader.url("REDIS_RANKINGS_URL", REDIS_SCHEMES) or shared,
+        database_url=reader.url("DATABASE_URL", POSTGRES_SCHEMES),
+        host=reader.text("RANKFOLD_HOST") or "127.0.0.1",
+        port=port,
+        shards=shards,
+        hold_shards=reader.shards("RANKFOLD_HOLD_SHARDS", shards),
+        data=Path(reader.text("RANKFOLD_DATA") or ".rankfold"),
+        url=(reader.url("RANKFOLD_URL", HTTP_SCHEMES) or f"http://127.0.0.1:{port}").rstrip("/"),
+        batch_events_max=reader.number("RANKFOLD_BATCH_EVENTS_MAX", 20_000, 1, 1_000_000),
+        cache_rows=reader.number("RANKFOLD_CACHE_ROWS", 500_000, 1_000, 100_000_000),
+        keep_log_s=reader.number("RANKFOLD_KEEP_LOG_S", 3_600, 0, 31_536_000),
+        database_connections=reader.number("RANKFOLD_DATABASE_CONNECTIONS", 8, 2, 500),
+        metrics_port=reader.number("RANKFOLD_METRICS_PORT", 0, 0, 65_535) or None,
+        crash_at=reader.text("RANKFOLD_CRASH_AT"),
+        corpora=reader.folder("RANKFOLD_CORPORA"),
+    )
+    if reader.problems:
+        raise InvalidInput(*reader.problems)
+    return settings
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """This process's environment for its own consumer and API, with the services and the address put in."""
+    given = {
+        "REDIS_LOG_URL": settings.redis_log_url,
+        "REDIS_RANKINGS_URL": settings.redis_rankings_url,
+        "DATABASE_URL": settings.database_url,
+        "RANKFOLD_HOST": settings.host,
+        "RANKFOLD_PORT": str(settings.port),
+    }
+    return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
+
+
+class _Reader:
+    """Reads variables and collects what is wrong with them. An empty variable counts as not set."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[Problem] = []
+
+    def text(self, name: str) -> str | None:
+        return self._environment.get(name, "").strip() or None
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        def read(text: str) -> int:
+            if not (text.isascii() and text.isdecimal() and len(text) <= 12 and low <= int(text) <= high):
+                raise ValueError
+            return int(text)
+
+        return self._read(name, read, f"a whole number from {low} to {high}", default)
+
+    def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
+        def read(text: str) -> str:
+            parts = urlsplit(text)
+            _ = parts.port  # raises ValueError when it is none
+            if parts.scheme not in schemes or not (parts.netloc or parts.path.strip("/")):
+                raise ValueError
+            return text
+
+        # The value is not repeated: a URL may hold a password.
+        return self._read(name, read, f"a URL that starts with {' or '.join(f'{s}://' for s in schemes)}", None, False)
+
+    def folder(self, name: str) -> Path | None:
+        def read(text: str) -> Path:
+            if not Path(text).is_dir():
+                raise ValueError
+            return Path(text)
+
+        return self._read(name, read, "a folder that exists", None)
+
+    def shards(self, name: str, shards: int) -> tuple[int, ...]:
+        def read(text: str) -> tuple[int, ...]:
+            held = tuple(sorted({int(part) for part in text.split(",")}))
+            if not all(0 <= shard < shards for shard in held):
+                raise ValueError
+            return held
+
+        return self._read(name, read, f"numbers from 0 to {shards - 1} with commas between them", tuple(range(shards)))
+
+    def _read(self, name: str, read: Callable[[str], T], rule: str, default: T, shown: bool = True) -> T:
+        text = self.text(name)
+        if text is None:
+            return default
+        try:
+            return read(text)
+        except ValueError:
+            self.problems.append(Problem(name, f"{rule}, not {text[:80]!r}" if shown else rule))
+            return default

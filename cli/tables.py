@@ -1,0 +1,96 @@
+"""A board as a table, as JSON and as CSV, wherever it comes from: a fold in memory, or the API."""
+
+import csv
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from rich.text import Text
+
+from cli.terminal import out, safe, show_json, table
+
+RISKY = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Line(NamedTuple):
+    """One entry of a board; `tied` tells that others share the rank's sort key."""
+
+    rank: int
+    tied: bool
+    player: str
+    metrics: dict[str, Any]
+
+
+class Page(NamedTuple):
+    """A part of a board. `more` says how many ranked players are not on it."""
+
+    game: str
+    board: str
+    title: str
+    period: str
+    total: int
+    metrics: Sequence[str]
+    lines: list[Line]
+    position: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The page for programs."""
+        entries = [
+            {"rank": line.rank, "tied": line.tied, "player": line.player, "metrics": line.metrics}
+            for line in self.lines
+        ]
+        head = {"game": self.game, "board": self.board, "period": self.period, "total": self.total}
+        return {**head, "position": self.position, "entries": entries}
+
+
+def rank_text(rank: int, tied: bool) -> str:
+    """A rank as people write it: 3, or =3 when it is shared."""
+    return f"={rank}" if tied else str(rank)
+
+
+def show_table(page: Page, mark: str | None = None) -> None:
+    """Prints the page; the line of the player `mark` stands out."""
+    console = out()
+    rows = [
+        [
+            Text(shown if value is not None else "-", style="bold" if line.player == mark else "")
+            for shown, value in _cells(line, page.metrics)
+        ]
+        for line in page.lines
+    ]
+    title = f"{page.title} · {page.game} · {page.period}"
+    console.print(table(title, ["rank", "player", *page.metrics], rows, ["rank", *page.metrics]))
+    position = f", at {page.position}" if page.position else ""
+    console.print(Text(f"{len(page.lines):,} of {page.total:,} ranked{position}", style="dim"))
+
+
+def _cells(line: Line, metrics: Sequence[str]) -> list[tuple[str, Any]]:
+    values = [(str(line.metrics.get(name)), line.metrics.get(name)) for name in metrics]
+    return [(rank_text(line.rank, line.tied), line.rank), (safe(line.player), line.player), *values]
+
+
+def show_csv(page: Page) -> None:
+    """Prints the page as CSV (RFC 4180 quoting, LF). No cell is a formula to a spreadsheet."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["rank", "player", *page.metrics])
+    for line in page.lines:
+        values = ("" if line.metrics.get(name) is None else line.metrics[name] for name in page.metrics)
+        writer.writerow([line.rank, spreadsheet_text(line.player), *values])
+
+
+def spreadsheet_text(text: str) -> str:
+    """Text that spreadsheets take as text: what they would read as a formula gets an apostrophe in front.
+
+    Follows OWASP's advice on CSV injection. Metrics are numbers and need none.
+    """
+    return f"'{text}" if text.startswith(RISKY) else text
+
+
+def show(page: Page, form: str) -> None:
+    """Prints the page as `table`, `json` or `csv`."""
+    if form == "json":
+        show_json(page.document())
+    elif form == "csv":
+        show_csv(page)
+    else:
+        show_table(page)
