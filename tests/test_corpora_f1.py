@@ -116,3 +116,15 @@ def test_a_folder_without_a_corpus_is_an_error_not_a_pass(tmp_path: Path) -> Non
 
 def test_published_tables_are_reproduced(real: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["f1", "--corpus", str(real)]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.services
+def test_invented_seasons_come_back_through_the_servers(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["f1", "--corpus", str(corpus), "--through", "streams"]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-1].endswith("0 mismatches, 0 exceptions")
+
+
+@pytest.mark.services
+@pytest.mark.slow
+def test_published_tables_come_back_through_the_servers(real: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["f1", "--corpus", str(real), "--through", "streams"]) == 0, capsys.readouterr().out

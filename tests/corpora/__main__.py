@@ -1,16 +1,19 @@
 """Judges the boards by published tables. Exit status: 0 all reproduced, 1 mismatches are left, 2 it could not run."""
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
+from schemas.errors import RankfoldError
 from tests.corpora import report, through_fold
-from tests.corpora.contest import Runner
-from tests.corpora.judge import judge
+from tests.corpora.contest import Corpus, Runner
+from tests.corpora.judge import Verdict, judge
 from tests.corpora.registry import CORPORA
 
 
@@ -24,8 +27,22 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"{options.corpus}: {error}", file=sys.stderr)
         return 2
-    verdicts = []
     out = sys.stderr if options.json else sys.stdout
+    try:
+        verdicts = _judge_all(corpus, options, chosen, out)
+    except (RankfoldError, OSError, subprocess.SubprocessError) as error:
+        print(f"the servers could not be started: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        document = report.document(options.name, str(options.corpus), options.through, verdicts)
+        sys.stdout.write(document.decode() + "\n")
+    print(report.summary(options.name, verdicts), file=out)
+    return 0 if all(verdict.good for verdict in verdicts) else 1
+
+
+def _judge_all(corpus: Corpus, options: argparse.Namespace, chosen: list[str], out: TextIO) -> list[Verdict]:
+    """Judges season after season, and tells of each as soon as it is done."""
+    verdicts = []
     started = time.monotonic()
     print(f"{report.HEADER}   through {options.through}", file=out)
     with _runner(options.through) as runner:
@@ -36,11 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(report.line_of(verdict) + progress, file=out, flush=True)
             for difference in verdict.mismatches:
                 print(report.mismatch(difference), file=out)
-    if options.json:
-        document = report.document(options.name, str(options.corpus), options.through, verdicts)
-        sys.stdout.write(document.decode() + "\n")
-    print(report.summary(options.name, verdicts), file=out)
-    return 0 if all(verdict.good for verdict in verdicts) else 1
+    return verdicts
 
 
 def select(held: list[str], wanted: str | None) -> list[str]:

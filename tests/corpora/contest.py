@@ -76,3 +76,8 @@ class Corpus(NamedTuple):
 
     seasons: Callable[[Path], list[str]]
     contests: Callable[[Path, list[str]], Iterator[tuple[str, Recipe]]]
+
+
+def numbers(metrics: Mapping[str, int | str | None]) -> dict[str, Decimal]:
+    """A board's metrics, as JSON shows them, as exact numbers."""
+    return {name: Decimal(value) for name, value in metrics.items() if value is not None}

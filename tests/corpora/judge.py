@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from http.client import HTTPException
 
 from schemas.errors import RankfoldError
 from tests.corpora.contest import Cell, Contest, Line, Official, Recipe, Runner
@@ -49,7 +50,7 @@ def judge(season: str, recipe: Recipe, runner: Runner) -> Verdict:
                 if label == step:
                     missing.discard((label, board))
                     _compare(contest, verdict, step, board, published, tables.get(board, []))
-    except (RankfoldError, OSError, ValueError, KeyError, TimeoutError) as error:
+    except (RankfoldError, OSError, ValueError, KeyError, HTTPException) as error:
         verdict.error = f"{type(error).__name__}: {error}"
     if missing and not verdict.error:
         verdict.error = "no results for the published tables of " + ", ".join(sorted({step for step, _ in missing}))

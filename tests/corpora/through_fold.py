@@ -1,7 +1,6 @@
 """Plays a contest through the pure fold and the ranking in memory; no server is involved."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 from engine.fold import Fold, Table, number
 from engine.leaderboard import Leaderboard
@@ -9,7 +8,7 @@ from engine.rules import compile_ruleset
 from schemas.codec import decode, encode
 from schemas.errors import InvalidEvent
 from schemas.ruleset import parse
-from tests.corpora.contest import Contest, Line, Tables
+from tests.corpora.contest import Contest, Line, Tables, numbers
 
 
 def play(contest: Contest) -> Iterator[tuple[str, Tables]]:
@@ -46,8 +45,3 @@ def lines_of(fold: Fold, table: Table) -> list[Line]:
         if prefix is not None:
             lines.append(Line(player, None, numbers(plan.decode(prefix, extra))))
     return lines
-
-
-def numbers(metrics: dict[str, int | str | None]) -> dict[str, Decimal]:
-    """A board's metrics as exact numbers."""
-    return {name: Decimal(value) for name, value in metrics.items() if value is not None}
