@@ -93,7 +93,7 @@ class Appender:
     async def append(
         self, shard: int, game: str, game_id: int | None, items: Sequence[tuple[str, bytes, bytes]]
     ) -> list[Appended]:
-        """The position of every item (id, body hash, body) in their order; `game_id` is None for a game not archived yet.
+        """The position of every item (id, body hash, body), in order; `game_id` is None for a game not archived yet.
 
         Raises IdConflict when an id stands for another body (nothing is appended then), LogBroken when the shard has no
         epoch, Unavailable when a service is away: the same call may be made again, and appends nothing twice.

@@ -1,0 +1,121 @@
+"""Builds the HTTP application out of connections. It holds no state that another process could not rebuild."""
+
+import gc
+import warnings
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+import asyncpg
+from aiohttp import web
+
+from api.freshness import Applied
+from api.health import Health
+from api.listing import Listing
+from api.metrics import Handler, Stats
+from api.pages import Pages
+from api.problems import METHOD_NOT_ALLOWED, NOT_FOUND, RefusedError
+from api.publish import BODY_BYTES_MAX, Publishing
+from api.reads import Reads
+from api.response import Ready
+from api.routing import ShapeDispatcher
+from api.views import Views, wall_clock_ms
+from projections.append import Appender
+from projections.catalog import Catalog
+from projections.fallback import PostgresRankings
+from projections.rankings import RedisRankings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+GAME = "/v1/games/{game}"
+BOARD = GAME + "/boards/{board}"
+PLAYER = BOARD + "/players/{player}"
+SHUTDOWN_S = 10.0
+
+Routes = list[tuple[str, str, Handler]]
+
+
+def make_app(
+    pool: asyncpg.Pool,
+    redis_log: "Redis",
+    redis_rankings: "Redis",
+    *,
+    shards: int = 1,
+    clock_ms: Callable[[], int] = wall_clock_ms,
+) -> web.Application:
+    """The application; whoever gives the connections closes them. `clock_ms` chooses the period shown by default."""
+    catalog = Catalog(pool)
+    rankings = RedisRankings(redis_rankings)
+    applied = Applied(rankings, pool)
+    views = Views(catalog, applied, rankings, PostgresRankings(pool), clock_ms)
+    reads = Reads(views, Pages(views), pool)
+    publishing = Publishing(catalog, Appender(redis_log, pool), applied, shards)
+    listing = Listing(catalog, views)
+    health = Health(pool, redis_log, rankings)
+    stats = Stats(rankings, pool)
+    fast: Routes = [("GET", PLAYER, reads.place), ("GET", BOARD, reads.board)]
+    routes: Routes = [
+        *fast,
+        ("POST", BOARD + "/ranks", reads.friends),
+        ("GET", PLAYER + "/history", reads.history),
+        ("POST", GAME + "/events", publishing.publish),
+        ("GET", "/v1/games", listing.games),
+        ("GET", GAME, listing.game),
+        ("GET", "/health/live", health.live),
+        ("GET", "/health/ready", health.ready),
+        ("GET", "/health/pool", health.pool),
+        ("GET", "/metrics", stats.metrics),
+    ]
+
+    async def running(_: web.Application) -> AsyncIterator[None]:
+        await catalog.start()
+        yield
+        await catalog.stop()
+
+    app = _application(routes, fast, stats)
+    app.cleanup_ctx.append(running)
+    return app
+
+
+def _application(routes: Routes, fast: Routes, stats: Stats) -> web.Application:
+    dispatcher = ShapeDispatcher()
+    with warnings.catch_warnings():
+        # There is no other way to give an application its dispatcher.
+        warnings.filterwarnings("ignore", "router argument is deprecated", DeprecationWarning)
+        app = web.Application(router=dispatcher, client_max_size=BODY_BYTES_MAX)
+    for method, template, handler in routes:
+        guarded = stats.guard(method, template, handler)
+        resource = dispatcher.add_resource(template)
+        for name in ("GET", "HEAD") if method == "GET" else (method,):
+            resource.add_route(name, guarded)
+            if (method, template, handler) in fast:
+                dispatcher.add_fast(name, template, guarded)
+        resource.add_route("*", stats.guard("*", template, _not_allowed(method)))
+    dispatcher.add_route("*", "/{path:.*}", stats.guard("*", "", _not_found))
+    return app
+
+
+def _not_allowed(method: str) -> Handler:
+    allowed = "GET, HEAD" if method == "GET" else method
+
+    async def refuse(_: web.Request) -> Ready:
+        headers = b"Allow: " + allowed.encode() + b"\r\n"
+        raise RefusedError(METHOD_NOT_ALLOWED, f"allowed: {allowed}", headers=headers)
+
+    return refuse
+
+
+async def _not_found(_: web.Request) -> Ready:
+    raise RefusedError(NOT_FOUND, "nothing lives at this path")
+
+
+async def start(app: web.Application, host: str, port: int) -> web.AppRunner:
+    """Serves the application until the runner's `cleanup`. Without aiohttp's access log: it costs more than a rank."""
+    # What is alive now stays so, and a request leaves few cycles: to look for them less often is worth a few per cent.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    await web.TCPSite(runner, host, port, backlog=1024).start()
+    return runner

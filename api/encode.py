@@ -1,0 +1,214 @@
+"""What reads answer: the structs, and how places become them. A metric's JSON type never varies.
+
+`position` comes first in every answer, so that the rest of a page can be kept as bytes while the position moves on.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from api.params import cursor_of
+from api.views import View
+from engine.boards import BoardPlan
+from engine.keys import member
+from engine.places import Place, Window
+from projections.history import HistoryRow
+
+Metrics = dict[str, int | str | None]
+_encode = msgspec.json.Encoder().encode
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """An entry of a board. `tied`: others have the same sort key."""
+
+    rank: int
+    player: str
+    metrics: Metrics
+    tied: bool
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A stretch of a board; `next` and `previous` are cursors for `after` and `before`. The position comes in front."""
+
+    game: str
+    board: str
+    title: str
+    period: str
+    ranks: str
+    total: int
+    entries: list[Line]
+    next: str | None
+    previous: str | None
+
+
+class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
+    """A player's place. `ordinal` counts from 1 and tells even the tied apart; `tied` counts who shares the sort key.
+
+    `top_percent`: the smallest top x % that he belongs to. `percentile`: the share of players that is not ahead of him.
+    """
+
+    position: str
+    game: str
+    board: str
+    period: str
+    player: str
+    rank: int
+    ordinal: int
+    tied: int
+    total: int
+    top_percent: float
+    percentile: float
+    metrics: Metrics
+    around: list[Line]
+
+
+class FriendPlace(msgspec.Struct, frozen=True):
+    """One of several players: his place in the board, and his rank among those asked for."""
+
+    player: str
+    rank: int
+    ordinal: int
+    tied: int
+    rank_among: int
+    metrics: Metrics
+
+
+class FriendPlaces(msgspec.Struct, frozen=True):
+    """Several players' places, best first; `missing` are those who are not ranked."""
+
+    position: str
+    game: str
+    board: str
+    period: str
+    ranks: str
+    total: int
+    players: list[FriendPlace]
+    missing: list[str]
+
+
+class HistoryLine(msgspec.Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
+    """What was shown of a player from `from` until `to` (null: it still is), brought about at `position`."""
+
+    from_at: datetime
+    to_at: datetime | None
+    position: str
+    ranked: bool
+    metrics: Metrics
+
+
+class History(msgspec.Struct, frozen=True):
+    """The places that a player has held in a board, newest first."""
+
+    position: str
+    game: str
+    board: str
+    period: str
+    player: str
+    history: list[HistoryLine]
+
+
+def lines_of(plan: BoardPlan, window: Window | None) -> list[Line]:
+    """A window's entries as they are shown."""
+    if window is None:
+        return []
+    decode = plan.decode
+    return [Line(entry.rank, entry.player, decode(entry.prefix, entry.extra), entry.tied) for entry in window.entries]
+
+
+def page_bytes(view: View, window: Window) -> bytes:
+    """A page as JSON, all but its position."""
+    info, plan, period, _ = view
+    entries = window.entries
+    more = bool(entries) and window.first + len(entries) < window.total
+    page = Page(
+        info.name,
+        plan.name,
+        plan.title,
+        period,
+        plan.style,
+        window.total,
+        lines_of(plan, window),
+        cursor_of(member(entries[-1].prefix, entries[-1].player)) if more else None,
+        cursor_of(member(entries[0].prefix, entries[0].player)) if entries and window.first > 0 else None,
+    )
+    return _encode(page)
+
+
+def with_position(position: str, rest: bytes) -> bytes:
+    """A JSON object with its position in front."""
+    return b'{"position":"' + position.encode() + b'",' + rest[1:]
+
+
+def place_bytes(view: View, position: str, place: Place) -> bytes:
+    """A player's place as JSON."""
+    info, plan, period, _ = view
+    ahead, total = _ahead(plan.style, place), place.total
+    return _encode(
+        PlayerPlace(
+            position,
+            info.name,
+            plan.name,
+            period,
+            place.player,
+            place.rank,
+            place.ordinal + 1,
+            place.tied,
+            total,
+            round(100 * (ahead + 1) / total, 4),
+            round(100 * (total - ahead) / total, 4),
+            plan.decode(place.prefix, place.extra),
+            lines_of(plan, place.around),
+        )
+    )
+
+
+def _ahead(style: str, place: Place) -> int:
+    """How many are better. Dense and ordinal ranks do not tell, so there the ordinal decides, even among the tied."""
+    if style == "competition":
+        return place.rank - 1
+    return place.rank - place.tied if style == "modified" else place.ordinal
+
+
+def friends_bytes(view: View, position: str, total: int, places: list[Place], missing: list[str]) -> bytes:
+    """Several players' places as JSON."""
+    info, plan, period, _ = view
+    places = sorted(places, key=lambda place: place.ordinal)
+    friends = [
+        FriendPlace(
+            place.player,
+            place.rank,
+            place.ordinal + 1,
+            place.tied,
+            rank,
+            plan.decode(place.prefix, place.extra),
+        )
+        for place, rank in zip(places, ranks_among(plan.style, [place.prefix for place in places]), strict=True)
+    ]
+    return _encode(FriendPlaces(position, info.name, plan.name, period, plan.style, total, friends, missing))
+
+
+def ranks_among(style: str, prefixes: list[bytes]) -> list[int]:
+    """Ranks by a style from sort keys in their order: among a few, where all are at hand."""
+    ranks: list[int] = []
+    start, dense = 0, 0
+    for at, prefix in enumerate(prefixes):
+        if at and prefix != prefixes[at - 1]:
+            start, dense = at, dense + 1
+        if style == "ordinal":
+            ranks.append(at + 1)
+        elif style == "dense":
+            ranks.append(dense + 1)
+        elif style == "modified":
+            end = at
+            while end + 1 < len(prefixes) and prefixes[end + 1] == prefix:
+                end += 1
+            ranks.append(end + 1)
+        else:
+            ranks.append(start + 1)
+    return ranks
+
+
+def history_bytes(view: View, position: str, player: str, rows: list[HistoryRow]) -> bytes:
+    """A player's history as JSON."""
+    lines = [HistoryLine(row.from_at, row.to_at, str(row.position), row.ranked, row.metrics) for row in rows]
+    return _encode(History(position, view.info.name, view.plan.name, view.period, player, lines))

@@ -1,0 +1,114 @@
+"""Whether this process lives, whether what it needs answers, and how busy its connections are."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import asyncpg
+import msgspec
+from aiohttp import web
+from redis.asyncio import Redis
+
+from api.response import NO_STORE, Ready, json_response
+from projections.database import queries
+from projections.names import stream_key
+from projections.rankings import RedisRankings
+from schemas.position import Position, parse_entry
+
+CHECK_S = 2.0
+_SHARDS = queries("reader")["shards"]
+
+
+class PoolState(msgspec.Struct, frozen=True):
+    """The PostgreSQL pool: connections in use and idle, requests that wait for one, how many may be opened."""
+
+    active: int
+    idle: int
+    waiting: int
+    total: int
+    max: int
+    utilization: float
+
+
+class ShardLag(msgspec.Struct, frozen=True):
+    """How far readers are behind the log: what they see at least, its newest entry, and the time between the two."""
+
+    shard: int
+    applied: str | None
+    newest: str | None
+    lag_ms: int | None
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """`services` says "ok" or what is wrong. A lag does not make this process unready: no other one would be better."""
+
+    ready: bool
+    services: dict[str, str]
+    shards: list[ShardLag]
+
+
+def pool_state(pool: asyncpg.Pool) -> PoolState:
+    """What asyncpg tells of its pool; who waits stands in its queue of free connections."""
+    total, idle, most = pool.get_size(), pool.get_idle_size(), pool.get_max_size()
+    getters = getattr(getattr(pool, "_queue", None), "_getters", ())
+    waiting = sum(not getter.done() for getter in getters)
+    return PoolState(total - idle, idle, waiting, total, most, round((total - idle) / most, 4))
+
+
+class Health:
+    """The handlers."""
+
+    def __init__(self, pool: asyncpg.Pool, redis_log: "Redis", rankings: RedisRankings) -> None:
+        self._pool = pool
+        self._log = redis_log
+        self._rankings = rankings
+
+    async def live(self, request: web.Request) -> Ready:
+        """200 as long as the event loop turns."""
+        return json_response({"status": "live"}, headers=NO_STORE)
+
+    async def pool(self, request: web.Request) -> Ready:
+        """The state of the PostgreSQL pool."""
+        return json_response(pool_state(self._pool), headers=NO_STORE)
+
+    async def ready(self, request: web.Request) -> Ready:
+        """200 when both Redis and PostgreSQL answer within CHECK_S, else 503; with the lag of each shard."""
+        names = ("postgresql", "redis_log", "redis_rankings")
+        checks = (self._pool.fetch(_SHARDS), self._log.ping(), self._rankings.redis.ping())
+        results = await asyncio.gather(*(_within(check) for check in checks), return_exceptions=True)
+        services = {name: _state_of(result) for name, result in zip(names, results, strict=True)}
+        ready = all(state == "ok" for state in services.values())
+        shards = results[0] if isinstance(results[0], list) else []
+        lags = [await self._lag(row["shard"]) for row in shards] if ready else []
+        return json_response(Readiness(ready, services, lags), status=200 if ready else 503, headers=NO_STORE)
+
+    async def _lag(self, shard: int) -> ShardLag:
+        applied = await self._rankings.applied(shard)
+        entries: Any = await self._log.xrevrange(stream_key(shard), count=1)
+        newest = parse_entry(entries[0][0]) if entries else None
+        position = applied[1] if applied is not None else None
+        return ShardLag(
+            shard,
+            str(position) if position is not None else None,
+            f"{newest[0]}-{newest[1]}" if newest is not None else None,
+            _lag_ms(position, newest),
+        )
+
+
+def _lag_ms(applied: Position | None, newest: tuple[int, int] | None) -> int | None:
+    if applied is None:
+        return None
+    if newest is None or newest <= (applied.ms, applied.seq):
+        return 0
+    # Two entries of one millisecond are still apart.
+    return max(1, newest[0] - applied.ms)
+
+
+async def _within(check: Awaitable[Any]) -> Any:
+    async with asyncio.timeout(CHECK_S):
+        return await check
+
+
+def _state_of(result: Any) -> str:
+    # The kind of the error and not its text, which may hold addresses and names.
+    return f"away ({type(result).__name__})" if isinstance(result, BaseException) else "ok"

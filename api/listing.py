@@ -1,0 +1,116 @@
+"""What exists: games, their boards and the periods that these have."""
+
+import msgspec
+from aiohttp import web
+
+from api.params import PAGE_MAX, name_of, number_of, parameters, target
+from api.response import Ready, json_response
+from api.views import Views
+from engine.boards import BoardPlan
+from engine.rules import ranked_by
+from projections.catalog import Catalog, GameInfo
+
+GAMES_DEFAULT = 100
+PERIODS_MAX = 1_000
+
+
+class BoardLine(msgspec.Struct, frozen=True):
+    """A board: its order in words, its kinds of periods, and the newest periods that have a ranking."""
+
+    board: str
+    title: str
+    ranks: str
+    ranked_by: list[str]
+    metrics: list[str]
+    period_kinds: list[str]
+    periods: list[str]
+
+
+class GameLine(msgspec.Struct, frozen=True):
+    """A game in the list of all."""
+
+    game: str
+    title: str
+    ruleset_version: int
+    boards: list[str]
+
+
+class GamePage(msgspec.Struct, frozen=True):
+    """Games by name; `next` is what `after` takes for those behind."""
+
+    games: list[GameLine]
+    next: str | None
+
+
+class GameDetails(msgspec.Struct, frozen=True):
+    """A game, and what its readers see at least."""
+
+    position: str
+    game: str
+    title: str
+    shard: int
+    ruleset_version: int
+    generation: int
+    time_zone: str
+    boards: list[BoardLine]
+
+
+class Listing:
+    """The handlers."""
+
+    def __init__(self, catalog: Catalog, views: Views) -> None:
+        self._catalog = catalog
+        self._views = views
+
+    async def games(self, request: web.Request) -> Ready:
+        """GET /v1/games"""
+        given = parameters(target(request).query, "limit", "after")
+        limit = number_of(given, "limit", GAMES_DEFAULT, 1, PAGE_MAX)
+        behind = [info for info in self._catalog.games() if info.name > given.get("after", "")]
+        shown = behind[:limit]
+        lines = [GameLine(info.name, _title(info), info.ruleset_version, list(info.game.boards)) for info in shown]
+        return json_response(GamePage(lines, shown[-1].name if len(behind) > limit else None))
+
+    async def game(self, request: web.Request) -> Ready:
+        """GET /v1/games/{game}"""
+        (_, _, _, segment), query = target(request)
+        parameters(query)
+        info = await self._catalog.game(name_of(segment, "game"))
+        shown = await self._views.shown(info.shard)
+        periods = _periods(info)
+        return json_response(
+            GameDetails(
+                shown.text,
+                info.name,
+                _title(info),
+                info.shard,
+                info.ruleset_version,
+                info.generation_id,
+                info.game.rules.time_zone,
+                [_board(plan, periods.get(plan.name, [])) for plan in info.game.boards.values()],
+            )
+        )
+
+
+def _board(plan: BoardPlan, periods: list[str]) -> BoardLine:
+    return BoardLine(
+        plan.name,
+        plan.title,
+        plan.style,
+        ranked_by(plan),
+        list(plan.metric_names),
+        list(plan.period_kinds),
+        periods[:PERIODS_MAX],
+    )
+
+
+def _periods(info: GameInfo) -> dict[str, list[str]]:
+    """The periods of each board, those that began last first."""
+    periods: dict[str, list[str]] = {}
+    for (board, period), _ in sorted(info.rankings.items(), key=lambda item: item[1], reverse=True):
+        periods.setdefault(board, []).append(period)
+    return periods
+
+
+def _title(info: GameInfo) -> str:
+    return info.game.rules.title or info.name

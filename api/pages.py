@@ -1,0 +1,117 @@
+"""Encoded pages, kept while nothing changes.
+
+A page is served without any question for FRESH_MS after its check; after that one question for the ranking's version,
+shared by all its pages, tells whether the bytes still hold. Only a changed ranking costs a look-up and an encoding.
+"""
+
+from time import monotonic
+from typing import NamedTuple
+
+from api.encode import page_bytes, with_position
+from api.freshness import FRESH_S, Shown, SingleFlight
+from api.params import PageQuery
+from api.views import View, Views
+from engine.places import Lookup, Window
+
+BYTES_MAX = 32 * 1024 * 1024
+"""So much memory do the kept pages of a process take."""
+
+
+class Page(NamedTuple):
+    """An answer: its bytes, its entity tag, and until when (by the monotonic clock) it may be served unchecked."""
+
+    body: bytes
+    etag: bytes
+    fresh_until: float
+
+
+class _Check(NamedTuple):
+    """A ranking's version, and what was shown when it was asked for."""
+
+    version: int
+    shown: Shown
+    checked_at: float
+
+
+class _Kept(NamedTuple):
+    version: int
+    rest: bytes
+
+
+class Pages:
+    """The pages of all boards."""
+
+    def __init__(self, views: Views, bytes_max: int = BYTES_MAX) -> None:
+        self._views = views
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._kept: dict[tuple[int, PageQuery], _Kept] = {}
+        self._checks: dict[int, _Check] = {}
+        self._flights = SingleFlight()
+
+    async def page(self, view: View, query: PageQuery) -> Page:
+        """The page that a query asks for; with `min_position` it is read anew."""
+        if view.ranking_id is None or query.min_position is not None:
+            shown = await self._views.shown(view.info.shard, query.min_position)
+            version, rest = await self._read(view, query, shown)
+            return self._made(view, version, shown, rest, 0.0)
+        check = self._checks.get(view.ranking_id)
+        if check is None or monotonic() - check.checked_at >= FRESH_S:
+            check = await self._flights.do(view.ranking_id, lambda: self._check(view))
+        kept = self._kept.get((view.ranking_id, query))
+        if kept is None or kept.version < check.version:
+            shown = check.shown
+            kept = await self._flights.do((view.ranking_id, query), lambda: self._renew(view, query, shown))
+            if kept.version < check.version:
+                # It was under way before the check, and so knows less than the position that will be shown with it.
+                kept = await self._renew(view, query, shown)
+        return self._made(view, kept.version, check.shown, kept.rest, check.checked_at + FRESH_S)
+
+    @staticmethod
+    def _made(view: View, version: int, shown: Shown, rest: bytes, fresh_until: float) -> Page:
+        return Page(with_position(shown.text, rest), etag(view, version), fresh_until)
+
+    async def _check(self, view: View) -> _Check:
+        now = monotonic()
+        shown = await self._views.shown(view.info.shard)
+        answer = await self._views.ask(view, shown, [])
+        check = _Check(answer.version, shown, now)
+        if view.ranking_id is not None:
+            if len(self._checks) >= 10_000:
+                self._checks.clear()
+            self._checks[view.ranking_id] = check
+        return check
+
+    async def _renew(self, view: View, query: PageQuery, shown: Shown) -> _Kept:
+        kept = _Kept(*await self._read(view, query, shown))
+        if view.ranking_id is not None:
+            self._keep((view.ranking_id, query), kept)
+        return kept
+
+    async def _read(self, view: View, query: PageQuery, shown: Shown) -> tuple[int, bytes]:
+        answer = await self._views.ask(view, shown, [_lookup(query)])
+        window = answer.found[0]
+        if not isinstance(window, Window):
+            raise TypeError("a page is answered with a window")
+        return answer.version, page_bytes(view, window)
+
+    def _keep(self, key: tuple[int, PageQuery], kept: _Kept) -> None:
+        old = self._kept.pop(key, None)
+        self._bytes += len(kept.rest) - (len(old.rest) if old is not None else 0)
+        self._kept[key] = kept
+        while self._bytes > self._bytes_max and self._kept:
+            # The one that was renewed longest ago goes first.
+            self._bytes -= len(self._kept.pop(next(iter(self._kept))).rest)
+
+
+def etag(view: View, version: int) -> bytes:
+    """Weak, because an answer's position may move on while all else stays the same."""
+    return b'W/"%d.%d.%d"' % (view.info.generation_id, view.ranking_id or 0, version)
+
+
+def _lookup(query: PageQuery) -> Lookup:
+    if query.after is not None:
+        return Lookup("after", query.after, query.limit)
+    if query.before is not None:
+        return Lookup("before", query.before, query.limit)
+    return Lookup("top", 0, query.limit)

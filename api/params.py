@@ -1,0 +1,166 @@
+"""Reads what a URL says: path segments, query parameters, cursors. Whatever is wrong is refused by name and rule."""
+
+import base64
+import binascii
+import functools
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+from aiohttp import web
+
+from api.problems import invalid
+from engine.keys import split
+from schemas.codec import ID_RULE, good_id, good_name
+from schemas.errors import NotFound
+from schemas.position import Position
+
+PAGE_DEFAULT = 50
+PAGE_MAX = 1_000
+AROUND_MAX = 50
+HISTORY_DEFAULT = 100
+CURSOR_CHARS_MAX = 12_000
+
+
+class Target(NamedTuple):
+    """A request's path, split at its slashes and still percent-encoded, and its query."""
+
+    parts: list[str]
+    query: str
+
+
+class PageQuery(NamedTuple):
+    """Which page of a board: the first, or the one behind or in front of a member."""
+
+    period: str | None
+    limit: int
+    after: bytes | None
+    before: bytes | None
+    min_position: Position | None
+
+
+class PlaceQuery(NamedTuple):
+    """Which place of a player, or of several; `number` is how many entries around it, or how many rows."""
+
+    period: str | None
+    number: int
+    min_position: Position | None
+
+
+def target(request: web.BaseRequest) -> Target:
+    """The raw path and query: an encoded slash is part of a segment, so nothing is decoded before the split."""
+    raw = request.raw_path
+    if not raw.startswith("/"):
+        raw = request.rel_url.raw_path_qs  # a whole URL, as sent to proxies
+    path, _, query = raw.partition("?")
+    return Target(path.split("/"), query)
+
+
+def text_of(segment: str, field: str) -> str:
+    """A decoded path segment."""
+    if "%" not in segment:
+        return segment
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        raise invalid(field, "percent-encoded UTF-8") from None
+
+
+def name_of(segment: str, what: str) -> str:
+    """A game's or board's name; what cannot be one does not exist."""
+    name = text_of(segment, what)
+    if not good_name(name):
+        raise NotFound(what, name[:64].encode("utf-8", "replace").decode())
+    return name
+
+
+def player_of(segment: str) -> str:
+    """A player id, which may hold any printable character."""
+    player = text_of(segment, "player")
+    if not good_id(player):
+        raise invalid("player", ID_RULE)
+    return player
+
+
+def cursor_of(member: bytes) -> str:
+    """A member of a ranking as clients pass it back: opaque to them."""
+    return base64.urlsafe_b64encode(member).rstrip(b"=").decode()
+
+
+def member_of(cursor: str, field: str) -> bytes:
+    """The member that a cursor stands for. It need not be in the ranking any more."""
+    try:
+        if len(cursor) > CURSOR_CHARS_MAX:
+            raise ValueError
+        member = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        split(member)
+    except (ValueError, binascii.Error):
+        raise invalid(field, "a cursor out of `next` or `previous` of a page of this board") from None
+    return member
+
+
+@functools.lru_cache(maxsize=4096)
+def page_query(query: str) -> PageQuery:
+    """The parameters of a page."""
+    given = _parameters(query, ("period", "limit", "after", "before", "min_position"))
+    if "after" in given and "before" in given:
+        raise invalid("before", "a page is either behind or in front of a cursor")
+    return PageQuery(
+        given.get("period"),
+        number_of(given, "limit", PAGE_DEFAULT, 1, PAGE_MAX),
+        member_of(given["after"], "after") if "after" in given else None,
+        member_of(given["before"], "before") if "before" in given else None,
+        _position(given),
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def place_query(query: str, number: str | None = "around") -> PlaceQuery:
+    """The parameters of a place; `number` names the one that holds a number, if there is one."""
+    given = _parameters(query, ("period", "min_position", *([number] if number else [])))
+    if number == "around":
+        count = number_of(given, "around", 0, 0, AROUND_MAX)
+    else:
+        count = number_of(given, number, HISTORY_DEFAULT, 1, PAGE_MAX) if number else 0
+    return PlaceQuery(given.get("period"), count, _position(given))
+
+
+def parameters(query: str, *known: str) -> dict[str, str]:
+    """A query's parameters by name; unknown and repeated ones are refused."""
+    return _parameters(query, known) if query else {}
+
+
+def number_of(given: dict[str, str], name: str, default: int, low: int, high: int) -> int:
+    """A whole number within bounds."""
+    text = given.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high):
+        raise invalid(name, f"a whole number from {low} to {high}")
+    return int(text)
+
+
+def _parameters(query: str, known: tuple[str, ...]) -> dict[str, str]:
+    if not query:
+        return {}
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=32)
+    except ValueError:
+        raise invalid("", "a query of at most 32 parameters in percent-encoded UTF-8") from None
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known:
+            raise invalid(name[:64], f"unknown parameter; known: {', '.join(known)}")
+        if name in given:
+            raise invalid(name, "given once")
+        given[name] = value
+    return given
+
+
+def _position(given: dict[str, str]) -> Position | None:
+    text = given.get("min_position")
+    if text is None:
+        return None
+    try:
+        return Position.parse(text)
+    except ValueError as error:
+        raise invalid("min_position", str(error)) from None

@@ -1,0 +1,135 @@
+"""The read endpoints: pages of a board, a player's place, several players' places, history."""
+
+from time import monotonic
+from typing import Any
+
+import asyncpg
+import msgspec
+from aiohttp import web
+
+from api.encode import friends_bytes, history_bytes, place_bytes
+from api.freshness import SingleFlight
+from api.pages import Page, Pages, etag
+from api.params import Target, name_of, page_query, place_query, player_of, target
+from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
+from api.response import JSON, NO_CACHE, Ready
+from api.views import View, Views
+from engine.places import Lookup, Place
+from projections.history import history
+from schemas.codec import ID_RULE, good_id
+from schemas.errors import NotFound
+
+PLAYERS_MAX = 1_000
+SERVED_MAX = 1_024
+SERVED_BYTES_MAX = 16 * 1024
+_HEADERS = JSON + NO_CACHE
+
+
+class _Players(msgspec.Struct, forbid_unknown_fields=True):
+    players: list[Any]
+
+
+_decode_players = msgspec.json.Decoder(_Players).decode
+
+
+class Reads:
+    """Handlers; each takes a request and answers it, or raises what `api.problems` knows."""
+
+    def __init__(self, views: Views, pages: Pages, pool: asyncpg.Pool) -> None:
+        self._views = views
+        self._pages = pages
+        self._pool = pool
+        self._served: dict[str, Page] = {}
+        self._flights = SingleFlight()
+
+    async def board(self, request: web.Request) -> Ready:
+        """GET /v1/games/{game}/boards/{board}. What was asked for a moment ago, word for word, is answered at once."""
+        asked = request.raw_path
+        page = self._served.get(asked)
+        if page is None or monotonic() >= page.fresh_until:
+            page = await self._flights.do(asked, lambda: self._page(asked, target(request)))
+        return _answer(request, page.etag, page.body)
+
+    async def _page(self, asked: str, url: Target) -> Page:
+        (_, _, _, game, _, board), raw_query = url
+        query = page_query(raw_query)
+        view = await self._views.find(name_of(game, "game"), name_of(board, "board"), query.period)
+        page = await self._pages.page(view, query)
+        if page.fresh_until and len(page.body) <= SERVED_BYTES_MAX:
+            if len(self._served) >= SERVED_MAX:
+                self._served.clear()
+            self._served[asked] = page
+        return page
+
+    async def place(self, request: web.Request) -> Ready:
+        """GET /v1/games/{game}/boards/{board}/players/{player}"""
+        (_, _, _, game, _, board, _, segment), raw_query = target(request)
+        period, around, min_position = place_query(raw_query)
+        player = player_of(segment)
+        view = await self._views.find(name_of(game, "game"), name_of(board, "board"), period)
+        shown = await self._views.shown(view.info.shard, min_position)
+        answer = await self._views.ask(view, shown, [Lookup("player", player, around)])
+        place = answer.found[0]
+        if not isinstance(place, Place):
+            raise NotFound("player", player)
+        return _answer(request, etag(view, answer.version), place_bytes(view, shown.text, place))
+
+    async def friends(self, request: web.Request) -> Ready:
+        """POST /v1/games/{game}/boards/{board}/ranks"""
+        (_, _, _, game, _, board, _), raw_query = target(request)
+        period, _, min_position = place_query(raw_query, None)
+        players = _players(await request.read())
+        view = await self._views.find(name_of(game, "game"), name_of(board, "board"), period)
+        shown = await self._views.shown(view.info.shard, min_position)
+        answer = await self._views.ask(view, shown, [Lookup("player", player, 0) for player in players])
+        places = [place for place in answer.found if isinstance(place, Place)]
+        ranked = {place.player for place in places}
+        missing = [player for player in players if player not in ranked]
+        return Ready(200, _HEADERS, friends_bytes(view, shown.text, answer.total, places, missing))
+
+    async def history(self, request: web.Request) -> Ready:
+        """GET /v1/games/{game}/boards/{board}/players/{player}/history"""
+        (_, _, _, game, _, board, _, segment, _), raw_query = target(request)
+        period, limit, min_position = place_query(raw_query, "limit")
+        player = player_of(segment)
+        view = await self._views.find(name_of(game, "game"), name_of(board, "board"), period)
+        shown = await self._views.shown(view.info.shard, min_position)
+        rows = await self._history(view, player, limit)
+        if not rows:
+            raise NotFound("player", player)
+        return Ready(200, _HEADERS, history_bytes(view, shown.text, player, rows))
+
+    async def _history(self, view: View, player: str, limit: int) -> list[Any]:
+        if view.ranking_id is None:
+            return []
+        return await history(self._pool, view.ranking_id, view.plan, view.info.shard, player, limit)
+
+
+def _players(body: bytes) -> list[str]:
+    try:
+        players = _decode_players(body).players
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise invalid("players", '{"players": [...]} with 1 to 1000 player ids') from None
+    if not 1 <= len(players) <= PLAYERS_MAX:
+        raise invalid("players", f"1 to {PLAYERS_MAX} player ids")
+    wrong = [
+        Item("players", ID_RULE, index)
+        for index, player in enumerate(players)
+        if not (isinstance(player, str) and good_id(player))
+    ]
+    if wrong:
+        raise RefusedError(INVALID_REQUEST, f"{len(wrong)} bad player ids", wrong)
+    return list(dict.fromkeys(players))
+
+
+def _answer(request: web.Request, tag: bytes, body: bytes) -> Ready:
+    held = request.headers.get("If-None-Match")
+    if held is not None and _matches(held, tag.decode()):
+        return Ready(304, NO_CACHE + b"ETag: " + tag + b"\r\n")
+    return Ready(200, _HEADERS + b"ETag: " + tag + b"\r\n", body)
+
+
+def _matches(held: str, tag: str) -> bool:
+    """Weak comparison (RFC 9110, 8.8.3.2) with each tag of the list."""
+    opaque = tag.removeprefix("W/")
+    return held.strip() == "*" or any(part.strip().removeprefix("W/") == opaque for part in held.split(","))

@@ -1,0 +1,132 @@
+"""Finds what a reader means (a board's ranking in a period), and asks it: Redis first, PostgreSQL while that cannot."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from redis.exceptions import RedisError
+
+from api.freshness import Applied, Shown
+from api.problems import NOT_YET, RefusedError, invalid
+from engine.boards import BoardPlan
+from engine.periods import well_formed
+from engine.places import Answer, Lookup, Window
+from projections.catalog import Catalog, GameInfo
+from projections.fallback import PostgresRankings
+from projections.rankings import RedisRankings
+from schemas.errors import NotFound
+from schemas.position import Position
+
+MIN_POSITION_WAIT_S = 5.0
+"""So long a read waits for its `min_position` before it says "not yet"."""
+
+log = logging.getLogger("rankfold.api")
+
+
+class View(NamedTuple):
+    """One copy of a board; `ranking_id` is None while nothing was ever folded into it."""
+
+    info: GameInfo
+    plan: BoardPlan
+    period: str
+    ranking_id: int | None
+
+
+def wall_clock_ms() -> int:
+    """Epoch milliseconds by this machine's clock: good enough to choose the period that is shown by default."""
+    return time.time_ns() // 1_000_000
+
+
+class Views:
+    """Everything a read needs: catalog, positions and rankings."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        applied: Applied,
+        rankings: RedisRankings,
+        fallback: PostgresRankings,
+        clock_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self.catalog = catalog
+        self.applied = applied
+        self._rankings = rankings
+        self._fallback = fallback
+        self._clock_ms = clock_ms
+
+    async def find(self, game: str, board: str, period: str | None) -> View:
+        """The view of a board in a period (None: the present one); raises NotFound, or refuses a malformed period."""
+        info = self.catalog.known(game) or await self.catalog.game(game)
+        plan = info.game.boards.get(board)
+        if plan is None:
+            raise NotFound("board", board)
+        if period is None:
+            period = self._present(info, plan)
+        ranking_id = info.rankings.get((board, period))
+        if ranking_id is None:
+            if not any(well_formed(kind, period) for kind in plan.period_kinds):
+                raise invalid("period", f"a period of this board: {', '.join(map(_example, plan.period_kinds))}")
+            ranking_id = await self.catalog.ranking(info, board, period)
+            if self.catalog.known(game) is not info:
+                # Another generation went live meanwhile, perhaps under other rules.
+                return await self.find(game, board, period)
+        return View(info, plan, period, ranking_id)
+
+    def _present(self, info: GameInfo, plan: BoardPlan) -> str:
+        """`all` where the board has it, else the present one of its first kind, else the one that began last."""
+        if "all" in plan.period_kinds:
+            return "all"
+        kind = plan.period_kinds[0]
+        period = plan.calendars[0].period_of(self._clock_ms(), None)
+        if period is None:
+            begun = [
+                (ranking_id, period)
+                for (board, period), ranking_id in info.rankings.items()
+                if board == plan.name and well_formed(kind, period)
+            ]
+            if not begun:
+                raise invalid("period", f"there is no present one; name it, such as {_example(kind)}")
+            period = max(begun)[1]
+        return period
+
+    async def shown(self, shard: int, min_position: Position | None = None) -> Shown:
+        """What the next look-up will show at least; waits for `min_position`, and refuses when that takes too long."""
+        if min_position is None:
+            return self.applied.recent(shard) or await self.applied.read(shard)
+        if min_position.shard != shard:
+            raise invalid("min_position", f"a position of this game's shard, which is {shard}")
+        shown = await self.applied.wait(min_position, MIN_POSITION_WAIT_S)
+        if shown is None:
+            raise RefusedError(NOT_YET, f"{min_position} is not visible after {MIN_POSITION_WAIT_S:g} s")
+        return shown
+
+    async def ask(self, view: View, shown: Shown, lookups: list[Lookup]) -> Answer:
+        """Answers in the order of the look-ups, out of a ranking that shows at least `shown`."""
+        if view.ranking_id is None:
+            return _nothing(lookups)
+        if shown.in_redis:
+            try:
+                answer = await self._rankings.lookup(view.ranking_id, view.plan, lookups)
+                if answer is not None:
+                    return answer
+                await self._rankings.ask_rebuild(view.ranking_id)
+            except RedisError as error:
+                log.warning("rankings come from PostgreSQL: %s", error)
+        return await self._fallback.lookup(view.ranking_id, view.plan, lookups) or _nothing(lookups)
+
+
+def _nothing(lookups: list[Lookup]) -> Answer:
+    return Answer(0, 0, [None if item.kind == "player" else Window(0, 0, []) for item in lookups])
+
+
+def _example(kind: str) -> str:
+    examples = {
+        "all": "all",
+        "round": "round:7",
+        "daily": "daily:2026-02-08",
+        "weekly": "weekly:2026-02-02",
+        "monthly": "monthly:2026-02",
+        "season": "season:2026",
+    }
+    return examples[kind]
