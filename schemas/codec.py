@@ -60,6 +60,7 @@ ID_RULE = f"an id is 1 to {ID_BYTES_MAX} UTF-8 bytes without control characters 
 
 _json = msgspec.json.Decoder(AnyEvent)
 _json_any = msgspec.json.Decoder()
+_json_exact = msgspec.json.Decoder(Any, float_hook=Decimal)
 _msgpack_any = msgspec.msgpack.Decoder()
 _encoder = msgspec.json.Encoder(order="deterministic")
 _CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
@@ -101,7 +102,7 @@ def convert(raw: Any) -> AnyEvent:
 def decode_json(body: bytes) -> Any:
     """A generic JSON value whose numbers are int or Decimal; raises InvalidEvent when it is not JSON."""
     try:
-        return msgspec.json.decode(body, type=Any, float_hook=Decimal)
+        return _json_exact.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidEvent(Problem("", f"the body is JSON: {error}")) from None
 
