@@ -212,6 +212,10 @@ class RankingWriter:
         """Says how far every ranking of a shard is."""
         await self.redis.set(applied_key(shard), f"{version} {position}")
 
+    async def lost(self, shard: int) -> bool:
+        """Whether Redis no longer knows what it was told."""
+        return await self.redis.get(applied_key(shard)) is None
+
     async def asked(self) -> list[int]:
         """Takes the rankings that readers have missed."""
         return [int(raw) for raw in await self.redis.spop(REBUILD_KEY, 1_000) or ()]

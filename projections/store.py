@@ -4,17 +4,19 @@ Exactly once rests on `commit`: it moves the shard's position from exactly the v
 changes nothing. Everything is set-based.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
 
-from engine.fold import Change, FixtureState, Fold, Row, Table
+from engine.fold import FixtureState, Fold, Row, Table
 from engine.rules import Game, compile_ruleset
 from projections.database import Connection, columns, queries
 from schemas.errors import ConcurrentWriter
+from schemas.events import RulesetChange
+from schemas.position import Position
 from schemas.ruleset import parse
 
 ACCEPTED, DUPLICATE, REFUSED = 0, 1, 2
@@ -71,7 +73,16 @@ class Batch:
         self.history: list[tuple[int, str, bytes | None, bytes, int, int]] = []
         self.fixtures: list[tuple[int, str, int, bytes]] = []
         self.players: list[tuple[int, str, str | None, str, str | None]] = []
-        self.changes: list[Change] = []
+        self.places: dict[int, tuple[dict[str, tuple[bytes | None, bytes]], bool]] = {}
+        self.rules: RulesetChange | None = None
+        self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
+
+    def _show(self, table: Table, player: str, row: Row) -> None:
+        self.touched_rankings.add(table.ranking_id)
+        held = self.places.get(table.ranking_id)
+        if held is None:
+            held = self.places[table.ranking_id] = ({}, table.plan.style == "dense")
+        held[0][player] = (row.prefix, row.extra)
 
     @property
     def after_state(self) -> ShardState:
@@ -95,8 +106,7 @@ class Batch:
                     row.since = self.version
                 self.changed_rows.append((table.ranking_id, player, row.prefix, row.extra, state, row.since))
             if moved:
-                self.touched_rankings.add(table.ranking_id)
-        self.changes += changes
+                self._show(table, player, row)
         for fixture in fold.touched_fixtures:
             held = fold.fixtures[fixture]
             self.fixtures.append((live.generation_id, fixture, held.revision, _encode(held)))
@@ -216,13 +226,41 @@ class Store:
         """Records entries that cannot be folded, outside a batch; those that are recorded already stay as they are."""
         await self.pool.execute(Q["dead_letter"], *columns(lines, 8))
 
-    async def commit(self, batch: Batch) -> None:
-        """Writes a batch in one transaction, or raises ConcurrentWriter and changes nothing."""
-        if batch.log:
-            await self.ensure_partitions(batch.log[0][3], batch.log[-1][3])
+    async def latest_ruleset(self, game_id: int) -> int:
+        """The newest version of a game's rules."""
+        version: int = (await self.pool.fetchrow(Q["rulesets"], game_id))["version"]
+        return version
+
+    async def ruleset_text(self, game_id: int, version: int) -> str | None:
+        """The text of a version, or None when there is none."""
+        text: str | None = await self.pool.fetchval(Q["ruleset_text"], game_id, version)
+        return text
+
+    async def ranking_lines(self, ranking_id: int) -> tuple[int, bool, list[tuple[str, bytes, bytes]]] | None:
+        """(version, whether its ranks are dense, lines) of a ranking in one snapshot; None when it is unknown."""
+        async with (
+            self.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            row = await connection.fetchrow(Q["ranking"], ranking_id)
+            if row is None:
+                return None
+            lines = await connection.fetch(Q["lines"], ranking_id)
+        style = parse(row["text"]).boards[row["board"]].ranks
+        return row["version"], style == "dense", [tuple(line) for line in lines]
+
+    async def commit(self, batch: Batch, inside: Callable[[], None]) -> None:
+        """Writes a batch in one transaction, or raises ConcurrentWriter and changes nothing.
+
+        `inside` is called when everything is written and nothing committed yet.
+        """
+        await self.ensure_partitions(batch.state.ms or batch.upto[0], batch.upto[0])
         async with self.pool.acquire() as connection, connection.transaction():
             await advance(connection, batch)
+            if batch.rules is not None:
+                await _write_rules(connection, batch)
             await _write(connection, batch)
+            inside()
 
 
 async def advance(connection: Connection, batch: Batch) -> None:
@@ -234,6 +272,25 @@ async def advance(connection: Connection, batch: Batch) -> None:
     if version != batch.version:
         raise ConcurrentWriter(f"shard {batch.shard} is no longer at {state.ms}-{state.seq}")
     await connection.execute(Q["publish"], batch.shard, batch.version, state.epoch, *batch.upto)
+
+
+async def _write_rules(connection: Connection, batch: Batch) -> None:
+    """A version of a game's rules; the first one makes the game and its first generation."""
+    assert batch.rules is not None
+    event = batch.rules
+    position = Position(batch.state.epoch, batch.shard, *batch.upto)
+    line = (event.version, event.mode, event.text, str(position), position.ms)
+    if batch.first_entry is None:
+        game_id = batch.log[0][0]
+        await connection.execute(Q["new_ruleset"], game_id, *line)
+        return
+    game_id = await connection.fetchval(Q["new_game"], event.game, batch.shard)
+    await connection.execute(Q["new_ruleset"], game_id, *line)
+    generation_id = await connection.fetchval(Q["new_generation"], game_id, event.version, "live")
+    await connection.execute(Q["go_live"], game_id, generation_id)
+    ms, seq, body, id_hash, body_hash = batch.first_entry
+    batch.log.append((game_id, position.epoch, batch.shard, ms, seq, ACCEPTED, body))
+    batch.ids.append((game_id, id_hash, body_hash, position.epoch, batch.shard, ms, seq))
 
 
 async def _write(connection: Connection, batch: Batch) -> None:

@@ -109,3 +109,15 @@ INSERT INTO generations (game_id, ruleset_version, status) VALUES ($1, $2, $3) R
 
 -- name: go_live
 UPDATE games SET live_generation = $2 WHERE game_id = $1
+
+-- name: ruleset_text
+SELECT text FROM rulesets WHERE game_id = $1 AND version = $2
+
+-- name: ranking
+SELECT r.version, r.board, t.text
+FROM rankings r JOIN generations n USING (generation_id)
+JOIN rulesets t ON t.game_id = n.game_id AND t.version = n.ruleset_version
+WHERE r.ranking_id = $1
+
+-- name: lines
+SELECT player, prefix, extra FROM standings WHERE ranking_id = $1 AND prefix IS NOT NULL

@@ -1,0 +1,30 @@
+"""Named points at which a test may kill the process, to see that nothing is lost or done twice."""
+
+import os
+import signal
+
+POINTS = (
+    "after_read",
+    "after_fold",
+    "before_commit",
+    "in_transaction",
+    "after_commit",
+    "before_rankings",
+    "after_rankings",
+)
+
+
+class Crash:
+    """`spec` is a point, or "point:n" for the n-th time that it is passed; None never crashes."""
+
+    def __init__(self, spec: str | None = None) -> None:
+        self._point, _, count = (spec or "").partition(":")
+        if self._point and self._point not in POINTS:
+            raise ValueError(f"a crash point is one of {', '.join(POINTS)}")
+        self._left = int(count or 1)
+
+    def __call__(self, point: str) -> None:
+        if point == self._point:
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)

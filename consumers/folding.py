@@ -1,0 +1,183 @@
+"""Folding one batch: dedupe, the ruleset's checks, the engine's fold, and the batch that one transaction will write."""
+
+from collections.abc import Iterable
+
+from consumers.intake import Entry, refuse
+from projections.names import shard_of
+from projections.store import ACCEPTED, DUPLICATE, REFUSED, Batch, LiveGame, ShardState, Store
+from schemas.errors import InvalidRuleset
+from schemas.events import Event, Fixture, Pick, Result, RulesetChange
+from schemas.position import Position
+from schemas.ruleset import parse
+
+IdKey = tuple[int, bytes]
+
+
+class Folding:
+    """The games of a shard with their folds, a cache in front of PostgreSQL."""
+
+    def __init__(self, shard: int, total: int, store: Store, *, cache_rows: int) -> None:
+        self.shard = shard
+        self.total = total
+        self.store = store
+        self.cache_rows = cache_rows
+        self._games: dict[str, LiveGame] = {}
+        self._in_flight: dict[int, dict[IdKey, bytes]] = {}
+
+    def forget(self) -> None:
+        """Drops everything that is held in memory."""
+        self._games.clear()
+        self._in_flight.clear()
+
+    def committed(self, batch: Batch) -> None:
+        """The batch is in PostgreSQL: its ids are found there from now on, and its rows may leave the cache."""
+        self._in_flight.pop(batch.version, None)
+        self._evict(batch.version)
+
+    async def fold(self, entries: list[Entry], state: ShardState) -> Batch:
+        """Folds entries that hold no change of rules; nothing is written yet."""
+        batch = Batch(self.shard, state, (entries[-1].ms, entries[-1].seq))
+        await self._meet({entry.event.game for entry in entries if entry.event is not None})
+        entries = [self._judge(entry) for entry in entries]
+        accepted = await self._admit(entries, batch)
+        touched = {event.game: self._games[event.game] for _, event in accepted}
+        for name, live in touched.items():
+            fixtures = {
+                event.fixture
+                for _, event in accepted
+                if event.game == name and isinstance(event, Result | Fixture | Pick)
+            }
+            await self.store.load_fixtures(live, fixtures)
+        for entry, event in accepted:
+            position = Position(state.epoch, self.shard, entry.ms, entry.seq)
+            touched[event.game].fold.stage(event, position)
+        for live in touched.values():
+            await self.store.load_rows(live, batch)
+            live.fold.absorb(batch.version)
+            batch.take(live)
+            self._take_rejections(live, accepted, batch)
+        return batch
+
+    async def _meet(self, names: Iterable[str]) -> None:
+        unknown = [name for name in names if name not in self._games]
+        if unknown:
+            self._games.update({live.name: live for live in await self.store.games(unknown)})
+
+    def _judge(self, entry: Entry) -> Entry:
+        """What the shard and the game's ruleset say about an entry."""
+        event = entry.event
+        if event is None or entry.problem is not None:
+            return entry
+        live = self._games.get(event.game)
+        if live is None:
+            return refuse(entry, "game", f"unknown game {event.game!r}; apply a ruleset for it first")
+        if live.shard != self.shard:
+            return refuse(entry, "game", f"this game lives on shard {live.shard}, not on shard {self.shard}")
+        problems = live.fold.game.check(event)
+        if problems:
+            rest = "".join(f"; {problem}" for problem in problems[1:])
+            return refuse(entry, problems[0].field, problems[0].rule + rest)
+        return entry
+
+    async def _admit(self, entries: list[Entry], batch: Batch) -> list[tuple[Entry, Event]]:
+        """Archives every entry with its verdict, and returns those that are new."""
+        keys = [
+            (self._games[entry.event.game].game_id, entry.id_hash)
+            for entry in entries
+            if entry.event is not None and entry.problem is None
+        ]
+        used = {key: row["body_hash"] for key, row in (await self.store.known_ids(keys)).items()}
+        for ids in self._in_flight.values():
+            used.update({key: ids[key] for key in keys if key in ids})
+        mine = self._in_flight[batch.version] = {}
+        accepted: list[tuple[Entry, Event]] = []
+        epoch, shard = batch.state.epoch, self.shard
+        for entry in entries:
+            event = entry.event
+            live = self._games.get(event.game) if event is not None else None
+            game_id = live.game_id if live is not None else 0
+            verdict = REFUSED
+            if event is not None and entry.problem is None:
+                key = (game_id, entry.id_hash)
+                before = used.get(key)
+                if before is None:
+                    verdict = ACCEPTED
+                    used[key] = mine[key] = entry.body_hash
+                    batch.ids.append((*key, entry.body_hash, epoch, shard, entry.ms, entry.seq))
+                    accepted.append((entry, event))
+                elif before == entry.body_hash:
+                    verdict = DUPLICATE
+                else:
+                    entry = refuse(entry, "id", f"the id {event.id!r} was used before with another content")
+            if entry.problem is not None:
+                batch.dead.append(self._dead(entry, entry.problem.field, entry.problem.rule, epoch))
+            batch.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, entry.body))
+        return accepted
+
+    def _dead(
+        self, entry: Entry, field: str, rule: str, epoch: int
+    ) -> tuple[str | None, int, int, int, int, str, str, bytes]:
+        game = entry.event.game if entry.event is not None else None
+        # PostgreSQL's text holds no NUL, and reasons may quote what a publisher sent.
+        clean = rule.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        return game, epoch, self.shard, entry.ms, entry.seq, field.replace("\0", "\ufffd"), clean, entry.body
+
+    def _take_rejections(self, live: LiveGame, accepted: list[tuple[Entry, Event]], batch: Batch) -> None:
+        """Conflicting revisions and the like: in the log, accepted, but without effect."""
+        by_place = {(entry.ms, entry.seq): entry for entry, _ in accepted} if live.fold.rejections else {}
+        for position, field, reason in live.fold.rejections:
+            batch.dead.append(self._dead(by_place[position[2:]], field, reason, batch.state.epoch))
+        live.fold.rejections.clear()
+
+    def park(self, entry: Entry, rule: str, state: ShardState) -> Batch:
+        """A batch of one entry that goes to the dead letters unfolded."""
+        batch = Batch(self.shard, state, (entry.ms, entry.seq))
+        batch.dead.append(self._dead(entry, "", rule, state.epoch))
+        batch.log.append((0, state.epoch, self.shard, entry.ms, entry.seq, REFUSED, entry.body))
+        return batch
+
+    async def change_rules(self, entry: Entry, state: ShardState) -> Batch:
+        """The batch of a `ruleset` event alone. The first one makes the game; later ones wait for a generation."""
+        event = entry.event
+        assert isinstance(event, RulesetChange)
+        batch = Batch(self.shard, state, (entry.ms, entry.seq))
+        await self._meet([event.game])
+        live = self._games.get(event.game)
+        problem = await self._rules_problem(event, live)
+        if problem is not None:
+            entry = refuse(entry, *problem)
+        if live is not None or problem is not None:
+            admitted = await self._admit([entry], batch)
+            if live is not None and admitted and event.version > await self.store.latest_ruleset(live.game_id):
+                batch.rules = event
+            return batch
+        batch.rules = event
+        batch.first_entry = (entry.ms, entry.seq, entry.body, entry.id_hash, entry.body_hash)
+        return batch
+
+    async def _rules_problem(self, event: RulesetChange, live: LiveGame | None) -> tuple[str, str] | None:
+        try:
+            parse(event.text, game=event.game)
+        except InvalidRuleset as error:
+            return "text", str(error)
+        if event.mode != "retroactive":
+            return "mode", "rules that hold from a date on are not supported yet; use retroactive"
+        if live is None:
+            if shard_of(event.game, self.total) != self.shard:
+                return "game", f"this game belongs on shard {shard_of(event.game, self.total)}"
+            return None if event.version == 1 else ("version", "the first version of a game's rules is 1")
+        latest = await self.store.latest_ruleset(live.game_id)
+        if event.version <= latest and await self.store.ruleset_text(live.game_id, event.version) == event.text:
+            return None
+        return None if event.version == latest + 1 else ("version", f"the next version is {latest + 1}")
+
+    def _evict(self, committed_version: int) -> None:
+        """Forgets the rows that were not used lately, once there are too many."""
+        tables = [table for live in self._games.values() for table in live.fold.tables.values()]
+        if sum(len(table.rows) for table in tables) <= self.cache_rows:
+            return
+        ages = sorted(row.touched for table in tables for row in table.rows.values())
+        # Half of the cache goes, but nothing that a batch under way has touched.
+        limit = min(ages[len(ages) // 2] + 1, committed_version)
+        for table in tables:
+            table.rows = {player: row for player, row in table.rows.items() if row.touched >= limit}

@@ -1,0 +1,49 @@
+"""Intake: stream entries to events, each with what is wrong about it. Looks at one entry at a time and nothing else."""
+
+from typing import NamedTuple
+
+from projections.hashing import body_hash, id_hash
+from projections.names import FIELD
+from schemas.codec import decode, encode
+from schemas.errors import InvalidEvent, Problem
+from schemas.events import AnyEvent
+from schemas.position import parse_entry
+
+RawEntry = tuple[bytes, dict[bytes, bytes]]
+
+
+class Entry(NamedTuple):
+    """One entry of a stream. Either `event` with its hashes is there, or `problem` says why not."""
+
+    ms: int
+    seq: int
+    body: bytes
+    event: AnyEvent | None
+    problem: Problem | None
+    id_hash: bytes = b""
+    body_hash: bytes = b""
+
+
+def take_in(raw: RawEntry) -> Entry:
+    """Decodes one entry; never raises, whatever it holds."""
+    (ms, seq), fields = parse_entry(raw[0]), raw[1]
+    body = fields.get(FIELD)
+    if body is None:
+        rule = f"an entry has the field `event`; this one has {', '.join(map(repr, fields)) or 'none'}"
+        return Entry(ms, seq, b"", None, Problem("", rule[:500]))
+    try:
+        event = decode(body)
+    except InvalidEvent as error:
+        return Entry(ms, seq, body, None, _joined(error.problems))
+    return Entry(ms, seq, body, event, None, id_hash(event.id), body_hash(encode(event)))
+
+
+def _joined(problems: tuple[Problem, ...]) -> Problem:
+    """A dead letter names its first field, and tells all rules."""
+    rule = "; ".join(str(problem) for problem in problems[1:])
+    return Problem(problems[0].field, problems[0].rule + (f"; {rule}" if rule else ""))
+
+
+def refuse(entry: Entry, field: str, rule: str) -> Entry:
+    """The same entry, with a reason why it cannot be folded."""
+    return entry._replace(problem=Problem(field, rule))

@@ -1,0 +1,157 @@
+"""Publishes committed places to the rankings, conflated: under load it skips intermediate batches, never a place.
+
+Whatever Redis lost (flushed, evicted, failed over, or a crash between commit and publication) shows as a version that is
+not the expected one, and the ranking is rebuilt from PostgreSQL.
+"""
+
+import asyncio
+import random
+import time
+
+import structlog
+from redis.exceptions import RedisError
+
+from consumers.failures import back_off
+from consumers.crash import Crash
+from projections.database import AWAY, queries
+from projections.rankings import Pending, RankingWriter
+from projections.store import Batch, Store
+from schemas.position import Position
+
+Q = queries("reader")
+CHECK_S = 1.0
+"""How often it looks whether Redis still holds what it was told, and whether a reader missed a ranking."""
+
+UNDER_LOAD_S = 2.0
+"""At most so often it publishes while the shard is behind."""
+
+PENDING_MAX = 500_000
+log = structlog.get_logger()
+
+
+class Publisher:
+    """One a shard. `note` what was committed; `run` publishes it."""
+
+    def __init__(self, shard: int, store: Store, writer: RankingWriter, crash: Crash) -> None:
+        self.shard = shard
+        self.store = store
+        self.writer = writer
+        self.applied_version = 0
+        self.published_members = 0
+        self._crash = crash
+        self._shown: dict[int, int] = {}
+        self._pending: dict[int, Pending] = {}
+        self._latest: tuple[int, Position] | None = None
+        self._behind = False
+        self._suspect = True
+        self._wake = asyncio.Event()
+        self._last = 0.0
+
+    def note(self, batch: Batch, *, behind: bool) -> None:
+        """Takes over the places of a committed batch. `behind`: more batches are waiting."""
+        for ranking_id, _, _, _, _ in batch.new_rankings:
+            self._shown[ranking_id] = 0
+        for ranking_id, (places, dense) in batch.places.items():
+            pending = self._pending.get(ranking_id)
+            if pending is None:
+                pending = self._pending[ranking_id] = Pending(self._shown.get(ranking_id, -1), dense=dense)
+            pending.version = batch.version
+            pending.places.update(places)
+        if sum(len(pending.places) for pending in self._pending.values()) > PENDING_MAX and self._failing:
+            # Redis has been away for long: a rebuild is cheaper than to remember everything.
+            self._pending.clear()
+            self._suspect = True
+        state = batch.after_state
+        self._latest = (batch.version, Position(state.epoch, self.shard, state.ms, state.seq))
+        self._behind = behind
+        self._wake.set()
+
+    def doubt(self) -> None:
+        """The catalog may have changed: compare every ranking's version before the next publication."""
+        self._suspect = True
+        self._wake.set()
+
+    _failing = False
+
+    async def run(self) -> None:
+        """Publishes until it is cancelled. Services that are away are waited for."""
+        attempt = 0
+        while True:
+            try:
+                await self._turn()
+                attempt, self._failing = 0, False
+            except (RedisError, *AWAY) as error:
+                attempt, self._failing, self._suspect = attempt + 1, True, True
+                if attempt == 1:
+                    log.warning("rankings are not published", shard=self.shard, error=str(error))
+                await asyncio.sleep(back_off(attempt, random.random()))
+
+    async def _turn(self) -> None:
+        if not self._suspect:
+            try:
+                await asyncio.wait_for(self._wake.wait(), CHECK_S)
+            except TimeoutError:
+                await self._look()
+                if not self._suspect:
+                    return
+            if self._behind and (rest := self._last + UNDER_LOAD_S - time.monotonic()) > 0:
+                await asyncio.wait({asyncio.create_task(asyncio.sleep(rest))})
+        self._wake.clear()
+        latest, pending, self._pending = self._latest, self._pending, {}
+        if self._suspect:
+            await self._check_all(pending)
+        unknown = [ranking_id for ranking_id, held in pending.items() if held.start < 0]
+        for ranking_id in unknown:
+            pending.pop(ranking_id)
+            await self.rebuild(ranking_id)
+        self._crash("before_rankings")
+        for ranking_id in await self.writer.update(pending):
+            pending.pop(ranking_id)
+            await self.rebuild(ranking_id)
+        for ranking_id, held in pending.items():
+            self._shown[ranking_id] = held.version
+            self.published_members += len(held.places)
+        if latest is not None:
+            await self.writer.applied(self.shard, *latest)
+            self.applied_version = latest[0]
+        self._last = time.monotonic()
+        self._crash("after_rankings")
+        # What was noted meanwhile starts from what is shown now.
+        for ranking_id, held in self._pending.items():
+            held.start = self._shown.get(ranking_id, held.start)
+
+    async def _look(self) -> None:
+        """Notices a Redis that was emptied, and does what readers asked for."""
+        if self._latest is not None and await self.writer.lost(self.shard):
+            self._suspect = True
+        for ranking_id in await self.writer.asked():
+            await self.rebuild(ranking_id)
+
+    async def _check_all(self, pending: dict[int, Pending]) -> None:
+        """Compares the version of every live ranking of the shard with PostgreSQL's; rebuilds those that differ."""
+        state = await self.store.shard(self.shard)
+        rows = await self.store.pool.fetch(Q["live_versions"], [self.shard])
+        shown = await self.writer.versions([row["ranking_id"] for row in rows])
+        self._suspect = False
+        for row, version in zip(rows, shown, strict=True):
+            ranking_id = row["ranking_id"]
+            if version == row["version"]:
+                self._shown[ranking_id] = version
+            elif ranking_id in pending and version is not None and version == pending[ranking_id].start:
+                continue
+            else:
+                pending.pop(ranking_id, None)
+                await self.rebuild(ranking_id)
+        if self._latest is None:
+            self._latest = (state.version, Position(state.epoch, self.shard, state.ms, state.seq))
+        await self.writer.applied(self.shard, state.version, Position(state.epoch, self.shard, state.ms, state.seq))
+
+    async def rebuild(self, ranking_id: int) -> None:
+        """Replaces one ranking by what PostgreSQL holds."""
+        found = await self.store.ranking_lines(ranking_id)
+        if found is None:
+            return
+        version, dense, lines = found
+        await self.writer.rebuild(ranking_id, version, lines, dense=dense)
+        self._shown[ranking_id] = version
+        log.info("ranking rebuilt", shard=self.shard, ranking=ranking_id, version=version, entries=len(lines))
