@@ -5,10 +5,15 @@ from typing import Any
 
 import typer
 
+from cli.demo import demo_command
+from cli.doctor import doctor_command
 from cli.failures import explaining
 from cli.fold import fold_command
+from cli.publish import publish_command
+from cli.reads import board_command, games_command, history_command, rank_command
 from cli.schema import schema_command
 from cli.services import consume_command, migrate_command, serve_command
+from cli.up import up_command
 
 HELP = """Rankfold: an event-sourced scoring engine.
 
@@ -18,7 +23,15 @@ Exit status: 0 done, 1 a check found differences, 2 bad input, 3 a service is aw
 """
 
 COMMANDS: dict[str, Callable[..., Any]] = {
+    "up": up_command,
+    "demo": demo_command,
+    "publish": publish_command,
+    "games": games_command,
+    "board": board_command,
+    "rank": rank_command,
+    "history": history_command,
     "fold": fold_command,
+    "doctor": doctor_command,
     "migrate": migrate_command,
     "consume": consume_command,
     "serve": serve_command,

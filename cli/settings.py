@@ -29,6 +29,7 @@ class Settings:
     hold_shards: tuple[int, ...] = ()
     data: Path = field(default=Path(".rankfold"))
     url: str = "http://127.0.0.1:8321"
+    url_is_set: bool = False
     batch_events_max: int = 20_000
     cache_rows: int = 500_000
     keep_log_s: int = 3_600
@@ -76,6 +77,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         hold_shards=reader.shards("RANKFOLD_HOLD_SHARDS", shards),
         data=Path(reader.text("RANKFOLD_DATA") or ".rankfold"),
         url=(reader.url("RANKFOLD_URL", HTTP_SCHEMES) or f"http://127.0.0.1:{port}").rstrip("/"),
+        url_is_set=reader.text("RANKFOLD_URL") is not None,
         batch_events_max=reader.number("RANKFOLD_BATCH_EVENTS_MAX", 20_000, 1, 1_000_000),
         cache_rows=reader.number("RANKFOLD_CACHE_ROWS", 500_000, 1_000, 100_000_000),
         keep_log_s=reader.number("RANKFOLD_KEEP_LOG_S", 3_600, 0, 31_536_000),

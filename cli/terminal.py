@@ -74,7 +74,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     """A table; the columns named in `numeric` are aligned to the right. A cell that is a Text stays as it is."""
     made = Table(title=Text(safe(title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        made.add_column(Text(safe(column)), justify="right" if column in numeric else "left", no_wrap=True)
+        right = column in numeric
+        made.add_column(Text(safe(column)), justify="right" if right else "left", no_wrap=right, overflow="fold")
     for row in rows:
         made.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
     return made

@@ -1,0 +1,110 @@
+"""What `doctor` looks at in PostgreSQL: the server, the schema, and what the shards left there."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from cli.checks import Check, judged
+from cli.failures import error_text
+from projections.database import AWAY, queries
+from projections.migrate import pending
+from projections.names import epoch_key
+from schemas.errors import RankfoldError
+
+SUBJECT = "PostgreSQL"
+SHARDS = "Shards"
+VERSION_LEAST = 14
+SETTINGS = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding")
+Q = queries("reader")
+
+
+async def postgres_checks(url: str | None, log: Any) -> list[Check]:
+    """The server and the schema; `log` is a client of the log's Redis or None, to compare the epochs with."""
+    if url is None:
+        return [Check(SUBJECT, "configured", "fail", "no", "set DATABASE_URL, or start `rankfold up`")]
+    try:
+        connection = await asyncpg.connect(url, timeout=5, statement_cache_size=0)
+    except (*AWAY, asyncpg.PostgresError, ValueError) as error:
+        return [Check(SUBJECT, "reachable", "fail", error_text(error), "start it, and look at DATABASE_URL")]
+    try:
+        found = [Check(SUBJECT, "reachable", "ok", "yes"), *await _server(connection)]
+        schema = await _schema(connection)
+        found.append(schema)
+        if schema.state == "ok":
+            found += [*await _shards(connection, log), await _dead_letters(connection)]
+        return found
+    finally:
+        await connection.close()
+
+
+async def _server(connection: asyncpg.Connection) -> list[Check]:
+    version = connection.get_server_version()
+    shown = f"{version.major}.{version.minor}"
+    values = {name: str(await connection.fetchval("SELECT current_setting($1)", name)) for name in SETTINGS}
+    standby = await connection.fetchval("SELECT pg_is_in_recovery()")
+    return [
+        judged(SUBJECT, "version", shown, version.major >= VERSION_LEAST, f"use PostgreSQL {VERSION_LEAST} or newer"),
+        judged(SUBJECT, "role", "standby" if standby else "primary", not standby, "DATABASE_URL must name the primary"),
+        *settings_checks(values),
+    ]
+
+
+def settings_checks(values: dict[str, str]) -> list[Check]:
+    """Whether what this PostgreSQL commits can be lost."""
+    syncs, pages, commits = values["fsync"], values["full_page_writes"], values["synchronous_commit"]
+    encoding = values["server_encoding"]
+    return [
+        judged(SUBJECT, "fsync", syncs, syncs == "on", "set fsync = on: a crash can destroy the database without"),
+        judged(SUBJECT, "full_page_writes", pages, pages == "on", "set full_page_writes = on", otherwise="warn"),
+        judged(
+            SUBJECT,
+            "synchronous_commit",
+            commits,
+            commits != "off",
+            "set synchronous_commit = on: positions that readers were shown can be lost without",
+            otherwise="warn",
+        ),
+        judged(SUBJECT, "encoding", encoding, encoding == "UTF8", "create the database with ENCODING 'UTF8'"),
+    ]
+
+
+async def _schema(connection: asyncpg.Connection) -> Check:
+    try:
+        missing = await pending(connection)
+    except RankfoldError as error:
+        return Check(SUBJECT, "migrations", "fail", error_text(error), "restore the file that was changed")
+    found = f"missing: {', '.join(missing)}" if missing else "applied"
+    return judged(SUBJECT, "migrations", found, not missing, "run `rankfold migrate`")
+
+
+async def _shards(connection: asyncpg.Connection, log: Any) -> list[Check]:
+    rows = await connection.fetch(Q["shards"])
+    if not rows:
+        return [Check(SHARDS, "consumer", "warn", "none has run yet", "start `rankfold consume`")]
+    found = []
+    for row in rows:
+        name = f"shard {row['shard']}"
+        until = row["lease_until"]
+        held = until is not None and until > datetime.now(UTC)
+        owner = f"held by {row['lease_owner']}" if held else "nobody consumes it"
+        found.append(judged(SHARDS, name, owner, held, "start `rankfold consume`", otherwise="warn"))
+        if log is not None:
+            found.append(_epoch(name, row, await log.get(epoch_key(row["shard"]))))
+    return found
+
+
+def _epoch(name: str, row: Any, held: bytes | None) -> Check:
+    shown = "missing" if held is None else held.decode("utf-8", "replace")
+    good = shown == str(row["epoch"]) or (held is None and row["ms"] == 0)
+    advice = (
+        f"the log's Redis lost its data or is another one: restore it, or, if it is gone for good, "
+        f"redis-cli SET '{epoch_key(row['shard'])}' {row['epoch']}"
+    )
+    return judged(SHARDS, f"{name}, epoch", shown, good, advice)
+
+
+async def _dead_letters(connection: asyncpg.Connection) -> Check:
+    count = await connection.fetchval("SELECT count(*) FROM dead_letters WHERE status = 'open'")
+    advice = "see why with `rankfold dead-letters list`"
+    return judged(SUBJECT, "dead letters", f"{count:,} open", count == 0, advice, otherwise="warn")

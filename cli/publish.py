@@ -1,0 +1,187 @@
+"""`rankfold publish`: sends a file of JSON lines to the API, in order, and as often as it takes: events have ids."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+import typer
+
+from cli import local
+from cli.client import Api, RefusedError
+from cli.eventlines import at_line
+from cli.terminal import meter, plural, say, show_json
+from schemas.errors import InvalidInput, NotFound, Problem, Unavailable
+from schemas.position import Position
+
+BATCH_EVENTS_MAX = 1_000
+BATCH_BYTES_MAX = 3_500_000
+RETRY_DELAYS_S = (0.1, 0.3, 1.0, 2.0, 4.0)
+VISIBLE_SECONDS_MAX = 60.0
+VISIBLE_POLL_S = 0.05
+
+
+class _Head(msgspec.Struct):
+    game: str | None = None
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+
+
+@dataclass
+class Batch:
+    """Consecutive events of one game, and the lines of the file that they stand in."""
+
+    game: str
+    lines: list[bytes] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    size: int = 0
+
+    def is_full(self, following: bytes) -> bool:
+        """Whether one more line would be too much for one request."""
+        return len(self.lines) >= BATCH_EVENTS_MAX or self.size + len(following) > BATCH_BYTES_MAX
+
+
+@dataclass
+class Sent:
+    """What was published so far; `positions` holds the highest one of each game."""
+
+    events: int = 0
+    duplicates: int = 0
+    bytes_sent: int = 0
+    positions: dict[str, Position] = field(default_factory=dict)
+
+    def add(self, batch: Batch, answer: Any) -> None:
+        """Takes the answer to a batch into account."""
+        self.events += len(batch.lines)
+        self.duplicates += answer["duplicates"]
+        self.bytes_sent += batch.size
+        position = Position.parse(answer["position"])
+        self.positions[batch.game] = max(position, self.positions.get(batch.game, position))
+
+
+def publish_command(
+    file: Annotated[Path, typer.Argument(help="The events, one JSON object a line; - reads stdin.", allow_dash=True)],
+    game: Annotated[str | None, typer.Option(help="The game of events that do not name one.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when readers see all of it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Publish a file of events. Repeating it is safe: what was sent before is not counted twice.
+
+    A batch of up to 1,000 events is appended whole or not at all; the first one that is refused ends the command.
+    """
+    started = time.monotonic()
+    url = local.load().url
+    if str(file) == "-":
+        sent = asyncio.run(_publish(url, sys.stdin.buffer, "stdin", None, game, wait))
+    else:
+        with file.open("rb") as opened:
+            sent = asyncio.run(_publish(url, opened, str(file), file.stat().st_size, game, wait))
+    _report(sent, time.monotonic() - started, as_json)
+
+
+async def _publish(url: str, file: BinaryIO, source: str, size: int | None, game: str | None, wait: bool) -> Sent:
+    sent = Sent()
+    async with Api(url) as api:
+        with meter("publishing") as progress:
+            for batch in batches(file, source, game):
+                await _send(api, batch, source, sent)
+                progress(sent.events, _estimate(sent, size))
+        if wait:
+            await until_visible(api, sent.positions)
+    return sent
+
+
+def _estimate(sent: Sent, size: int | None) -> int | None:
+    """How many events the file has, going by the bytes that are through."""
+    return None if size is None or not sent.bytes_sent else max(sent.events, sent.events * size // sent.bytes_sent)
+
+
+def batches(file: BinaryIO, source: str, game: str | None) -> Iterator[Batch]:
+    """The file cut into requests: consecutive events of one game; raises InvalidInput for a line without a game."""
+    batch: Batch | None = None
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        name = _game_of(line, source, number) or game
+        if name is None:
+            raise InvalidInput(at_line(source, number, Problem("game", "named in the event, or by --game")))
+        if batch is None or batch.game != name or batch.is_full(line):
+            if batch is not None:
+                yield batch
+            batch = Batch(name)
+        batch.lines.append(line if line.endswith(b"\n") else line + b"\n")
+        batch.numbers.append(number)
+        batch.size += len(line)
+    if batch is not None:
+        yield batch
+
+
+def _game_of(line: bytes, source: str, number: int) -> str | None:
+    try:
+        return _decode_head(line).game
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(at_line(source, number, Problem("", f"not a JSON object: {error}"))) from None
+
+
+async def _send(api: Api, batch: Batch, source: str, sent: Sent) -> None:
+    try:
+        answer = await retried(lambda: api.publish(batch.game, b"".join(batch.lines)))
+    except RefusedError as error:
+        if sent.events:
+            say(f"{plural(sent.events, 'event')} published before this; they stay")
+        raise InvalidInput(*_located(error, batch, source)) from None
+    sent.add(batch, answer)
+
+
+def _located(error: RefusedError, batch: Batch, source: str) -> list[Problem]:
+    return [
+        problem if index is None else at_line(source, batch.numbers[index], problem)
+        for problem, index in zip(error.problems, error.indexes, strict=True)
+    ]
+
+
+async def retried(call: Callable[[], Any]) -> Any:
+    """The result of a call that may be repeated; raises Unavailable after the last attempt."""
+    for delay_s in RETRY_DELAYS_S:
+        try:
+            return await call()
+        except Unavailable:
+            await asyncio.sleep(delay_s)
+    return await call()
+
+
+async def until_visible(api: Api, positions: dict[str, Position]) -> None:
+    """Returns when readers of each game see its position; raises Unavailable when they do not soon."""
+    deadline = time.monotonic() + VISIBLE_SECONDS_MAX
+    for game, position in positions.items():
+        while not await _is_visible(api, game, position):
+            if time.monotonic() > deadline:
+                raise Unavailable(f"{game} does not show {position} yet; is a consumer running?")
+            await asyncio.sleep(VISIBLE_POLL_S)
+
+
+async def _is_visible(api: Api, game: str, position: Position) -> bool:
+    try:
+        shown = (await api.get("games", game))["position"]
+    except NotFound:
+        # A game that its first ruleset has yet to make.
+        return False
+    return Position.parse(shown) >= position
+
+
+def _report(sent: Sent, seconds: float, as_json: bool) -> None:
+    positions = {game: str(position) for game, position in sent.positions.items()}
+    if as_json:
+        counts = {"events": sent.events, "duplicates": sent.duplicates}
+        show_json({**counts, "positions": positions, "seconds": round(seconds, 3)})
+        return
+    rate = sent.events / seconds if seconds else 0.0
+    known = f", {sent.duplicates:,} of them were there before" if sent.duplicates else ""
+    typer.echo(f"{plural(sent.events, 'event')} published in {seconds:.1f} s ({rate:,.0f}/s){known}")
+    for game, position in positions.items():
+        typer.echo(f"{game} is at {position}")

@@ -1,0 +1,161 @@
+"""`games`, `board`, `rank` and `history`: reads over HTTP, as tables for people or as the API's JSON for programs."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from cli import local
+from cli.client import Api
+from cli.tables import Line, Page, rank_text, show_table
+from cli.terminal import out, safe, show_json, table
+
+PAGE_MAX = 1_000
+
+Game = Annotated[str, typer.Argument(help="The game.")]
+Board = Annotated[str, typer.Argument(help="The board.")]
+Player = Annotated[str, typer.Argument(help="The player's id.")]
+Period = Annotated[
+    str | None, typer.Option(help="all, round:7, daily:2026-02-08 ...; by default all, or the present one.")
+]
+MinPosition = Annotated[str | None, typer.Option(help="Wait until the answer shows at least this position.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer.")]
+
+
+def games_command(
+    game: Annotated[str | None, typer.Argument(help="One game, with its boards and their periods.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the games, or show one."""
+    answer = _get("games") if game is None else _get("games", game)
+    if as_json:
+        show_json(answer)
+    elif game is None:
+        rows = [
+            [line["game"], line["title"], line["ruleset_version"], ", ".join(line["boards"])]
+            for line in answer["games"]
+        ]
+        out().print(table("Games", ["game", "title", "rules", "boards"], rows, ["rules"]))
+    else:
+        _show_game(answer)
+
+
+def _show_game(answer: dict[str, Any]) -> None:
+    rows = [
+        [board["board"], board["title"], ", ".join(board["ranked_by"]), board["ranks"], _few(board["periods"])]
+        for board in answer["boards"]
+    ]
+    title = f"{answer['title']} · {answer['game']}"
+    out().print(table(title, ["board", "title", "ranked by", "ranks", "periods"], rows))
+    out().print(Text(f"rules {answer['ruleset_version']}, {answer['time_zone']}, at {answer['position']}", style="dim"))
+
+
+def _few(periods: list[str]) -> str:
+    return ", ".join(periods[:3]) + (f" and {len(periods) - 3} more" if len(periods) > 3 else "")
+
+
+def board_command(
+    game: Game,
+    board: Board,
+    period: Period = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 20,
+    after: Annotated[str | None, typer.Option(help="Go on behind a page: the cursor that it ended with.")] = None,
+    min_position: MinPosition = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a board."""
+    answer = asyncio.run(_pages(game, board, period, limit, after, min_position))
+    if as_json:
+        show_json(answer)
+        return
+    show_table(page_of(answer))
+    if answer["next"] is not None:
+        out().print(Text(f"more with --after {answer['next']}", style="dim"))
+
+
+async def _pages(
+    game: str, board: str, period: str | None, limit: int, after: str | None, min_position: str | None
+) -> dict[str, Any]:
+    """As many pages as the limit needs, put together; the position is that of the first, which all show at least."""
+    async with Api(local.load().url) as api:
+        path, query = ("games", game, "boards", board), {"period": period, "min_position": min_position}
+        answer: dict[str, Any] = await api.get(*path, **query, limit=min(limit, PAGE_MAX), after=after)
+        query["period"] = answer["period"]
+        while answer["next"] is not None and len(answer["entries"]) < limit:
+            rest = limit - len(answer["entries"])
+            following = await api.get(*path, **query, limit=min(rest, PAGE_MAX), after=answer["next"])
+            answer["entries"] += following["entries"]
+            answer["next"] = following["next"]
+        return answer
+
+
+def page_of(answer: dict[str, Any]) -> Page:
+    """A page as the API sends it."""
+    lines = [Line(at["rank"], at["tied"], at["player"], at["metrics"]) for at in answer["entries"]]
+    metrics = list(lines[0].metrics) if lines else []
+    names = (answer["game"], answer["board"], answer["title"], answer["period"])
+    return Page(*names, answer["total"], metrics, lines, answer["position"])
+
+
+def rank_command(
+    game: Game,
+    board: Board,
+    player: Player,
+    period: Period = None,
+    around: Annotated[int, typer.Option(min=0, max=50, help="So many neighbours on each side.")] = 0,
+    min_position: MinPosition = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a player's rank."""
+    path = ("games", game, "boards", board, "players", player)
+    answer = _get(*path, period=period, around=around or None, min_position=min_position)
+    if as_json:
+        show_json(answer)
+        return
+    metrics = ", ".join(f"{name} {'-' if value is None else value}" for name, value in answer["metrics"].items())
+    rank = rank_text(answer["rank"], answer["tied"] > 1)
+    console = out()
+    console.print(Text(f"{safe(player)} is {rank} of {answer['total']:,} (top {answer['top_percent']:g} %): {metrics}"))
+    if answer["tied"] > 1:
+        console.print(Text(f"{answer['tied'] - 1:,} others share this place", style="dim"))
+    if answer["around"]:
+        show_table(page_of({**answer, "title": board, "entries": answer["around"]}), mark=player)
+
+
+def history_command(
+    game: Game,
+    board: Board,
+    player: Player,
+    period: Period = None,
+    limit: Annotated[int, typer.Option(min=1, max=PAGE_MAX, help="How many lines.")] = 20,
+    min_position: MinPosition = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a board has shown of a player, newest first."""
+    path = ("games", game, "boards", board, "players", player, "history")
+    answer = _get(*path, period=period, limit=limit, min_position=min_position)
+    if as_json:
+        show_json(answer)
+        return
+    lines = answer["history"]
+    metrics = list(dict.fromkeys(name for line in lines for name in line["metrics"]))
+    rows = [
+        [_moment(line["from"]), _moment(line["to"]), *(line["metrics"].get(name) for name in metrics), line["position"]]
+        for line in lines
+    ]
+    title = f"{player} · {board} · {answer['period']}"
+    out().print(table(title, ["from (UTC)", "to", *metrics, "position"], rows, metrics))
+
+
+def _moment(text: str | None) -> datetime | str:
+    return "now" if text is None else datetime.fromisoformat(text)
+
+
+def _get(*path: str, **query: object) -> Any:
+    async def ask() -> Any:
+        async with Api(local.load().url) as api:
+            return await api.get(*path, **query)
+
+    return asyncio.run(ask())
