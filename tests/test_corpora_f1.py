@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.f1.__main__ import main as write_files
 from examples.f1.converter import events
 from examples.f1.corpus import read_seasons
 from examples.f1.rulesets import ruleset
@@ -112,6 +113,26 @@ def test_seasons_are_chosen_by_year_and_range() -> None:
 
 def test_a_folder_without_a_corpus_is_an_error_not_a_pass(tmp_path: Path) -> None:
     assert main(["f1", "--corpus", str(tmp_path)]) == 2
+
+
+def test_a_season_without_published_tables_is_no_pass(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("driver_standings.csv", "constructor_standings.csv"):
+        (corpus / name).unlink()
+    assert main(["f1", "--corpus", str(corpus), "--seasons", "2901"]) == 1
+    assert "no published table" in capsys.readouterr().out
+
+
+def test_seasons_are_written_as_files_for_the_command_line(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert write_files(corpus, out, ["2901", "2904"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "f1-2901.jsonl",
+        "f1-2901.toml",
+        "f1-2904.jsonl",
+        "f1-2904.toml",
+    ]
+    lines = (out / "f1-2904.jsonl").read_bytes().splitlines()
+    assert [decode(line).game for line in lines] == ["f1-2904"] * len(lines)
 
 
 def test_published_tables_are_reproduced(real: Path, capsys: pytest.CaptureFixture[str]) -> None:

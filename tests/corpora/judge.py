@@ -45,6 +45,8 @@ def judge(season: str, recipe: Recipe, runner: Runner) -> Verdict:
     try:
         contest = recipe()
         missing.update(contest.official)
+        if not missing:
+            raise ValueError("the corpus has no published table of this season")
         for step, tables in runner(contest):
             for (label, board), published in contest.official.items():
                 if label == step:
