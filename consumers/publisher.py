@@ -135,7 +135,7 @@ class Publisher:
         self._suspect = False
         for row, version in zip(rows, shown, strict=True):
             ranking_id = row["ranking_id"]
-            if version == row["version"]:
+            if version is not None and version == row["version"]:
                 self._shown[ranking_id] = version
             elif ranking_id in pending and version is not None and version == pending[ranking_id].start:
                 continue

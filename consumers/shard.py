@@ -7,6 +7,7 @@ memory, and what was handed over but not committed is read again: the reader beh
 import asyncio
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -31,7 +32,7 @@ class ShardConsumer:
     """`start` it, hand it batches in the stream's order, `stop` it. `stopped_by` tells why it folds nothing, if so."""
 
     def __init__(
-        self, shard: int, store: Store, publisher: Publisher, redis: "Redis[bytes]", *, total: int, limits: "Limits"
+        self, shard: int, store: Store, publisher: Publisher, redis: Redis, *, total: int, limits: "Limits"
     ) -> None:
         self.shard = shard
         self.store = store
@@ -184,7 +185,7 @@ class ShardConsumer:
         while (self._state.ms, self._state.seq) < self._handed:
             after = f"({self._state.ms}-{self._state.seq}"
             count = 1 if careful else self.limits.batch_events_max
-            raw = await self.redis.xrange(stream_key(self.shard), min=after, count=count)
+            raw: Any = await self.redis.xrange(stream_key(self.shard), min=after, count=count)
             if not raw:
                 # Deleted by an operator since it was handed over; there is nothing left to fold.
                 return
@@ -213,7 +214,7 @@ class ShardConsumer:
                 "What was archived is safe. Restore the log's data, or, if what was not yet archived is gone for good, "
                 f"run: redis-cli SET {key} {self._state.epoch}",
             )
-        info = await self.redis.xrevrange(stream_key(self.shard), count=1)
+        info: Any = await self.redis.xrevrange(stream_key(self.shard), count=1)
         if info and parse_entry(info[0][0]) < (self._state.ms, self._state.seq):
             generated = await self.redis.xinfo_stream(stream_key(self.shard))
             if parse_entry(generated["last-generated-id"]) < (self._state.ms, self._state.seq):
@@ -243,12 +244,12 @@ class ShardConsumer:
     async def _refuse_future(self, limit_ms: int) -> None:
         """Folds what lies before the entry from the future, records it, and stops the shard."""
         key = stream_key(self.shard)
-        raw = await self.redis.xrange(key, min=f"({self._state.ms}-{self._state.seq}", max=str(limit_ms))
+        raw: Any = await self.redis.xrange(key, min=f"({self._state.ms}-{self._state.seq}", max=str(limit_ms))
         if raw:
             await self._process(raw)
             await self._settle()
-        (entry_id, fields), *_ = await self.redis.xrange(key, min=f"({limit_ms}-{2**63 - 1}", count=1)
-        entry = take_in((entry_id, fields))
+        found: Any = await self.redis.xrange(key, min=f"({limit_ms}-{2**63 - 1}", count=1)
+        entry = take_in(found[0])
         reason = "the entry's id lies in the future; every later entry would inherit a wrong recorded time"
         line = (None, self._state.epoch, self.shard, entry.ms, entry.seq, "", reason, entry.body)
         await self.store.dead_letter([line])

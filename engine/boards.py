@@ -56,8 +56,9 @@ class MetricPlan:
             return sum(values) + added
         if not values:
             return added if adjusted else None
-        picked = {"max": max, "min": min, "last": lambda all_: all_[-1], "first": lambda all_: all_[0]}[self.op]
-        return int(picked(values)) + added
+        if self.op in ("max", "min"):
+            return (max(values) if self.op == "max" else min(values)) + added
+        return values[-1 if self.op == "last" else 0] + added
 
     def shown(self, value: int | None) -> int | str | None:
         """As JSON shows it: whole numbers as numbers, metrics declared decimal or big as text."""
@@ -96,6 +97,8 @@ class BoardPlan:
         ranked = {at for kind, at in self.order if kind in ("asc", "desc")}
         self._extra = [at for at in range(len(self.metrics)) if at not in ranked]
         self.has_extra = bool(self._extra)
+        only = self.metrics[self.order[0][1]]
+        self._only_whole = len(self.order) == len(self.metrics) == len(ranked) == 1 and only.scale == 0 and not only.big
         used = board.sources if board.sources is not None else list(rules.sources)
         revised = any(rules.sources[source].origin == "placements" for source in used)
         self.shape = _shape_of(self, revised=revised)
@@ -146,6 +149,10 @@ class BoardPlan:
 
     def decode(self, prefix: bytes, extra: bytes) -> dict[str, int | str | None]:
         """The metrics of an entry as JSON shows them."""
+        if self._only_whole:
+            # Written out because it is the usual board, and every line of every page comes by here.
+            value, _ = decode_int(prefix, 0)
+            return {self.metric_names[0]: -value if value is not None and self.order[0][0] == "desc" else value}
         values = self.values(prefix, extra)
         return {metric.name: metric.shown(value) for metric, value in zip(self.metrics, values, strict=True)}
 
@@ -166,19 +173,19 @@ Qualifier = Callable[[int | None], bool]
 
 
 def _compile_qualify(board: Board, metrics: list[MetricPlan], rules: Ruleset) -> list[tuple[int, Qualifier]]:
-    compiled = []
+    compiled: list[tuple[int, Qualifier]] = []
     for key, condition in board.qualify.items():
         at = next(index for index, metric in enumerate(metrics) if metric.name == key)
         # The condition is written in the metric's own unit, so it is compared at the scale of what it is made of.
         of = board.metrics[key].of or ""
         declared = {key: rules.metrics[of]} if of in rules.metrics else {}
         where = compile_where({key: condition}, declared)
-        compiled.append((at, lambda value, where=where, key=key: where(_as_mark(key, value))))
+        compiled.append((at, _qualifier(key, where)))
     return compiled
 
 
-def _as_mark(key: str, value: int | None) -> Mark:
-    return Mark(0, 0, 0, {} if value is None else {key: value})
+def _qualifier(key: str, where: Predicate) -> Qualifier:
+    return lambda value: where(Mark(0, 0, 0, {} if value is None else {key: value}))
 
 
 class Shape:
@@ -361,7 +368,7 @@ class Running(Shape):
         for at, op, of, where in self._steps:
             if where is not None and not where(mark):
                 continue
-            value = 1 if op == "count" else mark.values.get(of)
+            value: int | None = 1 if op == "count" else mark.values.get(of)
             if value is None:
                 continue
             if op in ("sum", "count"):
@@ -381,7 +388,9 @@ class Running(Shape):
 
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
         plan = self.plan
-        values, orders, marks, added = state
+        values: list[int | None] = state[0]
+        orders: list[Order | None] | None = state[1]
+        _, _, marks, added = state
         if not marks:
             return None, plan.extra([None] * len(plan.metrics))
         if not added and orders is None:
@@ -391,7 +400,7 @@ class Running(Shape):
             for at, op, of, _ in self._steps:
                 if of == name and op != "count":
                     values[at] = (values[at] or 0) + total
-                    orders[at] = max(filter(None, (orders[at], since)), default=None)
+                    orders[at] = _later(orders[at], since)
         reached = max((orders[at] for at in self._before if orders[at] is not None), default=None)
         return plan.key(values, reached, []), plan.extra(values)
 
@@ -405,6 +414,10 @@ class Running(Shape):
             orders = [None if order is None else tuple(order) for order in orders]
         added = {name: [total, None if since is None else tuple(since)] for name, (total, since) in added.items()}
         return [values, orders, marks, added]
+
+
+def _later(one: Order | None, other: Order | None) -> Order | None:
+    return one if other is None or (one is not None and one >= other) else other
 
 
 def _overtakes(op: str, value: int, order: Order, held: int | None, since: Order | None) -> bool:

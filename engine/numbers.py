@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from schemas.events import Number
 
-_POWERS = tuple(10**exponent for exponent in range(41))
+_POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(41))
 _NONE = 0xF0
 _ZERO = 0x80
 _HEADS = tuple(bytes((head,)) for head in range(256))

@@ -1,5 +1,7 @@
 """Rankings out of PostgreSQL: the same answers as from Redis, slower, for as long as Redis cannot give them."""
 
+from typing import Any
+
 import asyncpg
 
 from engine.boards import BoardPlan
@@ -44,7 +46,7 @@ class _Snapshot:
         if isinstance(what, int):
             return await self._window(what if kind == "at" else 0, number)
         prefix, player = split(what)
-        row = await self.connection.fetchrow(Q["ordinal_of"], self.ranking_id, prefix, player)
+        row: Any = await self.connection.fetchrow(Q["ordinal_of"], self.ranking_id, prefix, player)
         if kind == "after":
             return await self._window(row["through"], number)
         first = max(0, row["before"] - number)
@@ -65,6 +67,6 @@ class _Snapshot:
         if not rows:
             return Window(first, self.total, [])
         lines = [(row["prefix"], row["player"], row["extra"]) for row in rows]
-        counts = await self.connection.fetchrow(Q["counts"], self.ranking_id, lines[0][0], lines[-1][0])
+        counts: Any = await self.connection.fetchrow(Q["counts"], self.ranking_id, lines[0][0], lines[-1][0])
         entries = entries_of(self.plan.style, lines, first, counts["ahead"], counts["dense"], counts["through"])
         return Window(first, self.total, entries)

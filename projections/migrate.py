@@ -42,7 +42,8 @@ async def pending(connection: asyncpg.Connection) -> list[str]:
 
 
 async def _pending(connection: asyncpg.Connection) -> list[Path]:
-    applied = dict(await connection.fetch("SELECT name, checksum FROM migrations"))
+    rows = await connection.fetch("SELECT name, checksum FROM migrations")
+    applied: dict[str, str] = {row["name"]: row["checksum"] for row in rows}
     for path in files():
         if path.stem in applied and applied[path.stem] != _checksum(path):
             raise RankfoldError(f"migration {path.stem} was changed after it had been applied; restore the file")

@@ -5,7 +5,9 @@
 """
 
 import asyncio
+import secrets
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,74 +21,106 @@ from schemas.position import Position
 
 LUA = Path(__file__).parent / "lua"
 MEMBERS_PER_CALL = 1_000
+ABANDONED_S = 600
+LOOKUPS_PER_CALL = 1_000
+"""One script call keeps Redis busy for a few milliseconds at most."""
+
+_KINDS = {kind: kind.encode() for kind in ("player", "top", "after", "before", "at")}
+
+
+class _Call:
+    """One script call: the look-ups of many callers, and which of the answers are whose."""
+
+    __slots__ = ("arguments", "askers", "lookups", "plan", "ranking_id")
+
+    def __init__(self, ranking_id: int, plan: BoardPlan) -> None:
+        self.ranking_id = ranking_id
+        self.plan = plan
+        self.lookups: list[Lookup] = []
+        self.arguments: list[Any] = [int(plan.style == "dense"), int(plan.has_extra)]
+        self.askers: list[tuple[asyncio.Future[Answer | None], int, int]] = []
+
+    def add(self, lookups: list[Lookup], asker: "asyncio.Future[Answer | None]") -> None:
+        start = len(self.lookups)
+        self.lookups += lookups
+        self.askers.append((asker, start, len(self.lookups)))
+        for kind, what, number in lookups:
+            # redis-py encodes text and numbers much more slowly than this.
+            self.arguments += (_KINDS[kind], what.encode() if type(what) is str else what, number)
+
+    def answer(self, reply: Any) -> None:
+        answer = answer_of(self.plan, self.lookups, reply) if reply else None
+        for asker, start, end in self.askers:
+            if not asker.done():
+                asker.set_result(answer and Answer(answer.version, answer.total, answer.found[start:end]))
+
+    def fail(self, error: Exception) -> None:
+        for asker, _, _ in self.askers:
+            if not asker.done():
+                asker.set_exception(error)
 
 
 class RedisRankings:
     """Reads rankings. Connection errors of redis-py reach the caller, who may ask PostgreSQL instead."""
 
-    def __init__(self, redis: "Redis[bytes]") -> None:
+    def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.calls = 0
         self.lookups = 0
         self._read = redis.register_script((LUA / "read.lua").read_text())
-        self._waiting: dict[int, tuple[BoardPlan, list[Lookup], list[asyncio.Future[Any]], list[slice]]] = {}
+        self._open: dict[int, _Call] = {}
+        self._waiting: list[_Call] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def lookup(self, ranking_id: int, plan: BoardPlan, lookups: list[Lookup]) -> Answer | None:
         """Answers in the order of the look-ups, or None when the ranking is not there."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            # Kept, because asking for it costs a system call each time.
+            loop = self._loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._send)
-        waiting = self._waiting.get(ranking_id)
-        if waiting is None:
-            waiting = self._waiting[ranking_id] = (plan, [], [], [])
-        _, all_, futures, slices = waiting
-        future: asyncio.Future[Answer | None] = loop.create_future()
-        slices.append(slice(len(all_), len(all_) + len(lookups)))
-        futures.append(future)
-        all_ += lookups
-        return await future
+        call = self._open.get(ranking_id)
+        if call is None or len(call.lookups) + len(lookups) > LOOKUPS_PER_CALL:
+            call = self._open[ranking_id] = _Call(ranking_id, plan)
+            self._waiting.append(call)
+        asker: asyncio.Future[Answer | None] = loop.create_future()
+        call.add(lookups, asker)
+        return await asker
 
     def _send(self) -> None:
-        batch, self._waiting = self._waiting, {}
-        task = asyncio.ensure_future(self._answer(batch))
+        calls, self._waiting = self._waiting, []
+        self._open.clear()
+        task = asyncio.ensure_future(self._answer(calls))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
 
-    async def _answer(self, batch: dict[int, Any]) -> None:
+    async def _answer(self, calls: list[_Call]) -> None:
         try:
-            replies = await self._ask(batch)
+            for call, reply in zip(calls, await self._ask(calls), strict=True):
+                call.answer(reply)
         except Exception as error:
-            for _, _, futures, _ in batch.values():
-                for future in futures:
-                    if not future.done():
-                        future.set_exception(error)
-            return
-        for (plan, lookups, futures, slices), reply in zip(batch.values(), replies, strict=True):
-            answer = answer_of(plan, lookups, reply) if reply else None
-            for future, part in zip(futures, slices, strict=True):
-                if not future.done():
-                    future.set_result(answer and Answer(answer.version, answer.total, answer.found[part]))
+            for call in calls:
+                call.fail(error)
 
-    async def _ask(self, batch: dict[int, Any]) -> list[Any]:
-        self.calls += len(batch)
+    async def _ask(self, calls: list[_Call]) -> list[Any]:
+        self.calls += len(calls)
+        self.lookups += sum(len(call.lookups) for call in calls)
+        if len(calls) == 1:
+            return [await self._read(keys=ranking_keys(calls[0].ranking_id), args=calls[0].arguments)]
         pipeline = self.redis.pipeline(transaction=False)
-        for ranking_id, (plan, lookups, _, _) in batch.items():
-            self.lookups += len(lookups)
-            arguments: list[Any] = [int(plan.style == "dense"), int(plan.has_extra)]
-            for item in lookups:
-                arguments += item
-            if len(batch) == 1:
-                return [await self._read(keys=ranking_keys(ranking_id), args=arguments)]
-            await self._read(keys=ranking_keys(ranking_id), args=arguments, client=pipeline)
+        for call in calls:
+            await self._read(keys=ranking_keys(call.ranking_id), args=call.arguments, client=pipeline)
         return list(await pipeline.execute())
 
     async def version(self, ranking_id: int) -> int | None:
         """The version that a ranking shows, or None when it is not there."""
-        return version_of(await self.redis.hget(ranking_keys(ranking_id)[1], ""))
+        raw: Any = await self.redis.hget(ranking_keys(ranking_id)[1], "")
+        return version_of(raw)
 
     async def applied(self, shard: int) -> tuple[int, Position] | None:
         """(version, position) that every ranking of a shard shows at least; None when nothing is known."""
-        raw = await self.redis.get(applied_key(shard))
+        raw: Any = await self.redis.get(applied_key(shard))
         if raw is None:
             return None
         version, _, position = raw.decode().partition(" ")
@@ -150,9 +184,10 @@ class Pending:
 class RankingWriter:
     """Publishes places to Redis. One writer a shard; the versions make any other harmless."""
 
-    def __init__(self, redis: "Redis[bytes]") -> None:
+    def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self._update = redis.register_script((LUA / "update.lua").read_text())
+        self._replace = redis.register_script((LUA / "replace.lua").read_text())
 
     async def update(self, updates: dict[int, Pending]) -> list[int]:
         """Moves each ranking from its `start` to its `version`; returns those that must be rebuilt."""
@@ -191,22 +226,28 @@ class RankingWriter:
         return found
 
     async def rebuild(
-        self, ranking_id: int, version: int, lines: Iterable[tuple[str, bytes, bytes]], *, dense: bool
+        self,
+        ranking_id: int,
+        version: int,
+        lines: Iterable[tuple[str, bytes, bytes]],
+        *,
+        dense: bool,
+        force: bool = True,
     ) -> None:
-        """Replaces a ranking: built beside the present one, then renamed over it in one step."""
-        beside, present = ranking_keys(ranking_id, ":new"), ranking_keys(ranking_id)
-        await self.redis.delete(*beside)
+        """Replaces a ranking: built beside the present one, then put in its place in one step.
+
+        Only the shard's writer may `force`; others give way to a ranking that is newer than theirs.
+        """
+        beside = ranking_keys(ranking_id, f":{secrets.token_hex(4)}")
         pending = Pending(0, dense=dense)
         pending.version = version
         pending.places = {player: (prefix, extra) for player, prefix, extra in lines}
         for arguments in _calls(pending):
             await self._update(keys=beside, args=arguments)
-        pipeline = self.redis.pipeline(transaction=True)
-        pipeline.delete(*present)
-        for source, target in zip(beside, present, strict=True):
-            if source.endswith(":h:new") or pending.places and (dense or not source.endswith(":d:new")):
-                pipeline.rename(source, target)
-        await pipeline.execute()
+            # What a crash leaves behind goes away by itself.
+            for key in beside:
+                await self.redis.expire(key, ABANDONED_S)
+        await self._replace(keys=[*beside, *ranking_keys(ranking_id)], args=[int(force)])
 
     async def applied(self, shard: int, version: int, position: Position) -> None:
         """Says how far every ranking of a shard is."""
@@ -226,7 +267,15 @@ def _calls(pending: Pending) -> Iterable[list[Any]]:
     places = list(pending.places.items())
     chunks = [places[at : at + MEMBERS_PER_CALL] for at in range(0, len(places), MEMBERS_PER_CALL)] or [[]]
     for at, chunk in enumerate(chunks, 1):
-        arguments: list[Any] = [pending.start, pending.version, int(at == len(chunks)), int(pending.dense)]
+        lines: list[bytes] = []
         for player, (prefix, extra) in chunk:
-            arguments += (player, prefix or b"", extra)
-        yield arguments
+            lines += (player.encode(), prefix or b"", extra)
+        yield [pending.start, pending.version, int(at == len(chunks)), int(pending.dense), _pack(lines)]
+
+
+def _pack(lines: list[bytes]) -> bytes:
+    """Strings one after another, each with two bytes of length before it, big-endian."""
+    return b"".join(chain.from_iterable((_LENGTHS[len(line)], line) for line in lines))
+
+
+_LENGTHS = [length.to_bytes(2, "big") for length in range(1 << 14)]

@@ -107,12 +107,18 @@ class Batch:
                 self.changed_rows.append((table.ranking_id, player, row.prefix, row.extra, state, row.since))
             if moved:
                 self._show(table, player, row)
-        for fixture in fold.touched_fixtures:
-            held = fold.fixtures[fixture]
-            self.fixtures.append((live.generation_id, fixture, held.revision, _encode(held)))
+        self.fixtures += fixture_rows(live.generation_id, fold)
         fold.touched_fixtures.clear()
         self.players += profile_rows(live.generation_id, fold)
         fold.profiles.clear()
+
+
+def fixture_rows(generation_id: int, fold: Fold) -> list[tuple[int, str, int, bytes]]:
+    """Lines for `upsert_fixtures`: the contests whose state changed."""
+    return [
+        (generation_id, fixture, fold.fixtures[fixture].revision, _encode(fold.fixtures[fixture]))
+        for fixture in fold.touched_fixtures
+    ]
 
 
 def profile_rows(generation_id: int, fold: Fold) -> list[tuple[int, str, str | None, str, str | None]]:
@@ -142,7 +148,8 @@ class Store:
         if row is None:
             await self.pool.execute(Q["new_shard"], shard)
             row = await self.pool.fetchrow(Q["shard"], shard)
-        return ShardState(*row)
+        assert row is not None
+        return ShardState(row["epoch"], row["ms"], row["seq"], row["version"], row["catalog"])
 
     async def games(self, names: Iterable[str]) -> list[LiveGame]:
         """The games among `names` that exist, with nothing loaded but their sanctions."""
@@ -152,7 +159,8 @@ class Store:
             live = LiveGame(
                 row["game_id"], row["name"], row["shard"], row["generation_id"], row["ruleset_version"], game
             )
-            live.fold.sanctions.update(dict(await self.pool.fetch(Q["sanctions"], live.generation_id)))
+            for sanction in await self.pool.fetch(Q["sanctions"], live.generation_id):
+                live.fold.sanctions[sanction["player"]] = sanction["status"]
             found.append(live)
         return found
 
@@ -228,7 +236,7 @@ class Store:
 
     async def latest_ruleset(self, game_id: int) -> int:
         """The newest version of a game's rules."""
-        version: int = (await self.pool.fetchrow(Q["rulesets"], game_id))["version"]
+        version: int = await self.pool.fetchval(Q["latest_ruleset"], game_id)
         return version
 
     async def ruleset_text(self, game_id: int, version: int) -> str | None:
@@ -309,7 +317,7 @@ async def _write(connection: Connection, batch: Batch) -> None:
     if batch.history:
         await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)
     if batch.fixtures:
-        await connection.execute(Q["upsert_fixtures"], *columns(list({row[:2]: row for row in batch.fixtures}.values()), 4))
+        await connection.execute(Q["upsert_fixtures"], *columns(batch.fixtures, 4))
     if batch.players:
         await connection.execute(Q["upsert_players"], *columns(batch.players, 5))
     if batch.dead:

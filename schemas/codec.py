@@ -92,7 +92,7 @@ def convert(raw: Any) -> AnyEvent:
         raise InvalidEvent(Problem("", "an event is an object"))
     _refuse_floats(raw, "")
     try:
-        event = msgspec.convert(upcast(raw), AnyEvent, strict=True)
+        event = _converted(upcast(raw))
     except msgspec.ValidationError as error:
         raise InvalidEvent(problem_of(error)) from None
     check(event)
@@ -115,9 +115,14 @@ def _retry_older(body: bytes, error: msgspec.DecodeError) -> AnyEvent:
         except (msgspec.DecodeError, RecursionError):
             raw = None
         if isinstance(raw, dict) and raw.get("v", VERSION) != VERSION:
-            return msgspec.convert(upcast(raw), AnyEvent)
+            return _converted(upcast(raw))
         raise InvalidEvent(problem_of(error)) from None
     raise InvalidEvent(Problem("", f"not valid JSON: {error}")) from None
+
+
+def _converted(raw: dict[str, Any]) -> AnyEvent:
+    event: AnyEvent = msgspec.convert(raw, AnyEvent, strict=True)
+    return event
 
 
 def _from_msgpack(body: bytes) -> AnyEvent:
@@ -129,7 +134,7 @@ def _from_msgpack(body: bytes) -> AnyEvent:
         raise InvalidEvent(Problem("", "an event is an object"))
     _refuse_floats(raw, "")
     try:
-        return msgspec.convert(upcast(raw), AnyEvent, strict=True)
+        return _converted(upcast(raw))
     except msgspec.ValidationError as error:
         raise InvalidEvent(problem_of(error)) from None
 

@@ -5,7 +5,9 @@
 -- than 8,191 bytes, so the tail never changes the order, and whoever reads a member can split it.
 --
 -- KEYS: members (sorted set), places (hash), distinct (sorted set of prefixes; dense ranks only)
--- ARGV: from, to, last (1 or 0), dense (1 or 0), then player, prefix, extra for each member; an empty prefix removes.
+-- ARGV: from, to, last (1 or 0), dense (1 or 0), and packed into one string player, prefix, extra for each member, each
+-- with two bytes of length before it; an empty prefix removes the player. One packed argument costs the caller far less
+-- than thousands of small ones.
 -- Returns 'ok', 'stale' (the ranking is at `to` or beyond) or 'gap' (it is not at `from`: rebuild it).
 local from, to = ARGV[1], ARGV[2]
 local last, dense = ARGV[3] == '1', ARGV[4] == '1'
@@ -22,13 +24,15 @@ elseif from ~= '0' then
 end
 if redis.call('ZCARD', KEYS[1]) ~= math.max(redis.call('HLEN', KEYS[2]) - 1, 0) then return 'gap' end
 
-local count = (#ARGV - 4) / 3
+local lines, data, at = {}, ARGV[5], 1
+while at <= #data do lines[#lines + 1], at = struct.unpack('>Hc0', data, at) end
+local count = #lines / 3
 local players = {}
-for i = 1, count do players[i] = ARGV[2 + 3 * i] end
+for i = 1, count do players[i] = lines[3 * i - 2] end
 local old = count > 0 and redis.call('HMGET', KEYS[2], unpack(players)) or {}
 local gone, add, set, left, del = {}, {}, {}, {}, {}
 for i = 1, count do
-  local player, prefix, extra = players[i], ARGV[3 + 3 * i], ARGV[4 + 3 * i]
+  local player, prefix, extra = players[i], lines[3 * i - 1], lines[3 * i]
   local was = old[i]
   local before = was and string.sub(was, 3, 2 + string.byte(was, 1) * 256 + string.byte(was, 2))
   if before and before ~= prefix then
@@ -60,7 +64,7 @@ if dense then
     end
   end
   for i = 1, count do
-    local prefix = ARGV[3 + 3 * i]
+    local prefix = lines[3 * i - 1]
     if prefix ~= '' then redis.call('ZADD', KEYS[3], 0, prefix) end
   end
 end

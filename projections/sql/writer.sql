@@ -98,8 +98,8 @@ UPDATE shards SET lease_owner = NULL, lease_until = NULL WHERE shard = $1 AND le
 -- name: new_game
 INSERT INTO games (name, shard) VALUES ($1, $2) RETURNING game_id
 
--- name: rulesets
-SELECT version, text FROM rulesets WHERE game_id = $1 ORDER BY version DESC LIMIT 1
+-- name: latest_ruleset
+SELECT max(version) FROM rulesets WHERE game_id = $1
 
 -- name: new_ruleset
 INSERT INTO rulesets (game_id, version, mode, text, position, recorded_ms) VALUES ($1, $2, $3, $4, $5, $6)

@@ -1,0 +1,20 @@
+-- Puts a ranking that was built beside the present one in its place, in one step.
+--
+-- KEYS: the three built keys (members, places, distinct), then the three present ones
+-- ARGV: force (1: whatever the present one shows; 0: only if that is not newer)
+-- Returns 1 when it was replaced.
+local function version(key)
+  return tonumber(string.match(redis.call('HGET', key, '') or '-1', '^%-?%d+'))
+end
+if ARGV[1] ~= '1' and version(KEYS[5]) > version(KEYS[2]) then
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+  return 0
+end
+for i = 1, 3 do
+  redis.call('DEL', KEYS[3 + i])
+  if redis.call('EXISTS', KEYS[i]) == 1 then
+    redis.call('RENAME', KEYS[i], KEYS[3 + i])
+    redis.call('PERSIST', KEYS[3 + i])
+  end
+end
+return 1

@@ -1,0 +1,303 @@
+"""Replay: folds the archive of a game from nothing, to check the live projections or to replace them.
+
+`verify` writes nothing: it folds what was archived up to one position and compares every row. `swap` writes a new generation
+beside the live one, follows the log until it has caught up, and makes it live in one transaction; readers go on.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import asyncpg
+from redis.asyncio import Redis
+
+from engine.digest import Digest, digest_of, row_hash
+from engine.fold import Fold, Table
+from engine.rules import Game
+from projections.database import Connection, columns, queries
+from projections.rankings import RankingWriter
+from projections.store import STANDINGS, Q as WRITER, fixture_rows, profile_rows
+from schemas.codec import decode
+from schemas.errors import NotFound, RankfoldError
+from schemas.position import Position
+from schemas.ruleset import parse
+
+Q = queries("replay")
+Progress = Callable[[int, int], None]
+"""Called with (events folded, events in all) now and then."""
+
+CHUNK = 5_000
+DIFFERENCES_MAX = 20
+TAIL_EVENTS_MAX = 2_000
+"""A swap holds the shard's writer up only for this many events at most."""
+
+
+class Difference(NamedTuple):
+    """A row that the live projections hold otherwise than a replay; "-" where it is missing."""
+
+    board: str
+    period: str
+    player: str
+    live: str
+    replayed: str
+
+
+class Verification(NamedTuple):
+    """What `verify` found. The digests are equal exactly when there are no differences."""
+
+    events: int
+    rows: int
+    position: Position
+    live_digest: str
+    replayed_digest: str
+    differences: list[Difference]
+    seconds: float
+
+
+class Swapped(NamedTuple):
+    """What `swap` did."""
+
+    generation_id: int
+    events: int
+    position: Position
+    seconds: float
+
+
+class _Archive:
+    """The accepted events of one game, in log order, folded as they come."""
+
+    def __init__(self, game_id: int, fold: Fold, total: int, progress: Progress) -> None:
+        self.game_id = game_id
+        self.fold = fold
+        self.total = total
+        self.events = 0
+        self.upto = (0, 0, 0)
+        self._progress = progress
+
+    async def read(self, connection: Connection, upto: tuple[int, int, int]) -> int:
+        """Folds the events behind the last one up to and with `upto` (epoch, ms, seq); returns how many."""
+        before = self.events
+        fold = self.fold
+        cursor = connection.cursor(Q["events"], self.game_id, *self.upto, *upto, prefetch=CHUNK)
+        ahead: asyncio.Task[Any] | None = None
+        reader = await cursor
+        rows = await reader.fetch(CHUNK)
+        while rows:
+            # The server prepares the next rows while these are folded.
+            ahead = asyncio.ensure_future(reader.fetch(CHUNK))
+            await asyncio.sleep(0)
+            for epoch, shard, ms, seq, body in rows:
+                fold.stage(decode(body), Position(epoch, shard, ms, seq))
+            fold.absorb()
+            self.events += len(rows)
+            self._progress(self.events, max(self.total, self.events))
+            rows = await ahead
+        self.upto = upto
+        fold.rejections.clear()
+        return self.events - before
+
+
+async def _live(connection: Connection, name: str) -> asyncpg.Record:
+    row = await connection.fetchrow(Q["live"], name)
+    if row is None:
+        raise NotFound("game", name)
+    return row
+
+
+async def verify(pool: asyncpg.Pool, name: str, progress: Progress) -> Verification:
+    """Compares the live projections with a fold of the archive from nothing, both as of one snapshot."""
+    started = time.monotonic()
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        live = await _live(connection, name)
+        total = await connection.fetchval(Q["count"], live["game_id"])
+        fold = Fold(Game(parse(live["text"])))
+        archive = _Archive(live["game_id"], fold, total, progress)
+        upto = (live["epoch"], live["ms"], live["seq"])
+        await archive.read(connection, upto)
+        fold.settle()
+        digest, differences = await _compare(connection, live["live_generation"], fold)
+    position = Position(live["epoch"], live["shard"], live["ms"], live["seq"])
+    replayed = digest_of(fold) if differences else digest
+    seconds = time.monotonic() - started
+    return Verification(
+        archive.events, digest.rows, position, str(digest), str(replayed), differences, seconds
+    )
+
+
+async def _compare(connection: Connection, generation_id: int, fold: Fold) -> tuple[Digest, list[Difference]]:
+    """The live digest, and the first rows that differ. Rows that are equal byte by byte are hashed only once."""
+    digest = Digest()
+    differences: list[Difference] = []
+    seen: dict[Table, set[str]] = {table: set() for table in fold.tables.values()}
+    async for row in connection.cursor(Q["rows"], generation_id, prefetch=CHUNK):
+        board, period, player, prefix, extra, state = row
+        digest.add_hashes((row_hash(board, period, player, prefix, extra, state),))
+        table = fold.tables.get((board, period))
+        mine = table.rows.get(player) if table is not None else None
+        if table is None or mine is None:
+            _differ(differences, (board, period, player), _words(prefix, state), "-")
+            continue
+        seen[table].add(player)
+        dumped = table.shape.dump(mine.state)
+        if (prefix, extra, state) != (mine.prefix, mine.extra, dumped):
+            _differ(differences, (board, period, player), _words(prefix, state), _words(mine.prefix, dumped))
+    for table, players in seen.items():
+        if len(players) != len(table.rows):
+            for player in table.rows.keys() - players:
+                mine = table.rows[player]
+                _differ(differences, (*table.name, player), "-", _words(mine.prefix, table.shape.dump(mine.state)))
+    return digest, differences
+
+
+def _differ(differences: list[Difference], where: tuple[str, str, str], live: str, replayed: str) -> None:
+    if len(differences) < DIFFERENCES_MAX:
+        differences.append(Difference(*where, live, replayed))
+
+
+def _words(prefix: bytes | None, state: bytes) -> str:
+    return f"{'not ranked' if prefix is None else prefix.hex()} {state.decode('utf-8', 'replace')[:200]}"
+
+
+async def swap(
+    pool: asyncpg.Pool, redis: Redis, name: str, progress: Progress, *, version: int | None = None
+) -> Swapped:
+    """Builds a generation with the newest version of the rules (or `version`) and makes it live.
+
+    Raises NotFound for a game or version that does not exist. When it fails, nothing has changed for readers.
+    """
+    started = time.monotonic()
+    async with pool.acquire() as connection:
+        live = await _live(connection, name)
+        rules = await connection.fetchrow(Q["ruleset"], live["game_id"], version)
+        if rules is None:
+            raise NotFound("version of the ruleset", str(version))
+        generation_id: int = await connection.fetchval(Q["new_generation"], live["game_id"], rules["version"])
+        try:
+            build = _Build(generation_id, Game(parse(rules["text"])), live, progress)
+            await build.catch_up(connection)
+            await build.write(connection)
+            await build.show(connection, redis)
+            position = await build.go_live(connection)
+            await build.show(connection, redis)
+        except BaseException:
+            await connection.execute(Q["generation_status"], generation_id, "failed", 0, 0)
+            await connection.execute(Q["drop_generation_rows"], generation_id)
+            raise
+    return Swapped(generation_id, build.archive.events, position, time.monotonic() - started)
+
+
+class _Build:
+    """One generation while it is built."""
+
+    def __init__(self, generation_id: int, game: Game, live: asyncpg.Record, progress: Progress) -> None:
+        self.generation_id = generation_id
+        self.live = live
+        self.fold = Fold(game)
+        self.archive = _Archive(live["game_id"], self.fold, 0, progress)
+        self.version = 0
+        self.upto = (0, 0, 0)
+        self.stale: list[Table] = []
+
+    async def catch_up(self, connection: Connection) -> None:
+        """Folds the archive until only a short tail can be left."""
+        game_id = self.live["game_id"]
+        while True:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                row = await _live(connection, await self._name(connection))
+                self.archive.total = await connection.fetchval(Q["count"], game_id)
+                self.upto, self.version = (row["epoch"], row["ms"], row["seq"]), row["version"]
+                if await self.archive.read(connection, self.upto) <= TAIL_EVENTS_MAX:
+                    break
+
+    async def _name(self, connection: Connection) -> str:
+        name: str = await connection.fetchval("SELECT name FROM games WHERE game_id = $1", self.live["game_id"])
+        return name
+
+    async def write(self, connection: Connection) -> None:
+        """Stores everything that was folded so far."""
+        self.fold.settle()
+        async with connection.transaction():
+            await self._name_rankings(connection)
+            records = (
+                (table.ranking_id, player, row.prefix, row.extra, table.shape.dump(row.state), self.version)
+                for table in self.fold.tables.values()
+                for player, row in table.rows.items()
+            )
+            await connection.copy_records_to_table("standings", records=records, columns=STANDINGS)
+            await self._write_rest(connection)
+        for table in self.fold.tables.values():
+            for row in table.rows.values():
+                row.stored = True
+        self.stale = list(self.fold.tables.values())
+        await connection.execute(Q["generation_status"], self.generation_id, "building", *self.upto[1:])
+
+    async def _name_rankings(self, connection: Connection) -> None:
+        fresh = [table for table in self.fold.tables.values() if not table.ranking_id]
+        ids = await connection.fetch(WRITER["next_ranking_ids"], len(fresh)) if fresh else []
+        lines = []
+        for table, (ranking_id,) in zip(fresh, ids, strict=True):
+            table.ranking_id = ranking_id
+            lines.append((ranking_id, self.generation_id, *table.name, self.version))
+        if lines:
+            await connection.execute(WRITER["insert_rankings"], *columns(lines, 5))
+
+    async def _write_rest(self, connection: Connection) -> None:
+        fixtures = fixture_rows(self.generation_id, self.fold)
+        if fixtures:
+            await connection.execute(WRITER["upsert_fixtures"], *columns(fixtures, 4))
+        players = profile_rows(self.generation_id, self.fold)
+        if players:
+            await connection.execute(WRITER["upsert_players"], *columns(players, 5))
+        self.fold.touched_fixtures.clear()
+        self.fold.profiles.clear()
+
+    async def show(self, connection: Connection, redis: Redis) -> None:
+        """Fills the rankings in Redis, before the swap and for its tail, so that the first reads are fast ones."""
+        writer = RankingWriter(redis)
+        tables, self.stale = self.stale, []
+        for table in tables:
+            lines = [(player, row.prefix, row.extra) for player, row in table.rows.items() if row.prefix is not None]
+            dense = table.plan.style == "dense"
+            await writer.rebuild(table.ranking_id, self.version, lines, dense=dense, force=False)
+
+    async def go_live(self, connection: Connection) -> Position:
+        """Holds the shard's writer up, folds the tail, and turns the switch."""
+        live = self.live
+        async with connection.transaction():
+            row: Any = await connection.fetchrow(Q["lock_shard"], live["shard"])
+            upto = (row["epoch"], row["ms"], row["seq"])
+            if row["epoch"] != live["epoch"]:
+                raise RankfoldError("the shard began a new epoch while the generation was built; start again")
+            await self.archive.read(connection, upto)
+            version = await connection.fetchval(Q["swap_shard"], live["shard"])
+            await self._write_tail(connection, version)
+            await connection.execute(Q["retire"], live["game_id"])
+            await connection.execute(Q["generation_status"], self.generation_id, "live", *upto[1:])
+            await connection.execute(WRITER["go_live"], live["game_id"], self.generation_id)
+            await connection.execute(WRITER["publish"], live["shard"], version, *upto)
+        return Position(upto[0], live["shard"], *upto[1:])
+
+    async def _write_tail(self, connection: Connection, version: int) -> None:
+        changes = self.fold.settle()
+        self.version = version
+        await self._name_rankings(connection)
+        new: list[tuple[Any, ...]] = []
+        changed: list[tuple[Any, ...]] = []
+        touched: dict[int, Table] = {}
+        for table, player, row, moved, _, _ in changes:
+            line = (table.ranking_id, player, row.prefix, row.extra, table.shape.dump(row.state), version)
+            (changed if row.stored else new).append(line)
+            if moved:
+                touched[table.ranking_id] = table
+        if new:
+            await connection.copy_records_to_table("standings", records=new, columns=STANDINGS)
+        if changed:
+            await connection.execute(WRITER["update_standings"], *columns(changed, 6))
+        if touched:
+            await connection.execute(WRITER["touch_rankings"], list(touched), version)
+            self.stale = list(touched.values())
+        await self._write_rest(connection)
