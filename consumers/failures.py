@@ -41,7 +41,7 @@ def decide(error: BaseException, attempt: int, jitter: float) -> Decision:
     """
     if isinstance(error, LogBroken):
         return Stop(STOPPED_S)
-    if isinstance(error, ConcurrentWriter) or isinstance(error, (*AWAY, RedisError)):
+    if isinstance(error, (ConcurrentWriter, RedisError, *AWAY)):
         return Retry(back_off(attempt, jitter))
     # Not a matter of services: the same input will fail again, so find the event that does it.
     return Park() if attempt <= PARK_AFTER else Retry(back_off(attempt, jitter))

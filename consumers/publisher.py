@@ -11,8 +11,8 @@ import time
 import structlog
 from redis.exceptions import RedisError
 
-from consumers.failures import back_off
 from consumers.crash import Crash
+from consumers.failures import back_off
 from projections.database import AWAY, queries
 from projections.rankings import Pending, RankingWriter
 from projections.store import Batch, Store
@@ -38,7 +38,7 @@ class Publisher:
         self.writer = writer
         self.applied_version = 0
         self.published_members = 0
-        self._crash = crash
+        self.crash = crash
         self._shown: dict[int, int] = {}
         self._pending: dict[int, Pending] = {}
         self._latest: tuple[int, Position] | None = None
@@ -104,7 +104,7 @@ class Publisher:
         for ranking_id in unknown:
             pending.pop(ranking_id)
             await self.rebuild(ranking_id)
-        self._crash("before_rankings")
+        self.crash("before_rankings")
         for ranking_id in await self.writer.update(pending):
             pending.pop(ranking_id)
             await self.rebuild(ranking_id)
@@ -115,7 +115,7 @@ class Publisher:
             await self.writer.applied(self.shard, *latest)
             self.applied_version = latest[0]
         self._last = time.monotonic()
-        self._crash("after_rankings")
+        self.crash("after_rankings")
         # What was noted meanwhile starts from what is shown now.
         for ranking_id, held in self._pending.items():
             held.start = self._shown.get(ranking_id, held.start)

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from consumers.crash import Crash
 from consumers.failures import Park, Retry, decide
 from consumers.folding import Folding
 from consumers.intake import Entry, RawEntry, take_in
@@ -42,7 +41,7 @@ class ShardConsumer:
         self.stopped_by: LogBroken | None = None
         self.folded_events = 0
         self.lag_ms = 0
-        self._crash = publisher._crash
+        self._crash = publisher.crash
         self._folding = Folding(shard, total, store, cache_rows=limits.cache_rows)
         self._state = ShardState(1, 0, 0, 0, 0)
         self._handed = (0, 0)
@@ -169,7 +168,7 @@ class ShardConsumer:
         """Acts on a decision; returns whether events are to be folded one by one."""
         decision = decide(error, attempt, random.random())
         if isinstance(decision, Park):
-            log.exception("fold failed, going on event by event", shard=self.shard, exc_info=error)
+            log.error("fold failed, going on event by event", shard=self.shard, exc_info=error)
             return True
         if isinstance(error, LogBroken):
             if self.stopped_by is None:

@@ -86,8 +86,8 @@ class Leaderboard:
 
     def check(self) -> None:
         """Raises AssertionError when the structures disagree with each other."""
-        self._members._check()
-        self._distinct._check()
+        self._members._check()  # noqa: SLF001 - sortedcontainers offers its check for tests
+        self._distinct._check()  # noqa: SLF001
         assert len(self._members) == len(self._places)
         assert {split(data) for data in self._members} == {(held[0], who) for who, held in self._places.items()}
         assert list(self._distinct) == sorted({held[0] for held in self._places.values()})

@@ -141,10 +141,7 @@ class CompiledSource:
         """The marks of a final result's placements, one a line."""
         if event.status != "final":
             return ()
-        lines = [
-            (line, self._facts(event, line, round_, occurred_ms, ms, seq))
-            for line in event.placements or ()
-        ]
+        lines = [(line, self._facts(event, line, round_, occurred_ms, ms, seq)) for line in event.placements or ()]
         chosen = [(line, facts) for line, facts in lines if self._where(facts)]
         seats: dict[str, int] = {}
         for line, _ in chosen:
@@ -157,9 +154,7 @@ class CompiledSource:
             if (entrant := self._entrant(line, facts)) is not None
         ]
 
-    def _facts(
-        self, event: Result, line: Placement, round_: Round | None, occurred_ms: int, ms: int, seq: int
-    ) -> Mark:
+    def _facts(self, event: Result, line: Placement, round_: Round | None, occurred_ms: int, ms: int, seq: int) -> Mark:
         attributes: dict[str, Any] = {**(event.attributes or {}), **(line.attributes or {})}
         if line.position is not None:
             attributes["position"] = line.position

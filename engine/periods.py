@@ -5,7 +5,7 @@ instant after it, a repeated one its first occurrence. So every instant belongs 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from schemas.ruleset import WEEKDAYS, PeriodKind, Ruleset, Season
@@ -14,7 +14,7 @@ Interval = tuple[int, int, str | None]
 """(start, end, period id); start and end in epoch milliseconds, end not included; None where no period is."""
 
 FOREVER: Interval = (-(1 << 62), 1 << 62, "all")
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_MS = 3_600_000
 
 
@@ -25,8 +25,8 @@ def local_date(ms: int, zone: ZoneInfo) -> date:
 
 def day_start(day: date, zone: ZoneInfo) -> int:
     """The first instant of a local day, epoch milliseconds."""
-    target = datetime(day.year, day.month, day.day)
-    guess = round((target.replace(tzinfo=zone).astimezone(timezone.utc) - _EPOCH) / timedelta(milliseconds=1))
+    target = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - the wall's time, without a zone
+    guess = round((target.replace(tzinfo=zone).astimezone(UTC) - _EPOCH) / timedelta(milliseconds=1))
     if _wall(guess, zone) == target:
         return guess
     low, high = guess - 26 * _HOUR_MS, guess + 26 * _HOUR_MS

@@ -33,7 +33,9 @@ class PostgresRankings:
 
 
 class _Snapshot:
-    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy, ranking_id: int, plan: BoardPlan, total: int) -> None:
+    def __init__(
+        self, connection: asyncpg.pool.PoolConnectionProxy, ranking_id: int, plan: BoardPlan, total: int
+    ) -> None:
         self.connection = connection
         self.ranking_id = ranking_id
         self.plan = plan

@@ -17,7 +17,8 @@ from engine.fold import Fold, Table
 from engine.rules import Game
 from projections.database import Connection, columns, queries
 from projections.rankings import RankingWriter
-from projections.store import STANDINGS, Q as WRITER, fixture_rows, profile_rows
+from projections.store import STANDINGS, fixture_rows, profile_rows
+from projections.store import Q as WRITER
 from schemas.codec import decode
 from schemas.errors import NotFound, RankfoldError
 from schemas.position import Position
@@ -123,9 +124,7 @@ async def verify(pool: asyncpg.Pool, name: str, progress: Progress) -> Verificat
     position = Position(live["epoch"], live["shard"], live["ms"], live["seq"])
     replayed = digest_of(fold) if differences else digest
     seconds = time.monotonic() - started
-    return Verification(
-        archive.events, digest.rows, position, str(digest), str(replayed), differences, seconds
-    )
+    return Verification(archive.events, digest.rows, position, str(digest), str(replayed), differences, seconds)
 
 
 async def _compare(connection: Connection, generation_id: int, fold: Fold) -> tuple[Digest, list[Difference]]:

@@ -5,7 +5,7 @@ changes nothing. Everything is set-based.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -175,9 +175,7 @@ class Store:
         """Makes every row that the staged steps need present; the others are new."""
         fold = live.fold
         await self._name_rankings(live, batch)
-        wanted = [
-            (table.ranking_id, entrant) for table, entrants in fold.missing().items() for entrant in entrants
-        ]
+        wanted = [(table.ranking_id, entrant) for table, entrants in fold.missing().items() for entrant in entrants]
         by_id = {table.ranking_id: table for table in fold.tables.values()}
         if wanted:
             for row in await self.pool.fetch(Q["rows"], *columns(wanted, 2)):
@@ -218,7 +216,7 @@ class Store:
 
     async def ensure_partitions(self, first_ms: int, last_ms: int) -> None:
         """Makes the archive's monthly partitions for this stretch of recorded time."""
-        day = datetime.fromtimestamp(first_ms / 1000, timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        day = datetime.fromtimestamp(first_ms / 1000, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         while day.timestamp() * 1000 <= last_ms:
             following = day.replace(year=day.year + day.month // 12, month=day.month % 12 + 1)
             name = f"log_{day:%Y_%m}"

@@ -254,7 +254,11 @@ def number_problems(field: str, value: Number) -> Iterator[Problem]:
         yield Problem(field, "a number is finite: NaN and Infinity are refused")
         return
     digits, exponent = value.as_tuple()[1:]
-    if not isinstance(exponent, int) or exponent < EXPONENT_MIN or max(len(digits) + exponent, len(digits)) > DIGITS_MAX:
+    if (
+        not isinstance(exponent, int)
+        or exponent < EXPONENT_MIN
+        or max(len(digits) + exponent, len(digits)) > DIGITS_MAX
+    ):
         yield Problem(field, f"a decimal has at most {DIGITS_MAX} digits, {-EXPONENT_MIN} of them behind the point")
 
 

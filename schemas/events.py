@@ -21,7 +21,9 @@ PlayerStatus = Literal["active", "hidden", "banned", "erased"]
 RulesetMode = Literal["retroactive", "from"]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", omit_defaults=True):
+class Event(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", omit_defaults=True
+):
     """The envelope. `id` is the publisher's idempotency key, unique within the game for its whole life.
 
     `occurred_at` is RFC 3339 with an offset or epoch milliseconds; without it the entry's stream time holds.

@@ -4,6 +4,7 @@ The structs say the shape; `parse` also checks what the shape cannot say (every 
 and reports all problems at once, with the line where it can. The engine compiles a checked ruleset and trusts it.
 """
 
+import itertools
 import re
 import tomllib
 import zoneinfo
@@ -253,7 +254,7 @@ def _season_problems(rules: Ruleset) -> Iterator[Problem]:
         if not (day.match(season.first) and day.match(season.last) and season.first <= season.last):
             yield Problem(at, "first and last are days such as 2026-02-08, and last is not before first")
     spans = sorted((season.first, season.last) for season in rules.seasons)
-    if any(later[0] <= earlier[1] for earlier, later in zip(spans, spans[1:], strict=False)):
+    if any(later[0] <= earlier[1] for earlier, later in itertools.pairwise(spans)):
         yield Problem("seasons", "seasons do not overlap")
     if not rules.seasons and any("season" in board.periods for board in rules.boards.values()):
         yield Problem("seasons", "a board with the period season needs [[seasons]] with id, first and last")
@@ -306,20 +307,7 @@ def _board_problems(at: str, name: str, board: Board, rules: Ruleset) -> Iterato
     if not board.metrics:
         yield Problem(f"{at}.metrics", "a board has at least one metric")
     for key, metric in board.metrics.items():
-        where = f"{at}.metrics.{key}"
-        if not NAME.match(key) or key in RESERVED:
-            yield Problem(where, NAME_RULE if key not in RESERVED else f"{key} is a reserved name")
-        if metric.op == "count":
-            if metric.of is not None:
-                yield Problem(f"{where}.of", "count has no `of`; it counts the marks that meet `where`")
-        elif metric.of is None:
-            yield Problem(f"{where}.of", f"{metric.op} needs the metric that it is of; {_known(rules)}")
-        elif metric.of not in rules.metrics and metric.of not in board.metrics:
-            yield Problem(f"{where}.of", f"unknown metric {metric.of!r}; {_known(rules)}")
-        elif metric.of not in rules.metrics:
-            cycle = metric.of == key or board.metrics[metric.of].of == key
-            rule = "a metric cannot be made of itself (a cycle)" if cycle else "made of a declared metric, not of a board's"
-            yield Problem(f"{where}.of", f"{rule}; {_known(rules)}")
+        yield from _metric_problems(f"{at}.metrics.{key}", key, metric, board, rules)
     yield from _keep_problems(f"{at}.keep", board, rules)
     yield from _rank_by_problems(f"{at}.rank_by", board)
     for key in board.qualify:
@@ -327,6 +315,22 @@ def _board_problems(at: str, name: str, board: Board, rules: Ruleset) -> Iterato
             yield Problem(f"{at}.qualify.{key}", f"unknown metric; this board has {', '.join(board.metrics)}")
     if not board.periods or len(set(board.periods)) != len(board.periods):
         yield Problem(f"{at}.periods", "at least one period, each once")
+
+
+def _metric_problems(where: str, key: str, metric: Metric, board: Board, rules: Ruleset) -> Iterator[Problem]:
+    if not NAME.match(key) or key in RESERVED:
+        yield Problem(where, NAME_RULE if key not in RESERVED else f"{key} is a reserved name")
+    if metric.op == "count":
+        if metric.of is not None:
+            yield Problem(f"{where}.of", "count has no `of`; it counts the marks that meet `where`")
+    elif metric.of is None:
+        yield Problem(f"{where}.of", f"{metric.op} needs the metric that it is of; {_known(rules)}")
+    elif metric.of not in rules.metrics and metric.of not in board.metrics:
+        yield Problem(f"{where}.of", f"unknown metric {metric.of!r}; {_known(rules)}")
+    elif metric.of not in rules.metrics:
+        cycle = metric.of == key or board.metrics[metric.of].of == key
+        rule = "a metric cannot be made of itself (a cycle)" if cycle else "made of a declared metric, not of a board's"
+        yield Problem(f"{where}.of", f"{rule}; {_known(rules)}")
 
 
 def _keep_problems(at: str, board: Board, rules: Ruleset) -> Iterator[Problem]:

@@ -1,0 +1,266 @@
+"""Shapes: the forms in which a board keeps a player's marks, and how each mark brings them up to date.
+
+`Running` has constant size, for metrics that each mark alone can bring up to date; `Single` keeps one mark; `Kept` keeps
+all, for what cannot be had otherwise (best n, spans, results that may be revised). All give the same metrics for the same
+marks, in whatever order these arrive.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine.marks import Mark
+from schemas.ruleset import rank_item
+
+if TYPE_CHECKING:
+    from engine.boards import BoardPlan
+
+Order = tuple[int, int, int]
+_encode = msgspec.json.Encoder().encode
+_decode_marks = msgspec.json.Decoder(list[Mark]).decode
+_decode_running = msgspec.json.Decoder(list[Any]).decode
+_decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, int]]).decode
+
+
+class Shape:
+    """How a plan keeps a player's marks: the operations on his state."""
+
+    def new(self) -> Any:
+        """The state before any mark."""
+        raise NotImplementedError
+
+    def absorb(self, state: Any, mark: Mark) -> bool:
+        """Adds a mark to the state, in place, and tells whether that changed anything."""
+        raise NotImplementedError
+
+    def withdraw(self, state: Any, origin: str) -> None:
+        """Takes out the marks of an origin, in place."""
+        raise NotImplementedError
+
+    def result(self, state: Any) -> tuple[bytes | None, bytes]:
+        """(prefix, extra) of the state."""
+        raise NotImplementedError
+
+    def dump(self, state: Any) -> bytes:
+        """The state as bytes; equal states give equal bytes."""
+        return _encode(state)
+
+    def load(self, data: bytes) -> Any:
+        """The state that `dump` wrote."""
+        raise NotImplementedError
+
+
+class Kept(Shape):
+    """All marks, sorted by contest order; the metrics are computed anew when they are asked for."""
+
+    def __init__(self, plan: "BoardPlan") -> None:
+        self.plan = plan
+
+    def new(self) -> list[Mark]:
+        return []
+
+    def absorb(self, state: list[Mark], mark: Mark) -> bool:
+        at = len(state)
+        order = (mark.order, mark.origin)
+        while at and (state[at - 1].order, state[at - 1].origin) > order:
+            at -= 1
+        state.insert(at, mark)
+        return True
+
+    def withdraw(self, state: list[Mark], origin: str) -> None:
+        state[:] = [mark for mark in state if mark.origin != origin]
+
+    def result(self, state: list[Mark]) -> tuple[bytes | None, bytes]:
+        plan = self.plan
+        if not state:
+            return None, plan.extra([None] * len(plan.metrics))
+        values = self._values(state)
+        reached = self._reached(state) if plan.needs_reached else None
+        return plan.key(values, reached, plan.counts(state)), plan.extra(values)
+
+    def _values(self, marks: list[Mark]) -> list[int | None]:
+        kept = self.plan.selection(marks)
+        return [metric.of_marks(marks if metric.over_all else kept) for metric in self.plan.metrics]
+
+    def _reached(self, marks: list[Mark]) -> Order | None:
+        """When the criteria before `reached` last changed, going through the marks in contest order."""
+        plan = self.plan
+        criteria = plan.order[: next(at for at, (kind, _) in enumerate(plan.order) if kind == "reached")]
+        reached, before = None, None
+        for end in range(1, len(marks) + 1):
+            values, counts = self._values(marks[:end]), plan.counts(marks[:end])
+            present = [counts[at] if kind == "countback" else values[at] for kind, at in criteria]
+            if present != before:
+                reached, before = marks[end - 1].order, present
+        return reached
+
+    def load(self, data: bytes) -> list[Mark]:
+        return _decode_marks(data)
+
+
+class Single(Shape):
+    """One mark holds (the best run, the latest, the first); adjustments are added up beside it.
+
+    The state is [mark or None, {metric: adjustments}].
+    """
+
+    def __init__(self, plan: "BoardPlan") -> None:
+        self.plan = plan
+        keep = plan.board.keep
+        self._by, descending = rank_item(keep.by) if keep.by is not None else ("", True)
+        self._sign = 1 if descending else -1
+        self._mode = keep.mode
+        plain = all(metric.op != "count" and metric.where is None for metric in plan.metrics)
+        self._columns = [metric.of for metric in plan.metrics] if plain else None
+
+    def new(self) -> list[Any]:
+        return [None, {}]
+
+    def absorb(self, state: list[Any], mark: Mark) -> bool:
+        held: Mark | None = state[0]
+        if mark.adjusts:
+            added = state[1]
+            for name, number in mark.values.items():
+                added[name] = added.get(name, 0) + number
+            return True
+        if self._mode == "best":
+            value = mark.values.get(self._by)
+            if value is None:
+                return False
+            if held is not None:
+                lead = (value - held.values[self._by]) * self._sign
+                if lead < 0 or (lead == 0 and held.order <= mark.order):
+                    return False
+        elif held is not None and (held.order > mark.order) == (self._mode == "latest"):
+            return False
+        state[0] = mark
+        return True
+
+    def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
+        plan = self.plan
+        held, added = state
+        if held is None and not added:
+            return None, plan.extra([None] * len(plan.metrics))
+        values: list[int | None]
+        if self._columns is not None and held is not None and not added:
+            values = list(map(held.values.get, self._columns))
+        else:
+            marks = [] if held is None else [held]
+            if added:
+                marks.append(Mark(0, 0, 0, added, adjusts=True))
+            values = [metric.of_marks(marks) for metric in plan.metrics]
+        return plan.key(values, None if held is None else held.order, []), plan.extra(values)
+
+    def dump(self, state: list[Any]) -> bytes:
+        return _encode((state[0], dict(sorted(state[1].items()))))
+
+    def load(self, data: bytes) -> list[Any]:
+        return list(_decode_single(data))
+
+
+class Running(Shape):
+    """Sums, counts and extremes brought up to date by each mark.
+
+    The state is [values, orders, marks, adjustments]: one value a metric; the order of the mark that it was reached with (of
+    the last that changed a sum or count, of the first that attained an extreme; kept only where it is needed); how many
+    marks there were; {metric: [total, order]} of the adjustments.
+    """
+
+    def __init__(self, plan: "BoardPlan") -> None:
+        self.plan = plan
+        self._steps = [(at, metric.op, metric.of, metric.where) for at, metric in enumerate(plan.metrics)]
+        self.ordered = plan.needs_reached or any(op not in ("sum", "count") for _, op, _, _ in self._steps)
+        self._simple = not self.ordered and all(where is None for _, _, _, where in self._steps)
+        self._sums = [(at, of) for at, op, of, _ in self._steps if op == "sum"]
+        self._counts = [at for at, op, _, _ in self._steps if op == "count"]
+        kinds = [kind for kind, _ in plan.order]
+        until = kinds.index("reached") if plan.needs_reached else 0
+        self._before = [at for _, at in plan.order[:until]]
+
+    def new(self) -> list[Any]:
+        values = [0 if op in ("sum", "count") else None for _, op, _, _ in self._steps]
+        return [values, [None] * len(values) if self.ordered else None, 0, {}]
+
+    def absorb(self, state: list[Any], mark: Mark) -> bool:
+        state[2] += 1
+        values, held = mark.values, state[0]
+        if mark.adjusts:
+            self._adjust(state[3], values, mark.order)
+        elif self._simple:
+            for at, of in self._sums:
+                value = values.get(of)
+                if value:
+                    held[at] += value
+            for at in self._counts:
+                held[at] += 1
+        else:
+            self._absorb_ordered(held, state[1], mark)
+        return True
+
+    def _absorb_ordered(self, held: list[int | None], orders: list[Order | None] | None, mark: Mark) -> None:
+        order = mark.order
+        for at, op, of, where in self._steps:
+            if where is not None and not where(mark):
+                continue
+            value: int | None = 1 if op == "count" else mark.values.get(of)
+            if value is None:
+                continue
+            if op in ("sum", "count"):
+                held[at] = (held[at] or 0) + value
+                if orders is not None and value:
+                    since = orders[at]
+                    orders[at] = order if since is None or since < order else since
+            elif orders is not None and _overtakes(op, value, order, held[at], orders[at]):
+                held[at], orders[at] = value, order
+
+    def _adjust(self, added: dict[str, list[Any]], values: dict[str, int], order: Order) -> None:
+        for name, value in values.items():
+            entry = added.setdefault(name, [0, None])
+            entry[0] += value
+            if value and (entry[1] is None or entry[1] < order):
+                entry[1] = order
+
+    def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
+        plan = self.plan
+        values: list[int | None] = state[0]
+        orders: list[Order | None] | None = state[1]
+        _, _, marks, added = state
+        if not marks:
+            return None, plan.extra([None] * len(plan.metrics))
+        if not added and orders is None:
+            return plan.key(values, None, []), plan.extra(values)
+        values, orders = list(values), list(orders or [None] * len(values))
+        for name, (total, since) in added.items():
+            for at, op, of, _ in self._steps:
+                if of == name and op != "count":
+                    values[at] = (values[at] or 0) + total
+                    orders[at] = _later(orders[at], since)
+        reached = max((order for at in self._before if (order := orders[at]) is not None), default=None)
+        return plan.key(values, reached, []), plan.extra(values)
+
+    def dump(self, state: list[Any]) -> bytes:
+        values, orders, marks, added = state
+        return _encode((values, orders, marks, dict(sorted(added.items())) if added else added))
+
+    def load(self, data: bytes) -> list[Any]:
+        values, orders, marks, added = _decode_running(data)
+        if orders is not None:
+            orders = [None if order is None else tuple(order) for order in orders]
+        added = {name: [total, None if since is None else tuple(since)] for name, (total, since) in added.items()}
+        return [values, orders, marks, added]
+
+
+def _later(one: Order | None, other: Order | None) -> Order | None:
+    return one if other is None or (one is not None and one >= other) else other
+
+
+def _overtakes(op: str, value: int, order: Order, held: int | None, since: Order | None) -> bool:
+    """Whether a mark takes over an extreme, the last or the first value; of equal extremes the earlier one holds."""
+    if held is None or since is None:
+        return True
+    if op == "last":
+        return order > since
+    if op == "first":
+        return order < since
+    lead = value - held if op == "max" else held - value
+    return lead > 0 or (lead == 0 and order < since)
