@@ -48,8 +48,12 @@ class Lines:
             raise InvalidInput(*self.problems)
 
     def _decode(self, number: int, line: bytes) -> AnyEvent | None:
+        body = line.strip()
+        if body[:1] != b"{":
+            self.add(number, Problem("", "each line holds one JSON object"))
+            return None
         try:
-            return decode(line.strip())
+            return decode(body)
         except InvalidEvent as error:
             for problem in error.problems:
                 self.add(number, problem)

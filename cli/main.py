@@ -5,12 +5,14 @@ from typing import Any
 
 import typer
 
+from cli import dead_letters, rulesets
 from cli.demo import demo_command
 from cli.doctor import doctor_command
 from cli.failures import explaining
 from cli.fold import fold_command
 from cli.publish import publish_command
 from cli.reads import board_command, games_command, history_command, rank_command
+from cli.replay import replay_command
 from cli.schema import schema_command
 from cli.services import consume_command, migrate_command, serve_command
 from cli.up import up_command
@@ -31,11 +33,27 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "rank": rank_command,
     "history": history_command,
     "fold": fold_command,
+    "replay": replay_command,
     "doctor": doctor_command,
     "migrate": migrate_command,
     "consume": consume_command,
     "serve": serve_command,
     "schema": schema_command,
+}
+
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., Any]]]] = {
+    "rulesets": (
+        "Check a ruleset, apply it to its game, list a game's versions.",
+        {
+            "validate": rulesets.validate_command,
+            "apply": rulesets.apply_command,
+            "list": rulesets.list_command,
+        },
+    ),
+    "dead-letters": (
+        "See what could not be folded, and try it again.",
+        {"list": dead_letters.list_command, "retry": dead_letters.retry_command},
+    ),
 }
 
 app = typer.Typer(
@@ -47,6 +65,11 @@ app = typer.Typer(
 )
 for name, command in COMMANDS.items():
     app.command(name)(explaining(command))
+for name, (about, members) in GROUPS.items():
+    group = typer.Typer(help=about, no_args_is_help=True)
+    for member, command in members.items():
+        group.command(member)(explaining(command))
+    app.add_typer(group, name=name)
 
 
 def main() -> None:

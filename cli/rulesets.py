@@ -1,0 +1,146 @@
+"""`rankfold rulesets`: checks a ruleset, puts it into a game's log, lists a game's versions."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli import local
+from cli.client import Api, RefusedError
+from cli.publish import retried, until_visible
+from cli.replay import swap_game
+from cli.settings import Settings
+from cli.terminal import out, say, show_json, table
+from engine.rules import compile_ruleset, ranked_by
+from projections.database import connect, queries
+from schemas.codec import encode
+from schemas.errors import Conflict, NotFound
+from schemas.events import RulesetChange
+from schemas.position import Position
+from schemas.ruleset import Ruleset, parse
+
+VERSIONS_TRIED_MAX = 20
+Q = queries("reader")
+
+File = Annotated[Path, typer.Argument(help="The ruleset (TOML).", exists=True, dir_okay=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def validate_command(file: File, as_json: AsJson = False) -> None:
+    """Check a ruleset and show what it says. Names line, key and rule of what is wrong."""
+    rules = parse(read(file))
+    boards = compile_ruleset(rules).boards.values()
+    if as_json:
+        described = [
+            {"board": plan.name, "ranked_by": ranked_by(plan), "ranks": plan.style, "periods": list(plan.period_kinds)}
+            for plan in boards
+        ]
+        show_json({"game": rules.game, "boards": described})
+        return
+    rows = [[plan.name, ", ".join(ranked_by(plan)), plan.style, ", ".join(plan.period_kinds)] for plan in boards]
+    out().print(table(f"{rules.game} is valid", ["board", "ranked by", "ranks", "periods"], rows))
+
+
+def apply_command(
+    file: File,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="Rebuild the boards under it at once, if the game exists.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a ruleset the next version of its game's rules. The first version makes the game."""
+    text = read(file)
+    rules = parse(text)
+    compile_ruleset(rules)
+    found = local.load()
+    version, live, is_new = asyncio.run(_apply(found, rules, text))
+    swapped = None
+    if live is not None and version != live and swap:
+        swapped = swap_game(found, rules.game, version)
+        live = version
+    if as_json:
+        show_json({"game": rules.game, "version": version, "new": is_new, "live": live or version, "swapped": swapped})
+        return
+    typer.echo(f"{rules.game}: this is version {version} of the rules" + ("" if is_new else " already"))
+    if live is not None and version != live:
+        say(f"the boards still show version {live}; rebuild them with: rankfold replay {rules.game} --swap")
+
+
+def list_command(
+    game: Annotated[str, typer.Argument(help="The game.")],
+    as_json: AsJson = False,
+) -> None:
+    """List the versions of a game's rules. Reads the database."""
+    live, versions = asyncio.run(_versions(local.load().require_database(), game))
+    lines = [
+        {
+            "version": row["version"],
+            "live": row["version"] == live,
+            "mode": row["mode"],
+            "recorded_at": datetime.fromtimestamp(row["recorded_ms"] // 1000, UTC),
+            "position": row["position"],
+            "boards": list(parse(row["text"]).boards),
+        }
+        for row in versions
+    ]
+    if as_json:
+        show_json({"game": game, "versions": lines})
+        return
+    rows = [[*list(line.values())[:-1], ", ".join(line["boards"])] for line in lines]
+    columns = ["version", "live", "mode", "recorded at (UTC)", "position", "boards"]
+    out().print(table(f"Rules of {game}", columns, rows, ["version"]))
+
+
+def read(file: Path) -> str:
+    """A ruleset's text; bytes that are not UTF-8 become signs that TOML refuses."""
+    return file.read_bytes().decode("utf-8", "replace")
+
+
+async def _apply(found: Settings, rules: Ruleset, text: str) -> tuple[int, int | None, bool]:
+    """(version, version that is live or None for a new game, whether it was not there before)."""
+    async with Api(found.url) as api:
+        live = await _live_version(api, rules.game)
+        known = (await _versions(found.database_url, rules.game))[1] if live and found.database_url else []
+        if known and known[-1]["text"] == text:
+            return known[-1]["version"], live, False
+        first = known[-1]["version"] + 1 if known else (live or 0) + 1
+        for version in range(first, first + VERSIONS_TRIED_MAX):
+            answer = await _publish(
+                api, RulesetChange(id=f"ruleset-{version}", game=rules.game, version=version, text=text)
+            )
+            if answer is not None:
+                await until_visible(api, {rules.game: Position.parse(answer["position"])})
+                return version, live, not answer["duplicates"]
+    raise Conflict(f"versions {first} to {version} of {rules.game} are taken; try again")
+
+
+async def _publish(api: Api, event: RulesetChange) -> Any:
+    """The API's answer, or None when the version stands for other rules."""
+    try:
+        return await retried(lambda: api.publish(event.game, encode(event) + b"\n"))
+    except RefusedError as error:
+        if all(problem.field == "id" for problem in error.problems):
+            return None
+        raise
+
+
+async def _live_version(api: Api, game: str) -> int | None:
+    try:
+        version: int = (await api.get("games", game))["ruleset_version"]
+    except NotFound:
+        return None
+    return version
+
+
+async def _versions(url: str, game: str) -> tuple[int, list[Any]]:
+    """(the live version, all of them, oldest first); raises NotFound."""
+    pool = await connect(url, size=1)
+    try:
+        for row in await pool.fetch(Q["catalog"]):
+            if row["name"] == game:
+                return row["ruleset_version"], await pool.fetch(Q["rulesets"], row["game_id"])
+    finally:
+        await pool.close()
+    raise NotFound("game", game)
