@@ -80,7 +80,7 @@ class _Archive:
         """Folds the events behind the last one up to and with `upto` (epoch, ms, seq); returns how many."""
         before = self.events
         fold = self.fold
-        cursor = connection.cursor(Q["events"], self.game_id, *self.upto, *upto, prefetch=CHUNK)
+        cursor = connection.cursor(Q["events"], self.game_id, *self.upto, *upto)
         ahead: asyncio.Task[Any] | None = None
         reader = await cursor
         rows = await reader.fetch(CHUNK)
