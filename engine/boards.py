@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from engine.marks import Mark, Predicate, compile_where
-from engine.numbers import decode_int, encode_int, unscaled
+from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order, unscaled
 from engine.periods import Calendar
 from engine.select import Selection, compile_keep
 from engine.shapes import Kept, Order, Running, Shape, Single
@@ -106,7 +106,7 @@ class BoardPlan:
             elif kind == "asc":
                 parts.append(encode_int(values[at]))
             elif kind == "reached":
-                parts.extend(map(encode_int, reached or (None, None, None)))
+                parts.append(encode_order(reached))
             else:
                 parts.extend(encode_int(-count) for count in counts[at])
         return b"".join(parts)
@@ -121,8 +121,7 @@ class BoardPlan:
         start = 0
         for kind, at in self.order:
             if kind == "reached":
-                for _ in range(3):
-                    _, start = decode_int(prefix, start)
+                start += ORDER_BYTES
             elif kind == "countback":
                 for _ in range(self._countbacks[at][1]):
                     _, start = decode_int(prefix, start)

@@ -43,7 +43,7 @@ class Row:
 class Table:
     """The rows of one ranking that are in memory: all of them offline, a cache of them live."""
 
-    __slots__ = ("dirty", "name", "plan", "ranking_id", "rows", "shape")
+    __slots__ = ("dirty", "name", "plan", "ranking_id", "rows", "shape", "steps")
 
     def __init__(self, name: TableName, plan: BoardPlan) -> None:
         self.name = name
@@ -51,6 +51,7 @@ class Table:
         self.shape = plan.shape
         self.rows: dict[str, Row] = {}
         self.dirty: dict[str, Row] = {}
+        self.steps: list[Step] = []
         self.ranking_id = 0
 
 
@@ -83,8 +84,8 @@ class Rejection(NamedTuple):
     reason: str
 
 
-Step = tuple[Table, str, Mark | None, str]
-"""(table, entrant, mark to add or None, origin whose marks to withdraw)."""
+Step = tuple[str, Mark | None, str]
+"""(entrant, mark to add or None, origin whose marks to withdraw). Steps stand in their table, in order."""
 
 
 class Fold:
@@ -99,7 +100,6 @@ class Fold:
         self.restated: set[str] = set()
         self.rejections: list[Rejection] = []
         self.touched_fixtures: set[str] = set()
-        self._steps: list[Step] = []
 
     def apply(self, event: Event, position: Position) -> None:
         """Stages and absorbs one event, for a fold whose state is all in memory."""
@@ -151,7 +151,7 @@ class Fold:
                 self.rejections.append(Rejection(position, "revision", reason))
             return
         for board, period, entrant in state.touched:
-            self._steps.append((self.table(board, period), entrant, None, event.fixture))
+            self.table(board, period).steps.append((entrant, None, event.fixture))
         occurred = epoch_ms(event.occurred_at) if event.occurred_at is not None else state.starts_ms or position.ms
         round_ = state.round if event.round is None else event.round
         state.revision, state.body, state.touched = event.revision, body, []
@@ -190,7 +190,7 @@ class Fold:
             )
             if period is not None:
                 table = self.tables.get((plan.name, period)) or self.table(plan.name, period)
-                self._steps.append((table, entrant, mark, ""))
+                table.steps.append((entrant, mark, ""))
                 tables.append(table)
         return tables
 
@@ -205,24 +205,18 @@ class Fold:
     def missing(self) -> dict[Table, set[str]]:
         """The rows that the staged steps need and that are not in memory."""
         found: dict[Table, set[str]] = {}
-        for table, entrant, _, _ in self._steps:
-            if entrant not in table.rows:
-                found.setdefault(table, set()).add(entrant)
+        for table in self.tables.values():
+            rows = table.rows
+            lacking = {entrant for entrant, _, _ in table.steps if entrant not in rows}
+            if lacking:
+                found[table] = lacking
         return found
 
     def absorb(self, batch: int = 0) -> None:
         """Takes the staged steps, in order. Rows that are still missing are new."""
-        for table, entrant, mark, origin in self._steps:
-            row = table.rows.get(entrant)
-            if row is None:
-                row = table.rows[entrant] = table.dirty[entrant] = Row(table.shape.new())
-            row.touched = batch
-            if mark is None:
-                table.shape.withdraw(row.state, origin)
-            elif not table.shape.absorb(row.state, mark):
-                continue
-            table.dirty[entrant] = row
-        self._steps.clear()
+        for table in self.tables.values():
+            if table.steps:
+                _absorb(table, batch)
         for player in self.restated:
             for table in self.tables.values():
                 row = table.rows.get(player)
@@ -247,6 +241,22 @@ class Fold:
                 row.prefix, row.extra = prefix, extra
             table.dirty = {}
         return changes
+
+
+def _absorb(table: Table, batch: int) -> None:
+    steps, table.steps = table.steps, []
+    rows, dirty, shape = table.rows, table.dirty, table.shape
+    absorb = shape.absorb
+    for entrant, mark, origin in steps:
+        row = rows.get(entrant)
+        if row is None:
+            row = rows[entrant] = dirty[entrant] = Row(shape.new())
+        row.touched = batch
+        if mark is None:
+            shape.withdraw(row.state, origin)
+        elif not absorb(row.state, mark):
+            continue
+        dirty[entrant] = row
 
 
 def _content(event: Result) -> str:

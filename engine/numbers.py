@@ -73,6 +73,24 @@ def encode_int(value: int | None) -> bytes:
     return _HEADS[_ZERO - size] + ((1 << (size << 3)) - 1 + value).to_bytes(size, "big")
 
 
+ORDER_BYTES = 17
+_ORDER_NONE = NONE_KEY + bytes(ORDER_BYTES - 1)
+_OCCURRED_BIAS = 1 << 54
+_SEQ_MAX = (1 << 32) - 1
+
+
+def encode_order(order: tuple[int, int, int] | None) -> bytes:
+    """17 bytes that compare like (occurred_ms, ms, seq) does; None sorts behind every order.
+
+    7 bytes for the time it occurred, 6 for the entry's time, 4 for its number within that millisecond.
+    """
+    if order is None:
+        return _ORDER_NONE
+    occurred_ms, ms, seq = order
+    number = (occurred_ms + _OCCURRED_BIAS) << 80 | ms << 32 | (seq if seq < _SEQ_MAX else _SEQ_MAX)
+    return number.to_bytes(ORDER_BYTES, "big")
+
+
 def decode_int(data: bytes, start: int) -> tuple[int | None, int]:
     """(number, where the next code starts) of the code at `start`."""
     head = data[start]
