@@ -5,6 +5,7 @@ not the expected one, and the ranking is rebuilt from PostgreSQL.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 
@@ -46,6 +47,8 @@ class Publisher:
         self._suspect = True
         self._wake = asyncio.Event()
         self._last = 0.0
+        self._looked = 0.0
+        self._failing = False
 
     def note(self, batch: Batch, *, behind: bool) -> None:
         """Takes over the places of a committed batch. `behind`: more batches are waiting."""
@@ -71,8 +74,6 @@ class Publisher:
         self._suspect = True
         self._wake.set()
 
-    _failing = False
-
     async def run(self) -> None:
         """Publishes until it is cancelled. Services that are away are waited for."""
         attempt = 0
@@ -88,31 +89,23 @@ class Publisher:
 
     async def _turn(self) -> None:
         if not self._suspect:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), CHECK_S)
-            except TimeoutError:
-                await self._look()
-                if not self._suspect:
-                    return
             if self._behind and (rest := self._last + UNDER_LOAD_S - time.monotonic()) > 0:
-                await asyncio.wait({asyncio.create_task(asyncio.sleep(rest))})
+                await asyncio.sleep(rest)
+            if time.monotonic() - self._looked > CHECK_S:
+                await self._look()
+            if not (self._wake.is_set() or self._suspect):
+                return
         self._wake.clear()
         latest, pending, self._pending = self._latest, self._pending, {}
         if self._suspect:
-            await self._check_all(pending)
-        unknown = [ranking_id for ranking_id, held in pending.items() if held.start < 0]
-        for ranking_id in unknown:
-            pending.pop(ranking_id)
-            await self.rebuild(ranking_id)
-        self.crash("before_rankings")
-        for ranking_id in await self.writer.update(pending):
-            pending.pop(ranking_id)
-            await self.rebuild(ranking_id)
-        for ranking_id, held in pending.items():
-            self._shown[ranking_id] = held.version
-            self.published_members += len(held.places)
-        if latest is not None:
+            latest = await self._check_all(pending)
+            self._suspect = False
             await self.writer.applied(self.shard, *latest)
+        await self._publish(pending)
+        if latest is not None:
+            self._suspect = not await self.writer.applied(self.shard, *latest)
             self.applied_version = latest[0]
         self._last = time.monotonic()
         self.crash("after_rankings")
@@ -120,31 +113,45 @@ class Publisher:
         for ranking_id, held in self._pending.items():
             held.start = self._shown.get(ranking_id, held.start)
 
+    async def _publish(self, pending: dict[int, Pending]) -> None:
+        for ranking_id, held in list(pending.items()):
+            if held.start < 0:
+                await self.rebuild(ranking_id)
+            if held.start < 0 or held.start >= held.version:
+                # A rebuild has shown it, or something newer, already.
+                del pending[ranking_id]
+        self.crash("before_rankings")
+        for ranking_id in await self.writer.update(pending):
+            pending.pop(ranking_id)
+            await self.rebuild(ranking_id)
+        for ranking_id, held in pending.items():
+            self._shown[ranking_id] = held.version
+            self.published_members += len(held.places)
+
     async def _look(self) -> None:
         """Notices a Redis that was emptied, and does what readers asked for."""
+        self._looked = time.monotonic()
         if self._latest is not None and await self.writer.lost(self.shard):
             self._suspect = True
         for ranking_id in await self.writer.asked():
             await self.rebuild(ranking_id)
 
-    async def _check_all(self, pending: dict[int, Pending]) -> None:
-        """Compares the version of every live ranking of the shard with PostgreSQL's; rebuilds those that differ."""
+    async def _check_all(self, pending: dict[int, Pending]) -> tuple[int, Position]:
+        """Compares the version of every live ranking of the shard with PostgreSQL's, and rebuilds those that differ.
+
+        Returns the version and position that every ranking shows at least, once this is done. What is pending is dropped:
+        it is in PostgreSQL, and so in what was compared.
+        """
         state = await self.store.shard(self.shard)
         rows = await self.store.pool.fetch(Q["live_versions"], [self.shard])
         shown = await self.writer.versions([row["ranking_id"] for row in rows])
-        self._suspect = False
         for row, version in zip(rows, shown, strict=True):
-            ranking_id = row["ranking_id"]
             if version is not None and version == row["version"]:
-                self._shown[ranking_id] = version
-            elif ranking_id in pending and version is not None and version == pending[ranking_id].start:
-                continue
+                self._shown[row["ranking_id"]] = version
             else:
-                pending.pop(ranking_id, None)
-                await self.rebuild(ranking_id)
-        if self._latest is None:
-            self._latest = (state.version, Position(state.epoch, self.shard, state.ms, state.seq))
-        await self.writer.applied(self.shard, state.version, Position(state.epoch, self.shard, state.ms, state.seq))
+                await self.rebuild(row["ranking_id"])
+        pending.clear()
+        return state.version, Position(state.epoch, self.shard, state.ms, state.seq)
 
     async def rebuild(self, ranking_id: int) -> None:
         """Replaces one ranking by what PostgreSQL holds."""

@@ -249,9 +249,9 @@ class RankingWriter:
                 await self.redis.expire(key, ABANDONED_S)
         await self._replace(keys=[*beside, *ranking_keys(ranking_id)], args=[int(force)])
 
-    async def applied(self, shard: int, version: int, position: Position) -> None:
-        """Says how far every ranking of a shard is."""
-        await self.redis.set(applied_key(shard), f"{version} {position}")
+    async def applied(self, shard: int, version: int, position: Position) -> bool:
+        """Says how far every ranking of a shard is; False when Redis had forgotten what it was told before."""
+        return await self.redis.set(applied_key(shard), f"{version} {position}", get=True) is not None
 
     async def lost(self, shard: int) -> bool:
         """Whether Redis no longer knows what it was told."""
