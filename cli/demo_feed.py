@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
 from cli.client import Api
@@ -69,7 +69,7 @@ def ranks_of(page: Mapping[str, Any]) -> dict[str, int]:
     return {entry["player"]: entry["rank"] for entry in page["entries"]}
 
 
-def moving(page: Mapping[str, Any], before: Ranks, title: str) -> Table:
+def moving(page: Mapping[str, Any], before: Ranks, title: str) -> Group:
     """A page as a table whose last column says how each player moved since `before`."""
     entries = page["entries"]
     metrics = list(entries[0]["metrics"]) if entries else []

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -70,15 +70,16 @@ def cell(value: object) -> Text:
     return Text(safe(str(value)))
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], numeric: Sequence[str] = ()) -> Table:
-    """A table; the columns named in `numeric` are aligned to the right. A cell that is a Text stays as it is."""
-    made = Table(title=Text(safe(title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], numeric: Sequence[str] = ()) -> Group:
+    """A titled table; the columns named in `numeric` are aligned to the right. A cell that is a Text stays as it is."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         right = column in numeric
         made.add_column(Text(safe(column)), justify="right" if right else "left", no_wrap=right, overflow="fold")
     for row in rows:
         made.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
-    return made
+    # Not the table's own title, which would be broken to the width of the columns.
+    return Group(Text(safe(title), style="bold"), made)
 
 
 def show_json(value: Any) -> None:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import redis.exceptions
 import typer
+from rich.table import Table
 from typer.testing import CliRunner
 
 from cli import schema
@@ -165,7 +166,9 @@ def test_movement_is_shown_against_the_ranks_before() -> None:
         for rank, name in enumerate(["ann", "bob", "cid"], 1)
     ]
     page = {"entries": entries}
-    arrows = [str(text) for text in moving(page, {"ann": 3, "bob": 1}, "now").columns[-1].cells]
+    _, shown = moving(page, {"ann": 3, "bob": 1}, "now").renderables
+    assert isinstance(shown, Table)
+    arrows = [str(text) for text in shown.columns[-1].cells]
     assert arrows == ["▲ 2 ", "▼ 1 ", "new "]
     assert ranks_of(page) == {"ann": 1, "bob": 2, "cid": 3}
 
