@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 
 from consumers.crash import Crash
 from consumers.failures import back_off
-from consumers.intake import RawEntry
+from consumers.intake import RawEntry, raw_streams
 from consumers.metrics import ShardMetrics
 from consumers.publisher import Publisher
 from consumers.shard import Limits, ShardConsumer
@@ -92,6 +92,8 @@ class Process:
         """Connects, waiting for services that are away, and starts to seek leases."""
         options = self.options
         self._pool = await self._connect()
+        client = await self.broker.connect()
+        client.set_response_callback("XREAD", raw_streams)
         self._log: Redis = Redis.from_url(options.log_url)
         self._rankings: Redis = Redis.from_url(options.rankings_url)
         if options.metrics_port is not None:

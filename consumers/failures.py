@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import asyncpg
 from redis.exceptions import RedisError
 
 from projections.database import AWAY
@@ -41,6 +42,9 @@ def decide(error: BaseException, attempt: int, jitter: float) -> Decision:
     """
     if isinstance(error, LogBroken):
         return Stop(STOPPED_S)
+    if isinstance(error, asyncpg.UniqueViolationError) and attempt <= PARK_AFTER:
+        # An id that the archive knows was not looked up; the shard consumer does so from now on.
+        return Retry(0.0)
     if isinstance(error, (ConcurrentWriter, RedisError, *AWAY)):
         return Retry(back_off(attempt, jitter))
     # Not a matter of services: the same input will fail again, so find the event that does it.

@@ -11,6 +11,8 @@ from schemas.position import Position
 from schemas.ruleset import parse
 
 IdKey = tuple[int, bytes]
+LOOK_UPS = 256
+"""For so many batches ids are looked up once a duplicate has come: they seldom come alone."""
 
 
 class Folding:
@@ -23,6 +25,15 @@ class Folding:
         self.cache_rows = cache_rows
         self._games: dict[str, LiveGame] = {}
         self._in_flight: dict[int, dict[IdKey, bytes]] = {}
+        self._look_ups = 0
+
+    def expect_duplicates(self) -> None:
+        """The archive refused an id as used before: for a while, look ids up before folding.
+
+        Otherwise they are not looked up at all. Nearly every id is new, and the unique key of `event_ids` refuses, with the
+        whole transaction, one that is not; the batch is then folded again, with a look-up.
+        """
+        self._look_ups = LOOK_UPS
 
     def forget(self) -> None:
         """Drops everything that is held in memory."""
@@ -86,7 +97,10 @@ class Folding:
             for entry in entries
             if entry.event is not None and entry.problem is None
         ]
-        used = {key: row["body_hash"] for key, row in (await self.store.known_ids(keys)).items()}
+        used: dict[IdKey, bytes] = {}
+        if self._look_ups:
+            self._look_ups -= 1
+            used = {key: row["body_hash"] for key, row in (await self.store.known_ids(keys)).items()}
         for ids in self._in_flight.values():
             used.update({key: ids[key] for key in keys if key in ids})
         mine = self._in_flight[batch.version] = {}

@@ -1,6 +1,6 @@
 """Intake: stream entries to events, each with what is wrong about it. Looks at one entry at a time and nothing else."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from projections.hashing import body_hash, id_hash
 from projections.names import FIELD
@@ -9,7 +9,9 @@ from schemas.errors import InvalidEvent, Problem
 from schemas.events import AnyEvent
 from schemas.position import parse_entry
 
-RawEntry = tuple[bytes, dict[bytes, bytes]]
+Fields = dict[bytes, bytes] | list[bytes]
+RawEntry = tuple[bytes, Fields]
+"""A stream entry: its id, and its fields, as a dict or as Redis sends them: name, value, name, value."""
 
 
 class Entry(NamedTuple):
@@ -27,15 +29,28 @@ class Entry(NamedTuple):
 def take_in(raw: RawEntry) -> Entry:
     """Decodes one entry; never raises, whatever it holds."""
     (ms, seq), fields = parse_entry(raw[0]), raw[1]
-    body = fields.get(FIELD)
+    body = _body(fields)
     if body is None:
-        rule = f"an entry has the field `event`; this one has {', '.join(map(repr, fields)) or 'none'}"
+        rule = f"an entry has the field `event`; this one has {', '.join(map(repr, list(fields)[:4])) or 'none'}"
         return Entry(ms, seq, b"", None, Problem("", rule[:500]))
     try:
         event = decode(body)
     except InvalidEvent as error:
         return Entry(ms, seq, body, None, _joined(error.problems))
     return Entry(ms, seq, body, event, None, id_hash(event.id), body_hash(encode(event)))
+
+
+def _body(fields: Fields) -> bytes | None:
+    if isinstance(fields, dict):
+        return fields.get(FIELD)
+    if len(fields) == 2 and fields[0] == FIELD:
+        return fields[1]
+    return dict(zip(fields[::2], fields[1::2], strict=True)).get(FIELD)
+
+
+def raw_streams(response: Any, **_options: Any) -> list[tuple[bytes, list[RawEntry]]]:
+    """XREAD's reply with its entries as they came, for RESP 2 and 3: to make a dict of each costs more than to decode it."""
+    return list(response.items()) if isinstance(response, dict) else response or []
 
 
 def _joined(problems: tuple[Problem, ...]) -> Problem:

@@ -90,7 +90,9 @@ class Publisher:
     async def _turn(self) -> None:
         if not self._suspect:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), CHECK_S)
+                # Not `wait_for`: up to Python 3.11 it can swallow a cancellation that comes together with the event.
+                async with asyncio.timeout(CHECK_S):
+                    await self._wake.wait()
             if self._behind and (rest := self._last + UNDER_LOAD_S - time.monotonic()) > 0:
                 await asyncio.sleep(rest)
             if time.monotonic() - self._looked > CHECK_S:
@@ -99,13 +101,13 @@ class Publisher:
                 return
         self._wake.clear()
         latest, pending, self._pending = self._latest, self._pending, {}
-        if self._suspect:
+        checked = self._suspect
+        if checked:
             latest = await self._check_all(pending)
-            self._suspect = False
-            await self.writer.applied(self.shard, *latest)
         await self._publish(pending)
         if latest is not None:
-            self._suspect = not await self.writer.applied(self.shard, *latest)
+            known = await self.writer.applied(self.shard, *latest)
+            self._suspect = not (known or checked)
             self.applied_version = latest[0]
         self._last = time.monotonic()
         self.crash("after_rankings")
@@ -139,18 +141,24 @@ class Publisher:
     async def _check_all(self, pending: dict[int, Pending]) -> tuple[int, Position]:
         """Compares the version of every live ranking of the shard with PostgreSQL's, and rebuilds those that differ.
 
-        Returns the version and position that every ranking shows at least, once this is done. What is pending is dropped:
-        it is in PostgreSQL, and so in what was compared.
+        Returns the version and position that every ranking shows at least, once this and what is left of `pending` is
+        done: a pending update that leads exactly from what Redis shows to what PostgreSQL holds is kept.
         """
         state = await self.store.shard(self.shard)
         rows = await self.store.pool.fetch(Q["live_versions"], [self.shard])
         shown = await self.writer.versions([row["ranking_id"] for row in rows])
+        keep: dict[int, Pending] = {}
         for row, version in zip(rows, shown, strict=True):
+            ranking_id = row["ranking_id"]
+            held = pending.pop(ranking_id, None)
             if version is not None and version == row["version"]:
-                self._shown[row["ranking_id"]] = version
+                self._shown[ranking_id] = version
+            elif held is not None and (held.start, held.version) == (version, row["version"]):
+                keep[ranking_id] = held
             else:
-                await self.rebuild(row["ranking_id"])
+                await self.rebuild(ranking_id)
         pending.clear()
+        pending.update(keep)
         return state.version, Position(state.epoch, self.shard, state.ms, state.seq)
 
     async def rebuild(self, ranking_id: int) -> None:

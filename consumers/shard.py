@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import structlog
 from redis.asyncio import Redis
 
@@ -153,7 +154,9 @@ class ShardConsumer:
                     await asyncio.gather(commit, return_exceptions=True)
                 self._folding.forget()
                 self._state = await self.store.shard(self.shard)
-                self.publisher.doubt()
+                if not isinstance(error, asyncpg.UniqueViolationError):
+                    # The catalog may have changed, or a commit may have gone through without an answer.
+                    self.publisher.doubt()
                 await self._check_epoch()
                 await self._catch_up(careful=careful)
             except Exception as failure:
@@ -167,6 +170,9 @@ class ShardConsumer:
     async def _wait(self, error: BaseException, attempt: int) -> bool:
         """Acts on a decision; returns whether events are to be folded one by one."""
         decision = decide(error, attempt, random.random())
+        if isinstance(error, asyncpg.UniqueViolationError) and isinstance(decision, Retry) and decision.delay_s == 0:
+            self._folding.expect_duplicates()
+            return False
         if isinstance(decision, Park):
             log.error("fold failed, going on event by event", shard=self.shard, exc_info=error)
             return True
