@@ -101,13 +101,14 @@ class Publisher:
                 return
         self._wake.clear()
         latest, pending, self._pending = self._latest, self._pending, {}
-        checked = self._suspect
+        checked, self._suspect = self._suspect, False
         if checked:
             latest = await self._check_all(pending)
         await self._publish(pending)
         if latest is not None:
             known = await self.writer.applied(self.shard, *latest)
-            self._suspect = not (known or checked)
+            if not (known or checked):
+                self._suspect = True
             self.applied_version = latest[0]
         self._last = time.monotonic()
         self.crash("after_rankings")
