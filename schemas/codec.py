@@ -38,6 +38,7 @@ from schemas.upcast import VERSION, upcast
 EVENT_BYTES_MAX = 256 * 1024
 ID_BYTES_MAX = 128
 TEXT_CHARS_MAX = 1_000
+VALUES_MAX = 64
 NUMBER_BITS_MAX = 95
 """A scaled number needs at most this many bits, so that a sum of 2**32 of them still fits 16 bytes."""
 
@@ -56,6 +57,7 @@ def good_name(text: str) -> bool:
 
 
 NAME_RULE = "a name is [a-z0-9][a-z0-9._-]{0,63}"
+DEPTH_RULE = "too deeply nested"
 ID_RULE = f"an id is 1 to {ID_BYTES_MAX} UTF-8 bytes without control characters or line separators"
 
 _json = msgspec.json.Decoder(AnyEvent)
@@ -68,7 +70,7 @@ _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
 def encode(event: Event) -> bytes:
-    """The canonical wire form: JSON with sorted keys and without defaults. Equal events give equal bytes."""
+    """The canonical wire form: JSON without defaults, its tables' keys sorted. Equal events give equal bytes."""
     return _encoder.encode(event)
 
 
@@ -82,6 +84,8 @@ def decode(body: bytes) -> AnyEvent:
         event = _retry_older(body, error)
     except UnicodeDecodeError:
         raise InvalidEvent(Problem("", "text is UTF-8")) from None
+    except RecursionError:
+        raise InvalidEvent(Problem("", DEPTH_RULE)) from None
     check(event)
     return event
 
@@ -90,11 +94,13 @@ def convert(raw: Any) -> AnyEvent:
     """One event from a decoded JSON value, for bodies that hold many; raises InvalidEvent."""
     if not isinstance(raw, dict):
         raise InvalidEvent(Problem("", "an event is an object"))
-    _refuse_floats(raw, "")
     try:
+        _refuse_floats(raw, "")
         event = _converted(upcast(raw))
     except msgspec.ValidationError as error:
         raise InvalidEvent(problem_of(error)) from None
+    except RecursionError:
+        raise InvalidEvent(Problem("", DEPTH_RULE)) from None
     check(event)
     return event
 
@@ -172,7 +178,8 @@ def check(event: Event) -> None:
             raise InvalidEvent(*problems)
     if type(event) is Score:
         # Written out because nearly every event is one.
-        ok = good_id(event.player) and bool(event.values) and event.attributes is None and event.round is None
+        ok = good_id(event.player) and 0 < len(event.values) <= VALUES_MAX
+        ok = ok and event.attributes is None and event.round is None
         if ok:
             for name, value in event.values.items():
                 if type(value) is not int or not -(1 << 53) < value < 1 << 53 or not good_name(name):
@@ -265,8 +272,8 @@ def number_problems(field: str, value: Number) -> Iterator[Problem]:
 def _values_problems(field: str, values: dict[str, Number] | None) -> Iterator[Problem]:
     if values is None:
         return
-    if not 1 <= len(values) <= 64:
-        yield Problem(field, "holds 1 to 64 metrics")
+    if not 1 <= len(values) <= VALUES_MAX:
+        yield Problem(field, f"holds 1 to {VALUES_MAX} metrics")
         return
     for name, value in values.items():
         yield from _name_problems(f"{field}.{name[:64]}", name)

@@ -32,6 +32,8 @@ class Position(NamedTuple):
         if len(parts) != 3 or not all(part.isdecimal() and part.isascii() for part in (*parts, seq)):
             raise ValueError("a position is written epoch.shard.ms-seq, such as 1.0.1763840000000-0")
         position = cls(int(parts[0]), int(parts[1]), int(parts[2]), int(seq))
+        if str(position) != text:
+            raise ValueError("the numbers of a position have no leading zeros")
         if max(position) > SEQ_MAX:
             raise ValueError("a part of a position is a 63-bit number at most")
         return position
