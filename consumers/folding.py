@@ -6,7 +6,7 @@ from consumers.intake import Entry, refuse
 from projections.names import shard_of
 from projections.store import ACCEPTED, DUPLICATE, REFUSED, Batch, LiveGame, ShardState, Store
 from schemas.errors import InvalidRuleset
-from schemas.events import Event, Fixture, Pick, Result, RulesetChange
+from schemas.events import Event, Fixture, Pick, Result, RulesetChange, Score
 from schemas.position import Position
 from schemas.ruleset import parse
 
@@ -56,7 +56,7 @@ class Folding:
             fixtures = {
                 event.fixture
                 for _, event in accepted
-                if event.game == name and isinstance(event, Result | Fixture | Pick)
+                if type(event) is not Score and event.game == name and isinstance(event, (Result, Fixture, Pick))
             }
             await self.store.load_fixtures(live, fixtures)
         for entry, event in accepted:

@@ -1,6 +1,8 @@
 """Intake: stream entries to events, each with what is wrong about it. Looks at one entry at a time and nothing else."""
 
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from projections.hashing import body_hash, id_hash
 from projections.names import FIELD
@@ -14,7 +16,7 @@ RawEntry = tuple[bytes, Fields]
 """A stream entry: its id, and its fields, as a dict or as Redis sends them: name, value, name, value."""
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry of a stream. Either `event` with its hashes is there, or `problem` says why not."""
 
     ms: int
@@ -61,4 +63,4 @@ def _joined(problems: tuple[Problem, ...]) -> Problem:
 
 def refuse(entry: Entry, field: str, rule: str) -> Entry:
     """The same entry, with a reason why it cannot be folded."""
-    return entry._replace(problem=Problem(field, rule))
+    return msgspec.structs.replace(entry, problem=Problem(field, rule))

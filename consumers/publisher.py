@@ -46,6 +46,7 @@ class Publisher:
         self._behind = False
         self._suspect = True
         self._wake = asyncio.Event()
+        self._caught_up = asyncio.Event()
         self._last = 0.0
         self._looked = 0.0
         self._failing = False
@@ -55,6 +56,8 @@ class Publisher:
         for ranking_id, _, _, _, _ in batch.new_rankings:
             self._shown[ranking_id] = 0
         for ranking_id, (places, dense) in batch.places.items():
+            if not places:
+                continue
             pending = self._pending.get(ranking_id)
             if pending is None:
                 pending = self._pending[ranking_id] = Pending(self._shown.get(ranking_id, -1), dense=dense)
@@ -67,6 +70,10 @@ class Publisher:
         state = batch.after_state
         self._latest = (batch.version, Position(state.epoch, self.shard, state.ms, state.seq))
         self._behind = behind
+        if behind:
+            self._caught_up.clear()
+        else:
+            self._caught_up.set()
         self._wake.set()
 
     def doubt(self) -> None:
@@ -94,7 +101,8 @@ class Publisher:
                 async with asyncio.timeout(CHECK_S):
                     await self._wake.wait()
             if self._behind and (rest := self._last + UNDER_LOAD_S - time.monotonic()) > 0:
-                await asyncio.sleep(rest)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._caught_up.wait(), rest)
             if time.monotonic() - self._looked > CHECK_S:
                 await self._look()
             if not (self._wake.is_set() or self._suspect):

@@ -4,6 +4,8 @@ Exactly once rests on `commit`: it moves the shard's position from exactly the v
 changes nothing. Everything is set-based.
 """
 
+import itertools
+import operator
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -67,7 +69,6 @@ class Batch:
         self.ids: list[tuple[int, bytes, bytes, int, int, int, int]] = []
         self.dead: list[tuple[str | None, int, int, int, int, str, str, bytes]] = []
         self.new_rankings: list[tuple[int, int, str, str, int]] = []
-        self.touched_rankings: set[int] = set()
         self.new_rows: list[tuple[int, str, bytes | None, bytes, bytes, int]] = []
         self.changed_rows: list[tuple[int, str, bytes | None, bytes, bytes, int]] = []
         self.history: list[tuple[int, str, bytes | None, bytes, int, int]] = []
@@ -77,12 +78,11 @@ class Batch:
         self.rules: RulesetChange | None = None
         self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
 
-    def _show(self, table: Table, player: str, row: Row) -> None:
-        self.touched_rankings.add(table.ranking_id)
-        held = self.places.get(table.ranking_id)
-        if held is None:
-            held = self.places[table.ranking_id] = ({}, table.plan.style == "dense")
-        held[0][player] = (row.prefix, row.extra)
+    def _shown(self, table: Table) -> dict[str, tuple[bytes | None, bytes]]:
+        """Where the places of a ranking's players that moved are collected."""
+        if table.ranking_id not in self.places:
+            self.places[table.ranking_id] = ({}, table.plan.style == "dense")
+        return self.places[table.ranking_id][0]
 
     @property
     def after_state(self) -> ShardState:
@@ -92,21 +92,22 @@ class Batch:
     def take(self, live: LiveGame) -> None:
         """Collects what the fold of a game has changed. Rows are written out here, before the next batch alters them."""
         fold = live.fold
-        changes = fold.settle()
-        for table, player, row, moved, before_prefix, before_extra in changes:
-            state = table.shape.dump(row.state)
-            if not row.stored:
-                row.stored = True
-                row.since = self.version
-                self.new_rows.append((table.ranking_id, player, row.prefix, row.extra, state, row.since))
-            else:
+        version, new, changed, past = self.version, self.new_rows, self.changed_rows, self.history
+        for table, changes in itertools.groupby(fold.settle(), key=operator.attrgetter("table")):
+            ranking_id, dump, shown = table.ranking_id, table.shape.dump, self._shown(table)
+            for _, player, row, moved, before_prefix, before_extra in changes:
+                state = dump(row.state)
+                if not row.stored:
+                    row.stored = True
+                    row.since = version
+                    new.append((ranking_id, player, row.prefix, row.extra, state, version))
+                else:
+                    if moved:
+                        past.append((ranking_id, player, before_prefix, before_extra, row.since, version))
+                        row.since = version
+                    changed.append((ranking_id, player, row.prefix, row.extra, state, row.since))
                 if moved:
-                    line = (table.ranking_id, player, before_prefix, before_extra, row.since, self.version)
-                    self.history.append(line)
-                    row.since = self.version
-                self.changed_rows.append((table.ranking_id, player, row.prefix, row.extra, state, row.since))
-            if moved:
-                self._show(table, player, row)
+                    shown[player] = (row.prefix, row.extra)
         self.fixtures += fixture_rows(live.generation_id, fold)
         fold.touched_fixtures.clear()
         self.players += profile_rows(live.generation_id, fold)
@@ -306,8 +307,9 @@ async def _write(connection: Connection, batch: Batch) -> None:
         await connection.copy_records_to_table("event_ids", records=batch.ids, columns=IDS)
     if batch.new_rankings:
         await connection.execute(Q["insert_rankings"], *columns(batch.new_rankings, 5))
-    if batch.touched_rankings:
-        await connection.execute(Q["touch_rankings"], list(batch.touched_rankings), batch.version)
+    moved = [ranking_id for ranking_id, (places, _) in batch.places.items() if places]
+    if moved:
+        await connection.execute(Q["touch_rankings"], moved, batch.version)
     if batch.new_rows:
         await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
     if batch.changed_rows:
