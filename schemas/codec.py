@@ -4,12 +4,13 @@ JSON or MessagePack, told apart by the first byte. Shape and limits are checked 
 engine's. `decode` is on the hot path: it makes one pass over a well-formed event and explains only what fails.
 """
 
+import contextlib
 import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context
 from typing import Any
 
 import msgspec
@@ -61,8 +62,8 @@ DEPTH_RULE = "too deeply nested"
 ID_RULE = f"an id is 1 to {ID_BYTES_MAX} UTF-8 bytes without control characters or line separators"
 
 _json = msgspec.json.Decoder(AnyEvent)
-_json_any = msgspec.json.Decoder()
-_json_exact = msgspec.json.Decoder(Any, float_hook=Decimal)
+# What no decimal can hold becomes NaN or Infinity, which are refused wherever a number may stand.
+_json_exact = msgspec.json.Decoder(Any, float_hook=Context(prec=100, traps=[]).create_decimal)
 _msgpack_any = msgspec.msgpack.Decoder()
 _encoder = msgspec.json.Encoder(order="deterministic")
 _CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
@@ -94,13 +95,7 @@ def convert(raw: Any) -> AnyEvent:
     """One event from a decoded JSON value, for bodies that hold many; raises InvalidEvent."""
     if not isinstance(raw, dict):
         raise InvalidEvent(Problem("", "an event is an object"))
-    try:
-        _refuse_floats(raw, "")
-        event = _converted(upcast(raw))
-    except msgspec.ValidationError as error:
-        raise InvalidEvent(problem_of(error)) from None
-    except RecursionError:
-        raise InvalidEvent(Problem("", DEPTH_RULE)) from None
+    event = _generic(raw)
     check(event)
     return event
 
@@ -116,19 +111,13 @@ def decode_json(body: bytes) -> Any:
 def _retry_older(body: bytes, error: msgspec.DecodeError) -> AnyEvent:
     """What the present shape refuses may be an older version; if it is not, the first error explains it."""
     if isinstance(error, msgspec.ValidationError):
-        try:
-            raw = _json_any.decode(body)
-        except (msgspec.DecodeError, RecursionError):
-            raw = None
+        raw: Any = None
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            raw = _json_exact.decode(body)
         if isinstance(raw, dict) and raw.get("v", VERSION) != VERSION:
-            return _converted(upcast(raw))
+            return _generic(raw)
         raise InvalidEvent(problem_of(error)) from None
     raise InvalidEvent(Problem("", f"not valid JSON: {error}")) from None
-
-
-def _converted(raw: dict[str, Any]) -> AnyEvent:
-    event: AnyEvent = msgspec.convert(raw, AnyEvent, strict=True)
-    return event
 
 
 def _from_msgpack(body: bytes) -> AnyEvent:
@@ -138,11 +127,19 @@ def _from_msgpack(body: bytes) -> AnyEvent:
         raise InvalidEvent(Problem("", f"neither JSON nor MessagePack: {error}")) from None
     if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
         raise InvalidEvent(Problem("", "an event is an object"))
-    _refuse_floats(raw, "")
+    return _generic(raw)
+
+
+def _generic(raw: dict[str, Any]) -> AnyEvent:
+    """The event of a decoded value, of whichever version it is."""
     try:
-        return _converted(upcast(raw))
+        _refuse_floats(raw, "")
+        event: AnyEvent = msgspec.convert(upcast(raw), AnyEvent, strict=True)
     except msgspec.ValidationError as error:
         raise InvalidEvent(problem_of(error)) from None
+    except RecursionError:
+        raise InvalidEvent(Problem("", DEPTH_RULE)) from None
+    return event
 
 
 def _refuse_floats(value: Any, path: str) -> None:
@@ -176,16 +173,14 @@ def check(event: Event) -> None:
         problems = list(_envelope_problems(event))
         if problems:
             raise InvalidEvent(*problems)
-    if type(event) is Score:
+    if type(event) is Score and event.attributes is None and event.round is None and good_id(event.player):
         # Written out because nearly every event is one.
-        ok = good_id(event.player) and 0 < len(event.values) <= VALUES_MAX
-        ok = ok and event.attributes is None and event.round is None
+        ok = 0 < len(event.values) <= VALUES_MAX
+        for name, value in event.values.items():
+            if type(value) is not int or not -(1 << 53) < value < 1 << 53 or not good_name(name):
+                ok = False
         if ok:
-            for name, value in event.values.items():
-                if type(value) is not int or not -(1 << 53) < value < 1 << 53 or not good_name(name):
-                    ok = False
-            if ok:
-                return
+            return
     problems = list(_CHECKS[type(event)](event))
     if problems:
         raise InvalidEvent(*problems)
@@ -386,10 +381,6 @@ def _ruleset(event: RulesetChange) -> Iterator[Problem]:
         yield from _time_problems("from_time", event.from_time)
 
 
-def _tick(event: Tick) -> Iterator[Problem]:
-    yield from _time_problems("at", event.at)
-
-
 _CHECKS: dict[type[Event], Callable[[Any], Iterator[Problem]]] = {
     Score: _score,
     Pick: _pick,
@@ -400,7 +391,7 @@ _CHECKS: dict[type[Event], Callable[[Any], Iterator[Problem]]] = {
     Reinstate: _reference,
     Player: _player,
     RulesetChange: _ruleset,
-    Tick: _tick,
+    Tick: lambda event: _time_problems("at", event.at),
     Freeze: _view,
     Thaw: _view,
     Close: _view,
