@@ -207,6 +207,13 @@ def test_what_is_no_number_is_refused(text: str) -> None:
     assert [field for field, _ in problems(number(text))] == ["values[...]"]
 
 
+@pytest.mark.parametrize("text", ["1e400", "-1e99999999999999999999", "1e-99999999999999999999"])
+def test_bodies_that_hold_many_events_name_the_number_out_of_range(text: str) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        convert(decode_json(number(text)))
+    assert [problem.field for problem in caught.value.problems] == ["values.points"]
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1", "0x1", "1_000", "'1'", ""])
 def test_what_is_not_json_is_said_to_be_so(text: str) -> None:
     ((field, rule),) = problems(number(text))
