@@ -1,9 +1,9 @@
 """`rankfold replay`: folds a game's archive from nothing, to compare (`--verify`) or to take its place (`--swap`)."""
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
+import uvloop
 from rich.text import Text
 
 from cli import local
@@ -13,6 +13,7 @@ from cli.settings import Settings
 from cli.terminal import meter, out, plural, show_json, table
 from projections import replay
 from projections.database import connect
+from projections.memory import hold_long_lived_state
 from schemas.errors import InvalidInput, Problem
 
 DIFFERENCES_SHOWN_MAX = 20
@@ -38,7 +39,8 @@ def replay_command(
     if swap:
         _show_swapped(game, swap_game(found, game, None), as_json)
         return
-    result = asyncio.run(_verify(found, game))
+    hold_long_lived_state()
+    result = uvloop.run(_verify(found, game))
     _show_verified(game, result, as_json)
     if result.differences or result.live_digest != result.replayed_digest:
         raise CheckFailedError
@@ -55,7 +57,8 @@ async def _verify(found: Settings, game: str) -> replay.Verification:
 
 def swap_game(found: Settings, game: str, version: int | None) -> dict[str, Any]:
     """Rebuilds a game's boards under a version of its rules (None: the newest); what came out, for programs."""
-    swapped = asyncio.run(_swap(found, game, version))
+    hold_long_lived_state()
+    swapped = uvloop.run(_swap(found, game, version))
     return {
         "generation": swapped.generation_id,
         "events": swapped.events,

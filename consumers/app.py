@@ -5,7 +5,6 @@ consumer's. Leases only keep two processes from doing the same work twice.
 """
 
 import asyncio
-import gc
 import logging
 import os
 import socket
@@ -26,6 +25,7 @@ from consumers.metrics import ShardMetrics
 from consumers.publisher import Publisher
 from consumers.shard import Limits, ShardConsumer
 from projections.database import AWAY, connect, queries
+from projections.memory import hold_long_lived_state
 from projections.names import stream_key
 from projections.rankings import RankingWriter
 from projections.store import Store
@@ -56,8 +56,7 @@ class Options:
 
 async def run(options: Options) -> None:
     """Consumes until SIGINT or SIGTERM."""
-    # Rows live long and hold no cycles: collecting as often as by default would cost more than folding.
-    gc.set_threshold(100_000, 50, 100)
+    hold_long_lived_state()
     logger = logging.getLogger("rankfold.consumers")
     # FastStream tells of every batch at INFO; its warnings and errors are wanted.
     logger.setLevel(logging.WARNING)
