@@ -1,0 +1,195 @@
+"""`python -m bench` (`make bench`): one canonical run, no arguments needed. `--quick` is a tenth of it, to see that it works.
+
+The exit status tells whether everything ran and the results were right (nothing lost, live equals replay), never how fast.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+
+from bench import http, phases, report
+from bench.processes import BenchError, Child
+from bench.stack import Stack
+from bench.workload import RULES, SKEW, share_of_busiest
+from cli.embedded import Embedded
+from schemas.errors import Unavailable
+
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+BUSY_LOAD = 0.5
+LATENCY_RATE = 5_000
+PARTS = ("streams", "replay", "http", "latency", "memory")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything. Units last in a name."""
+
+    events: int = 1_000_000
+    players: int = 100_000
+    rounds: int = 3
+    http_rounds: int = 5
+    http_s: int = 5
+    latency_s: int = 20
+    memory_players: int = 1_000_000
+
+
+QUICK = Plan(events=100_000, players=10_000, rounds=1, http_rounds=1, http_s=2, latency_s=4, memory_players=100_000)
+
+
+class Bench:
+    """One run over a stack; `results` fills as the phases end."""
+
+    def __init__(self, stack: Stack, folder: Path, plan: Plan, parts: Sequence[str]) -> None:
+        self.stack = stack
+        self.folder = folder
+        self.plan = plan
+        self.parts = parts
+        self.results: dict[str, Any] = {}
+        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._started = time.monotonic()
+        self._bare: list[float] = []
+        self._backlog: list[float] = []
+        self._beside: list[float] = []
+
+    def tell(self, text: str) -> None:
+        """A line of progress."""
+        seconds = int(time.monotonic() - self._started)
+        self._console.print(f"{seconds // 60:3d}:{seconds % 60:02d}  {text}")
+
+    def run(self) -> None:
+        """All phases. The boards of the last round are those that replay, HTTP and latency are measured on."""
+        plan = self.plan
+        for number in range(1, plan.rounds + 1):
+            name = f"round {number} of {plan.rounds}"
+            if "streams" in self.parts:
+                self._beside_round(number, name)
+            self.stack.reset()
+            with self.stack.consumer() as consumer:
+                self._backlog_round(consumer, number, name)
+                if number == plan.rounds:
+                    self._streams_done()
+                    self._on_the_boards(consumer)
+        if "memory" in self.parts:
+            told = f"memory with {plan.memory_players:,} players"
+            self.results["memory"] = phases.memory(self.stack, plan.memory_players, lambda t: self.tell(f"{told}: {t}"))
+
+    def _beside_round(self, number: int, name: str) -> None:
+        plan, told = self.plan, f"beside a publisher, {name}"
+        rate = phases.beside_publisher(
+            self.stack, plan.events, plan.players, number, lambda text: self.tell(f"{told}: {text}")
+        )
+        self._beside.append(rate)
+        self.tell(f"{told}: {rate:,.0f} events/s")
+
+    def _backlog_round(self, consumer: Child, number: int, name: str) -> None:
+        plan, told = self.plan, f"backlog, {name}"
+        bare, backlog = phases.bare_and_backlog(
+            self.stack, consumer, plan.events, plan.players, number, lambda text: self.tell(f"{told}: {text}")
+        )
+        self._bare.append(bare)
+        self._backlog.append(backlog)
+        self.tell(f"{told}: published bare at {bare:,.0f} events/s, consumed at {backlog:,.0f}")
+
+    def _streams_done(self) -> None:
+        plan = self.plan
+        streams = {"bare": report.rates(self._bare), "backlog": report.rates(self._backlog, self._bare)}
+        if self._beside:
+            streams["beside"] = report.rates(self._beside, self._bare)
+        self.results["streams"] = streams
+        self.results["sizes"] = phases.sizes(self.stack, plan.players, plan.events)
+
+    def _on_the_boards(self, consumer: Child) -> None:
+        plan = self.plan
+        if "replay" in self.parts:
+            self.results["replay"] = {option: self._replay(option) for option in ("verify", "swap")}
+        if "http" in self.parts:
+            self._http()
+        if "latency" in self.parts:
+            self.tell(f"latency at {LATENCY_RATE:,} events/s for {plan.latency_s} s")
+            self.results["latency"] = phases.latency(self.stack, consumer, LATENCY_RATE, plan.latency_s, plan.players)
+
+    def _replay(self, option: str) -> dict[str, Any]:
+        found = []
+        for number in range(1, self.plan.rounds + 1):
+            told = f"replay --{option}, round {number} of {self.plan.rounds}"
+            self.tell(told)
+            found.append(phases.replay(self.stack, f"--{option}"))
+            self.tell(f"{told}: {found[-1]:,.0f} events/s")
+        return {"events_s": found, "ratio": median(found) / median(self._backlog)}
+
+    def _http(self) -> None:
+        if http.wrk_path() is None:
+            self.tell("HTTP is left out: wrk is missing (apt-get install wrk, brew install wrk)")
+            return
+        plan = self.plan
+        self.results["http"] = http.measure(
+            self.stack,
+            self.folder,
+            plan.players,
+            plan.http_rounds,
+            plan.http_s,
+            lambda text: self.tell(f"HTTP, {text}"),
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the benchmark and returns the exit status."""
+    options = _parser().parse_args(arguments)
+    plan = QUICK if options.quick else Plan()
+    document: dict[str, Any] = {
+        "started_at": report.now(),
+        "machine": report.machine(),
+        "plan": {**asdict(plan), "quick": options.quick, "latency_rate": LATENCY_RATE, "rules": RULES},
+        "skew": {"exponent": SKEW, "share_of_busiest_hundredth": share_of_busiest(plan.events, plan.players)},
+    }
+    with tempfile.TemporaryDirectory(prefix="rankfold-bench-") as name:
+        folder = Path(name)
+        log = folder / "children.log"
+        try:
+            if "http" in options.only:
+                http.wrk_path()
+            with Embedded(folder / "services", keep=False) as embedded:
+                bench = Bench(Stack(embedded.services, log), folder, plan, options.only)
+                if document["machine"]["load_average_before"] > BUSY_LOAD * document["machine"]["cores"]:
+                    bench.tell("this machine is busy with other things: only ratios will mean something")
+                bench.run()
+        except (BenchError, Unavailable) as error:
+            print(f"error: {error}\n{_last_lines(log)}", file=sys.stderr)
+            return 1
+    document["results"] = bench.results
+    kind = "a tenth of the benchmark" if options.quick else "the benchmark"
+    report.show(report.summary(bench.results), f"Rankfold, {kind}: {plan.events:,} events, {plan.players:,} players")
+    report.save(options.json, document)
+    print(f"stored in {options.json}")
+    return 0
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return "\n".join(lines[-20:])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything, one round")
+    parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH", help=f"default: {_shown(RESULTS)}")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=list(PARTS), help="these parts, after the backlog that they need"
+    )
+    return parser
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path(__file__).parents[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
