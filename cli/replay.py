@@ -95,7 +95,8 @@ def _show_verified(game: str, result: replay.Verification, as_json: bool) -> Non
         differences = [dict(zip(_COLUMNS, _cells(line), strict=True)) for line in result.differences]
         head = {"game": game, "same": same, "events": result.events, "rows": result.rows}
         digests = {"live_digest": result.live_digest, "replayed_digest": result.replayed_digest}
-        show_json({**head, **digests, "position": str(result.position), "differences": differences})
+        tail = {"position": str(result.position), "seconds": round(result.seconds, 3), "differences": differences}
+        show_json({**head, **digests, **tail})
         return
     rate = _rate(result.events, result.seconds)
     typer.echo(
