@@ -123,10 +123,10 @@ class Process:
     async def _hold(self, shard: int) -> None:
         """Waits for the lease of a shard, consumes while it holds it, and starts over when it has lost it."""
         while True:
-            while not await self._lease(shard):
-                await asyncio.sleep(RENEW_S)
-            log.info("lease taken", shard=shard)
             try:
+                while not await self._lease(shard):
+                    await asyncio.sleep(RENEW_S)
+                log.info("lease taken", shard=shard)
                 await self._consume(shard)
             except Exception:
                 log.exception("consumer failed, starting over", shard=shard)
@@ -165,8 +165,7 @@ class Process:
 
             subscriber(handle)
             await subscriber.start()
-            await self._renew(shard)
-            log.warning("lease lost", shard=shard)
+            await self._renew_until(shard, consumer.rewound)
         finally:
             metrics.remove()
             if subscriber is not None:
@@ -174,12 +173,16 @@ class Process:
             await consumer.stop()
             await self._release(shard)
 
-    async def _renew(self, shard: int) -> None:
-        """Returns when somebody else has taken the lease. While PostgreSQL is away nobody can, so it goes on."""
-        while True:
+    async def _renew_until(self, shard: int, rewound: asyncio.Event) -> None:
+        """Returns when the subscriber has to start again, or when somebody else has taken the lease.
+
+        While PostgreSQL is away nobody can take it, so it goes on.
+        """
+        while not rewound.is_set():
             await asyncio.sleep(RENEW_S)
             try:
                 if await self._pool.fetchval(Q["lease"], shard, self.options.owner, LEASE_S) is None:
+                    log.warning("lease lost", shard=shard)
                     return
             except AWAY:
                 continue

@@ -21,7 +21,7 @@ from projections.names import epoch_key, stream_key
 from projections.store import Batch, ShardState, Store
 from schemas.errors import ConcurrentWriter, LogBroken
 from schemas.events import RulesetChange
-from schemas.position import parse_entry
+from schemas.position import SEQ_MAX, parse_entry
 
 FUTURE_MS = 5_000
 TRIM_EVERY = 64
@@ -40,6 +40,8 @@ class ShardConsumer:
         self.redis = redis
         self.limits = limits
         self.stopped_by: LogBroken | None = None
+        self.rewound = asyncio.Event()
+        """Set when entries that were handed over are gone: the reader has to go on after `state`, not after them."""
         self.folded_events = 0
         self.lag_ms = 0
         self._crash = publisher.crash
@@ -192,7 +194,9 @@ class ShardConsumer:
             count = 1 if careful else self.limits.batch_events_max
             raw: Any = await self.redis.xrange(stream_key(self.shard), min=after, count=count)
             if not raw:
-                # Deleted by an operator since it was handed over; there is nothing left to fold.
+                # Deleted by an operator since it was handed over; what comes next may have a lower id.
+                self._handed = (self._state.ms, self._state.seq)
+                self.rewound.set()
                 return
             await self._process_carefully(raw) if careful else await self._process(raw)
             await self._settle()
@@ -256,7 +260,8 @@ class ShardConsumer:
         found: Any = await self.redis.xrange(key, min=f"({limit_ms}-{2**63 - 1}", count=1)
         entry = take_in(found[0])
         reason = "the entry's id lies in the future; every later entry would inherit a wrong recorded time"
-        line = (None, self._state.epoch, self.shard, entry.ms, entry.seq, "", reason, entry.body)
+        ms, seq = min(entry.ms, SEQ_MAX), min(entry.seq, SEQ_MAX)
+        line = (None, self._state.epoch, self.shard, ms, seq, "", reason, entry.body)
         await self.store.dead_letter([line])
         raise LogBroken(
             f"Entry {entry.ms}-{entry.seq} of shard {self.shard} lies in the future of the log's Redis.",

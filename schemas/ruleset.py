@@ -9,6 +9,7 @@ import re
 import tomllib
 import zoneinfo
 from collections.abc import Iterator
+from datetime import MAXYEAR, MINYEAR, date
 from typing import Literal
 
 import msgspec
@@ -246,18 +247,27 @@ def _problems(rules: Ruleset) -> Iterator[Problem]:
 
 
 def _season_problems(rules: Ruleset) -> Iterator[Problem]:
-    day = re.compile(r"\d{4}-\d\d-\d\d\Z")
     for index, season in enumerate(rules.seasons):
         at = f"seasons[{index}]"
         if not NAME.match(season.id):
             yield Problem(f"{at}.id", NAME_RULE)
-        if not (day.match(season.first) and day.match(season.last) and season.first <= season.last):
+        if not (_is_day(season.first) and _is_day(season.last) and season.first <= season.last):
             yield Problem(at, "first and last are days such as 2026-02-08, and last is not before first")
     spans = sorted((season.first, season.last) for season in rules.seasons)
     if any(later[0] <= earlier[1] for earlier, later in itertools.pairwise(spans)):
         yield Problem("seasons", "seasons do not overlap")
     if not rules.seasons and any("season" in board.periods for board in rules.boards.values()):
         yield Problem("seasons", "a board with the period season needs [[seasons]] with id, first and last")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return (
+            re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) is not None
+            and MINYEAR < date.fromisoformat(text).year < MAXYEAR
+        )
+    except ValueError:
+        return False
 
 
 def _metric_type_problems(at: str, name: str, metric: MetricType) -> Iterator[Problem]:
