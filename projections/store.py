@@ -179,10 +179,10 @@ class Store:
         wanted = [(table.ranking_id, entrant) for table, entrants in fold.missing().items() for entrant in entrants]
         by_id = {table.ranking_id: table for table in fold.tables.values()}
         if wanted:
-            for row in await self.pool.fetch(Q["rows"], *columns(wanted, 2)):
+            for row in await self._by_index(Q["rows"], *columns(wanted, 2)):
                 _put(by_id[row["ranking_id"]], row)
         if fold.restated:
-            for row in await self.pool.fetch(Q["rows_of_players"], live.generation_id, list(fold.restated)):
+            for row in await self._by_index(Q["rows_of_players"], live.generation_id, list(fold.restated)):
                 table = fold.table(row["board"], row["period"])
                 table.ranking_id = row["ranking_id"]
                 if row["player"] not in table.rows:
@@ -205,8 +205,13 @@ class Store:
         """Which (game id, id hash) pairs were used before, and where."""
         if not ids:
             return {}
-        rows = await self.pool.fetch(Q["known_ids"], *columns(ids, 2))
+        rows = await self._by_index(Q["known_ids"], *columns(ids, 2))
         return {(row["game_id"], row["id_hash"]): row for row in rows}
+
+    async def _by_index(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        async with self.pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(Q["by_index"])
+            return await connection.fetch(query, *arguments)
 
     async def archived_body(self, row: asyncpg.Record) -> bytes | None:
         """The body that an id was first used with."""
@@ -263,6 +268,7 @@ class Store:
         """
         await self.ensure_partitions(batch.state.ms or batch.upto[0], batch.upto[0])
         async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(Q["by_index"])
             await advance(connection, batch)
             if batch.rules is not None:
                 await _write_rules(connection, batch)

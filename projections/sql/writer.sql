@@ -1,5 +1,11 @@
 -- Queries of the shard writer. All are set-based: their number does not depend on the size of a batch.
 
+-- name: by_index
+-- The planner does not know how many keys an array holds, and would rather read a whole table than look up a thousand rows.
+-- Local to the transaction.
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true)
+
 -- name: advance
 UPDATE shards SET ms = $4, seq = $5, version = version + 1
 WHERE shard = $1 AND ms = $2 AND seq = $3 AND epoch = $6 AND catalog = $7
