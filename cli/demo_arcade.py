@@ -31,6 +31,8 @@ LOOK_S = 0.25
 MOVEMENT_S = 5.0
 WAIT_MS = 5_000
 TOP = 10
+BOTH_COLUMNS = 104
+"""A terminal narrower than this shows one board only: two, one above the other, would not fit its height."""
 
 
 @dataclass
@@ -150,4 +152,6 @@ class Watch:
         before = self._looks[0][1]
         titles = ("Total points, today", "High scores, all time")
         tables = [moving(*each) for each in zip(self._pages, before, titles, strict=True)]
+        if out().width < BOTH_COLUMNS:
+            del tables[1:]
         return Group(Text(f"\n{flow.words()}\n", style="bold"), Columns(tables, padding=(0, 4)))

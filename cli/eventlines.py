@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 from schemas.codec import decode, encode
@@ -9,12 +10,21 @@ from schemas.errors import InvalidEvent, InvalidInput, Problem
 from schemas.events import AnyEvent
 
 LINE_PROBLEMS_MAX = 1_000
+CHUNK_BYTES = 2**20
 
 
 def at_line(source: str, line: int, problem: Problem) -> Problem:
     """A problem whose field starts with where it stands, such as `scores.jsonl:12: values.points`."""
     where = f"{source}:{line}"
     return Problem(f"{where}: {problem.field}" if problem.field else where, problem.rule)
+
+
+def count_lines(path: Path) -> int | None:
+    """How many lines a file has, for progress bars; None for what can be read only once, such as a pipe."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(CHUNK_BYTES), b""))
 
 
 @dataclass
@@ -24,13 +34,13 @@ class Lines:
     source: str
     problems: list[Problem] = field(default_factory=list)
     duplicates: int = 0
-    bytes_read: int = 0
+    read: int = 0
     _seen: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
     def events(self, file: BinaryIO) -> Iterator[tuple[int, AnyEvent]]:
         """(line number, event) for each event that is not there twice; empty lines are passed over."""
         for number, line in enumerate(file, 1):
-            self.bytes_read += len(line)
+            self.read = number
             if line.strip():
                 event = self._decode(number, line)
                 if event is not None and self._is_new(number, event):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from cli.eventlines import Lines
+from cli.eventlines import Lines, count_lines
 from cli.tables import Line, Page, show
 from cli.terminal import meter, out, plural, safe, say, show_json
 from engine.digest import digest_of
@@ -99,9 +99,9 @@ def fold_file(game: Game, path: Path, inside: Within) -> Folded:
     """Folds the events of a file (or of stdin for `-`); raises InvalidInput naming every bad line."""
     from_stdin = str(path) == "-"
     lines = Lines("stdin" if from_stdin else str(path))
-    size = None if from_stdin else path.stat().st_size
+    total = None if from_stdin else count_lines(path)
     with meter("folding") as progress, sys.stdin.buffer if from_stdin else path.open("rb") as file:
-        folded = _fold(game, lines, lines.events(file), inside, lambda: progress(lines.bytes_read, size))
+        folded = _fold(game, lines, lines.events(file), inside, lambda: progress(lines.read, total))
     lines.finish()
     if lines.duplicates:
         say(f"{plural(lines.duplicates, 'event')} ignored: sent before, with the same content")

@@ -13,7 +13,7 @@ import typer
 
 from cli import local
 from cli.client import Api, RefusedError
-from cli.eventlines import at_line
+from cli.eventlines import at_line, count_lines
 from cli.terminal import meter, plural, say, show_json
 from schemas.errors import InvalidInput, NotFound, Problem, Unavailable
 from schemas.position import Position
@@ -52,14 +52,12 @@ class Sent:
 
     events: int = 0
     duplicates: int = 0
-    bytes_sent: int = 0
     positions: dict[str, Position] = field(default_factory=dict)
 
     def add(self, batch: Batch, answer: Any) -> None:
         """Takes the answer to a batch into account."""
         self.events += len(batch.lines)
         self.duplicates += answer["duplicates"]
-        self.bytes_sent += batch.size
         position = Position.parse(answer["position"])
         self.positions[batch.game] = max(position, self.positions.get(batch.game, position))
 
@@ -80,25 +78,20 @@ def publish_command(
         sent = asyncio.run(_publish(url, sys.stdin.buffer, "stdin", None, game, wait))
     else:
         with file.open("rb") as opened:
-            sent = asyncio.run(_publish(url, opened, str(file), file.stat().st_size, game, wait))
+            sent = asyncio.run(_publish(url, opened, str(file), count_lines(file), game, wait))
     _report(sent, time.monotonic() - started, as_json)
 
 
-async def _publish(url: str, file: BinaryIO, source: str, size: int | None, game: str | None, wait: bool) -> Sent:
+async def _publish(url: str, file: BinaryIO, source: str, total: int | None, game: str | None, wait: bool) -> Sent:
     sent = Sent()
     async with Api(url) as api:
         with meter("publishing") as progress:
             for batch in batches(file, source, game):
                 await _send(api, batch, source, sent)
-                progress(sent.events, _estimate(sent, size))
+                progress(sent.events, total)
         if wait:
             await until_visible(api, sent.positions)
     return sent
-
-
-def _estimate(sent: Sent, size: int | None) -> int | None:
-    """How many events the file has, going by the bytes that are through."""
-    return None if size is None or not sent.bytes_sent else max(sent.events, sent.events * size // sent.bytes_sent)
 
 
 def batches(file: BinaryIO, source: str, game: str | None) -> Iterator[Batch]:
