@@ -10,6 +10,7 @@ import tomllib
 import zoneinfo
 from collections.abc import Iterator
 from datetime import MAXYEAR, MINYEAR, date
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -17,6 +18,7 @@ import msgspec
 from schemas.codec import NAME, NAME_RULE, number_problems, problem_of
 from schemas.errors import InvalidRuleset, Problem
 from schemas.events import AttributeValue, Number
+from schemas.lines import with_line
 
 RULESET_BYTES_MAX = 200_000
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -193,12 +195,12 @@ def parse(text: str, *, game: str | None = None) -> Ruleset:
     try:
         rules = msgspec.convert(raw, Ruleset)
     except msgspec.ValidationError as error:
-        raise InvalidRuleset(_with_line(problem_of(error), text)) from None
-    problems = list(_problems(rules))
+        raise InvalidRuleset(with_line(problem_of(error), text)) from None
+    problems = list(_number_problems("", rules)) or list(_problems(rules))
     if game is not None and rules.game != game:
         problems.append(Problem("game", f"this ruleset is for {rules.game!r}, not for {game!r}"))
     if problems:
-        raise InvalidRuleset(*(_with_line(problem, text) for problem in problems))
+        raise InvalidRuleset(*(with_line(problem, text) for problem in problems))
     return rules
 
 
@@ -213,27 +215,28 @@ def _decimal(text: str) -> str:
     return text.replace("_", "")
 
 
-def _with_line(problem: Problem, text: str) -> Problem:
-    """Adds the line of the deepest table or key of the path that the text spells out."""
-    parts = [part for part in re.split(r"[.\[\]]+", problem.field) if part and not part.isdecimal()]
-    best = 0
-    for depth in range(1, len(parts) + 1):
-        header = re.compile(r"^\s*\[+\s*" + r"\s*\.\s*".join(map(re.escape, parts[:depth])) + r"\s*\]")
-        start = 0 if depth == 1 else best
-        key = re.compile(r"^\s*" + re.escape(parts[depth - 1]) + r"\s*(=|\.)")
-        for number, line in enumerate(text.splitlines(), 1):
-            if header.match(line) or (number > start and key.match(line)):
-                best = max(best, number)
-                break
-    return Problem(problem.field, f"{problem.rule} (line {best})") if best else problem
+def _number_problems(at: str, value: object) -> Iterator[Problem]:
+    """Wherever a number stands, it is one that an event could carry: nothing computes with others."""
+    if isinstance(value, msgspec.Struct):
+        value = {name: getattr(value, name) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _number_problems(f"{at}.{name}" if at else name, item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _number_problems(f"{at}[{index}]", item)
+    elif isinstance(value, int | Decimal):
+        yield from number_problems(at, value)
 
 
 def _problems(rules: Ruleset) -> Iterator[Problem]:
     if not NAME.match(rules.game):
         yield Problem("game", NAME_RULE)
     try:
-        zoneinfo.ZoneInfo(rules.time_zone)
+        known = zoneinfo.ZoneInfo(rules.time_zone).key not in HOST_ZONES
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = False
+    if not known:
         yield Problem("time_zone", "an IANA time zone such as Europe/Berlin")
     yield from _season_problems(rules)
     for name, metric in rules.metrics.items():
@@ -256,6 +259,8 @@ def _season_problems(rules: Ruleset) -> Iterator[Problem]:
     spans = sorted((season.first, season.last) for season in rules.seasons)
     if any(later[0] <= earlier[1] for earlier, later in itertools.pairwise(spans)):
         yield Problem("seasons", "seasons do not overlap")
+    if len({season.id for season in rules.seasons}) < len(rules.seasons):
+        yield Problem("seasons", "each season has an id of its own")
     if not rules.seasons and any("season" in board.periods for board in rules.boards.values()):
         yield Problem("seasons", "a board with the period season needs [[seasons]] with id, first and last")
 
@@ -277,12 +282,12 @@ def _metric_type_problems(at: str, name: str, metric: MetricType) -> Iterator[Pr
         yield Problem(at, f"{name} is a reserved name")
     if not 0 <= metric.scale <= 12:
         yield Problem(f"{at}.scale", "0 to 12 digits behind the point")
-    for key, bound in (("min", metric.min), ("max", metric.max)):
-        if bound is not None:
-            yield from number_problems(f"{at}.{key}", bound)
     if metric.min is not None and metric.max is not None and metric.min > metric.max:
         yield Problem(f"{at}.min", "not above max")
 
+
+HOST_ZONES = frozenset(("localtime", "posixrules", "Factory"))
+"""Names that a machine's zone files may hold and that do not mean the same on every machine."""
 
 RESERVED = frozenset(("reached", "round", "position", "status"))
 
@@ -295,7 +300,7 @@ def _source_problems(at: str, name: str, source: Source, rules: Ruleset) -> Iter
         if given or source.shared != "each":
             yield Problem(f"{at}.{(given or ['shared'])[0]}", 'only a source with origin = "placements" has this')
         return
-    if source.metric not in rules.metrics and (source.points or source.bonuses or source.per):
+    if source.metric not in rules.metrics and (source.points or source.bonuses or source.per or source.award):
         yield Problem(f"{at}.metric", f"unknown metric {source.metric!r}; {_known(rules)}")
     if source.award is not None and source.award not in rules.metrics:
         yield Problem(f"{at}.award", f"unknown metric {source.award!r}; {_known(rules)}")
@@ -345,8 +350,11 @@ def _metric_problems(where: str, key: str, metric: Metric, board: Board, rules: 
 
 def _keep_problems(at: str, board: Board, rules: Ruleset) -> Iterator[Problem]:
     keep = board.keep
-    if keep.n < 1:
-        yield Problem(f"{at}.n", "at least 1")
+    counts = {"n": keep.n, "marks": keep.marks}
+    counts |= {f"spans[{index}].n": span.n for index, span in enumerate(keep.spans)}
+    for key, count in counts.items():
+        if count is not None and count < 1:
+            yield Problem(f"{at}.{key}", "at least 1")
     if keep.mode == "best" and keep.by is None:
         yield Problem(f"{at}.by", f"best needs the metric to compare; {_known(rules)}")
     if keep.by is not None and rank_item(keep.by)[0] not in rules.metrics:
@@ -360,6 +368,9 @@ def _keep_problems(at: str, board: Board, rules: Ruleset) -> Iterator[Problem]:
     for index, span in enumerate(keep.spans):
         if span.last is not None and span.last < span.first:
             yield Problem(f"{at}.spans[{index}]", "last is not before first")
+    ordered = sorted(keep.spans, key=lambda span: span.first)
+    if any(span.last is None or after.first <= span.last for span, after in itertools.pairwise(ordered)):
+        yield Problem(f"{at}.spans", "spans do not overlap")
 
 
 def _rank_by_problems(at: str, board: Board) -> Iterator[Problem]:
@@ -375,5 +386,5 @@ def _rank_by_problems(at: str, board: Board) -> Iterator[Problem]:
         name = rank_item(item)[0]
         if name != "reached" and name not in board.metrics:
             yield Problem(f"{at}[{index}]", f"unknown metric {name!r}; this board has {', '.join(board.metrics)}")
-        if item == "reached" and index == 0:
+        if name == "reached" and index == 0:
             yield Problem(f"{at}[{index}]", "reached breaks ties of the criteria before it, so it cannot be the first")
