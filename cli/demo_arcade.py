@@ -66,7 +66,7 @@ async def play(found: Settings, seconds: float) -> None:
         zone = ZoneInfo((await api.get("games", game))["time_zone"])
         await _live(api, game, feed, zone, seconds)
     console = out()
-    console.print(Text("\nAgain with `rankfold demo`; `rankfold up` runs the same to stay.", style="dim"))
+    console.print(Text("\nAgain with `rankfold demo`; `rankfold up` starts the same servers to stay.", style="dim"))
 
 
 async def _past(api: Api, game: str, feed: asyncio.subprocess.Process) -> None:

@@ -1,5 +1,6 @@
 """Exit codes, and how an error becomes one: a message on stderr and never a traceback for what was foreseen."""
 
+import errno
 import functools
 import sys
 import traceback
@@ -75,6 +76,8 @@ def explained() -> Iterator[None]:
     except OSError as error:
         if error.filename:
             fail(f"{safe_lines(str(error.filename))}: {error.strerror}", USAGE)
+        if error.errno == errno.EADDRINUSE:
+            fail(f"a port is taken: {error_text(error)}", USAGE)
         fail(f"a service does not answer: {error_text(error)}", SERVICE_AWAY)
     except Exception as error:
         _fail_by_kind(error)

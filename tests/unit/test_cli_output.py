@@ -42,6 +42,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "arcade" / "arcade.toml"
         (FileNotFoundError(2, "No such file", "scores.jsonl"), 2, "error: scores.jsonl: No such file"),
         (redis.exceptions.ConnectionError("away"), 3, "error: Redis: away"),
         (asyncpg.InvalidPasswordError("wrong password"), 3, "error: PostgreSQL: wrong password"),
+        (OSError(98, "Address already in use"), 2, "error: a port is taken: [Errno 98] Address already in use"),
         (KeyboardInterrupt(), 130, ""),
         (CheckFailedError(), 1, ""),
     ],
