@@ -1,8 +1,10 @@
 """Folding one batch: dedupe, the ruleset's checks, the engine's fold, and the batch that one transaction will write."""
 
+import collections
 from collections.abc import Iterable
 
 from consumers.intake import Entry, refuse
+from consumers.slices import slices
 from projections.names import shard_of
 from projections.store import ACCEPTED, DUPLICATE, REFUSED, Batch, LiveGame, ShardState, Store
 from schemas.errors import InvalidRuleset
@@ -26,6 +28,7 @@ class Folding:
         self._games: dict[str, LiveGame] = {}
         self._in_flight: dict[int, dict[IdKey, bytes]] = {}
         self._look_ups = 0
+        self._committed_version = 0
 
     def expect_duplicates(self) -> None:
         """The archive refused an id as used before: for a while, look ids up before folding.
@@ -43,14 +46,18 @@ class Folding:
     def committed(self, batch: Batch) -> None:
         """The batch is in PostgreSQL: its ids are found there from now on, and its rows may leave the cache."""
         self._in_flight.pop(batch.version, None)
-        self._evict(batch.version)
+        self._committed_version = batch.version
 
     async def fold(self, entries: list[Entry], state: ShardState) -> Batch:
         """Folds entries that hold no change of rules; nothing is written yet."""
+        # Now, and not while a batch is half folded: a row that is needed must not leave between load and use.
+        self._evict(self._committed_version)
         batch = Batch(self.shard, state, (entries[-1].ms, entries[-1].seq))
         await self._meet({entry.event.game for entry in entries if entry.event is not None})
-        entries = [self._judge(entry) for entry in entries]
-        accepted = await self._admit(entries, batch)
+        judged: list[Entry] = []
+        async for part in slices(entries):
+            judged += map(self._judge, part)
+        accepted = await self._admit(judged, batch)
         touched = {event.game: self._games[event.game] for _, event in accepted}
         for name, live in touched.items():
             fixtures = {
@@ -59,13 +66,16 @@ class Folding:
                 if type(event) is not Score and event.game == name and isinstance(event, (Result, Fixture, Pick))
             }
             await self.store.load_fixtures(live, fixtures)
-        for entry, event in accepted:
-            position = Position(state.epoch, self.shard, entry.ms, entry.seq)
-            touched[event.game].fold.stage(event, position)
+        async for stretch in slices(accepted):
+            for entry, event in stretch:
+                touched[event.game].fold.stage(event, Position(state.epoch, self.shard, entry.ms, entry.seq))
         for live in touched.values():
             await self.store.load_rows(live, batch)
-            live.fold.absorb(batch.version)
-            batch.take(live)
+            async for steps in slices(live.fold.absorbing(batch.version)):
+                collections.deque(steps, maxlen=0)
+            async for changes in slices(live.fold.settling()):
+                batch.take(changes)
+            batch.take_rest(live)
             self._take_rejections(live, accepted, batch)
         return batch
 
@@ -103,8 +113,20 @@ class Folding:
             used = {key: row["body_hash"] for key, row in (await self.store.known_ids(keys)).items()}
         for ids in self._in_flight.values():
             used.update({key: ids[key] for key in keys if key in ids})
-        mine = self._in_flight[batch.version] = {}
+        self._in_flight[batch.version] = {}
         accepted: list[tuple[Entry, Event]] = []
+        async for stretch in slices(entries):
+            self._admit_stretch(stretch, batch, used, accepted)
+        return accepted
+
+    def _admit_stretch(
+        self,
+        entries: Iterable[Entry],
+        batch: Batch,
+        used: dict[IdKey, bytes],
+        accepted: list[tuple[Entry, Event]],
+    ) -> None:
+        mine = self._in_flight[batch.version]
         epoch, shard = batch.state.epoch, self.shard
         for entry in entries:
             event = entry.event
@@ -126,7 +148,6 @@ class Folding:
             if entry.problem is not None:
                 batch.dead.append(self._dead(entry, entry.problem.field, entry.problem.rule, epoch))
             batch.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, entry.body))
-        return accepted
 
     def _dead(
         self, entry: Entry, field: str, rule: str, epoch: int

@@ -150,32 +150,31 @@ class Publisher:
     async def _check_all(self, pending: dict[int, Pending]) -> tuple[int, Position]:
         """Compares the version of every live ranking of the shard with PostgreSQL's, and rebuilds those that differ.
 
-        Returns the version and position that every ranking shows at least, once this and what is left of `pending` is
-        done: a pending update that leads exactly from what Redis shows to what PostgreSQL holds is kept.
+        Returns the version and position that every ranking shows then. Pending updates are dropped: places that were lost
+        with a failed publication, or committed by another writer or without an answer, are not among them, and would be
+        jumped over.
         """
         state = await self.store.shard(self.shard)
         rows = await self.store.pool.fetch(Q["live_versions"], [self.shard])
         shown = await self.writer.versions([row["ranking_id"] for row in rows])
-        keep: dict[int, Pending] = {}
         for row, version in zip(rows, shown, strict=True):
-            ranking_id = row["ranking_id"]
-            held = pending.pop(ranking_id, None)
             if version is not None and version == row["version"]:
-                self._shown[ranking_id] = version
-            elif held is not None and (held.start, held.version) == (version, row["version"]):
-                keep[ranking_id] = held
+                self._shown[row["ranking_id"]] = version
             else:
-                await self.rebuild(ranking_id)
+                await self.rebuild(row["ranking_id"])
         pending.clear()
-        pending.update(keep)
         return state.version, Position(state.epoch, self.shard, state.ms, state.seq)
 
     async def rebuild(self, ranking_id: int) -> None:
-        """Replaces one ranking by what PostgreSQL holds."""
-        found = await self.store.ranking_lines(ranking_id)
-        if found is None:
-            return
-        version, dense, lines = found
-        await self.writer.rebuild(ranking_id, version, lines, dense=dense)
+        """Replaces one ranking by what PostgreSQL holds, unless another writer has shown something newer meanwhile."""
+        newer: int | None = -1
+        while newer is not None:
+            found = await self.store.ranking_lines(ranking_id)
+            if found is None:
+                return
+            version, dense, lines = found
+            # Redis never is ahead of PostgreSQL, unless that was restored to an earlier state.
+            force = version < newer
+            newer = await self.writer.rebuild(ranking_id, version, lines, dense=dense, force=force)
         self._shown[ranking_id] = version
         log.info("ranking rebuilt", shard=self.shard, ranking=ranking_id, version=version, entries=len(lines))

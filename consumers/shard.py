@@ -17,6 +17,7 @@ from consumers.failures import Park, Retry, decide
 from consumers.folding import Folding
 from consumers.intake import Entry, RawEntry, take_in
 from consumers.publisher import Publisher
+from consumers.slices import slices
 from projections.names import epoch_key, stream_key
 from projections.store import Batch, ShardState, Store
 from schemas.errors import ConcurrentWriter, LogBroken
@@ -88,7 +89,9 @@ class ShardConsumer:
         """Folds what was not folded yet, and leaves the last commit running."""
         await self._check_log(raw)
         reached = (self._state.ms, self._state.seq)
-        entries = [entry for entry in map(take_in, raw) if (entry.ms, entry.seq) > reached]
+        entries: list[Entry] = []
+        async for part_of_it in slices(raw):
+            entries += (entry for entry in map(take_in, part_of_it) if (entry.ms, entry.seq) > reached)
         behind = len(raw) >= self.limits.batch_events_max
         for part in _parts(entries):
             if isinstance(part[0].event, RulesetChange):

@@ -178,6 +178,23 @@ def _shape_of(plan: BoardPlan, *, revised: bool) -> Shape:
     """The smallest shape that can hold the board. Results can be revised, so their marks are kept one by one."""
     keep = plan.board.keep
     over_all = any(metric.over_all for metric in plan.metrics)
-    if revised or keep.per == "round" or keep.n > 1 or (over_all and keep.mode != "all"):
+    if revised or keep.per == "round" or keep.n > 1 or (over_all and keep.mode != "all") or _needs_all(plan):
         return Kept(plan)
     return Running(plan) if keep.mode == "all" else Single(plan)
+
+
+def _needs_all(plan: BoardPlan) -> bool:
+    """Whether only all marks together tell a countback, or when the criteria before `reached` last changed."""
+    kinds = [kind for kind, _ in plan.order]
+    if "countback" in kinds or not plan.needs_reached:
+        return "countback" in kinds
+    criteria = [plan.metrics[at] for _, at in plan.order[: kinds.index("reached")]]
+    keep = plan.board.keep
+    if keep.mode == "all":
+        # A value that was there before may have been the last one for longer than the last mark.
+        return any(metric.op == "last" for metric in criteria)
+    # A better run is a change if the number by which it is better is a criterion itself.
+    by = rank_item(keep.by)[0] if keep.mode == "best" and keep.by is not None else None
+    return not any(
+        metric.of == by and metric.where is None and metric.op not in ("sum", "count") for metric in criteria
+    )

@@ -125,7 +125,11 @@ class Fold:
         occurred_at = event.occurred_at
         occurred = position[2] if occurred_at is None else epoch_ms(occurred_at)
         game = self.game
-        values: dict[str, int] = event.values if game.plain else scale_values(event.values, game.rules.metrics)  # type: ignore[assignment]
+        values: dict[str, int] = event.values  # type: ignore[assignment]
+        for value in values.values():
+            if not game.plain or type(value) is not int:
+                values = scale_values(event.values, game.rules.metrics)
+                break
         for source, plans in game.routes["score"]:
             for entrant, mark in source.of_values(event, values, occurred, position[2], position[3]):
                 for plan in plans:
@@ -214,9 +218,14 @@ class Fold:
 
     def absorb(self, batch: int = 0) -> None:
         """Takes the staged steps, in order. Rows that are still missing are new."""
-        for table in self.tables.values():
+        for _ in self.absorbing(batch):
+            pass
+
+    def absorbing(self, batch: int = 0) -> Iterator[None]:
+        """`absorb` one step at a time, for who has something else to do in between."""
+        for table in list(self.tables.values()):
             if table.steps:
-                _absorb(table, batch)
+                yield from _absorb(table, batch)
         for player in self.restated:
             for table in self.tables.values():
                 row = table.rows.get(player)
@@ -226,24 +235,25 @@ class Fold:
 
     def settle(self) -> list[Change]:
         """The changed rows, each with its new place; resets what is dirty."""
-        changes = []
+        return list(self.settling())
+
+    def settling(self) -> Iterator[Change]:
+        """`settle` one row at a time, table by table."""
         sanctions = self.sanctions
-        for table in self.tables.values():
-            if not table.dirty:
-                continue
+        for table in list(self.tables.values()):
+            dirty, table.dirty = table.dirty, {}
             result = table.shape.result
-            for player, row in table.dirty.items():
+            for player, row in dirty.items():
                 prefix, extra = result(row.state)
                 if sanctions and player in sanctions:
                     prefix = None
                 moved = prefix != row.prefix or extra != row.extra
-                changes.append(Change(table, player, row, moved, row.prefix, row.extra))
+                before = (row.prefix, row.extra)
                 row.prefix, row.extra = prefix, extra
-            table.dirty = {}
-        return changes
+                yield Change(table, player, row, moved, *before)
 
 
-def _absorb(table: Table, batch: int) -> None:
+def _absorb(table: Table, batch: int) -> Iterator[None]:
     steps, table.steps = table.steps, []
     rows, dirty, shape = table.rows, table.dirty, table.shape
     absorb = shape.absorb
@@ -255,8 +265,10 @@ def _absorb(table: Table, batch: int) -> None:
         if mark is None:
             shape.withdraw(row.state, origin)
         elif not absorb(row.state, mark):
+            yield
             continue
         dirty[entrant] = row
+        yield
 
 
 def _content(event: Result) -> str:

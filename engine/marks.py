@@ -3,6 +3,7 @@
 A source turns one event into (entrant, mark) pairs. It looks at nothing but the event and the ruleset.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
@@ -35,6 +36,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return (self.occurred_ms, self.ms, self.seq)
 
 
+_DECIMAL = re.compile(r"[+-]?\d{1,28}(\.\d{1,28})?", re.ASCII)
 Predicate = Callable[[Mark], bool]
 Entry = tuple[str, Mark]
 
@@ -74,9 +76,11 @@ def _compile(condition: Condition, metric: MetricType | None) -> Callable[[Any],
 
 
 def _same_type(item: Any, metric: MetricType | None) -> tuple[bool, Any]:
-    """True and 1 are different answers; a metric's value is compared at its scale."""
+    """True and 1 are different answers; a metric's value is compared at its scale. Decimals of a ruleset are text."""
     if metric is not None and type(item) is int:
         return False, scaled(item, metric.scale)
+    if metric is not None and type(item) is str and _DECIMAL.fullmatch(item):
+        return False, Fraction(item) * 10**metric.scale
     return type(item) is bool, item
 
 

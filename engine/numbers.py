@@ -87,7 +87,7 @@ def encode_order(order: tuple[int, int, int] | None) -> bytes:
     if order is None:
         return _ORDER_NONE
     occurred_ms, ms, seq = order
-    number = (occurred_ms + _OCCURRED_BIAS) << 80 | ms << 32 | (seq if seq < _SEQ_MAX else _SEQ_MAX)
+    number = (occurred_ms + _OCCURRED_BIAS) << 80 | ms << 32 | (min(_SEQ_MAX, seq))
     return number.to_bytes(ORDER_BYTES, "big")
 
 

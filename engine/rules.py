@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from engine.boards import BoardPlan
 from engine.marks import CompiledSource
 from engine.numbers import scaled
-from schemas.codec import number_problems
+from schemas.codec import ID_RULE, good_id, number_problems
 from schemas.errors import Problem
-from schemas.events import Adjustment, Event, Number, Result, Score, Values
+from schemas.events import Adjustment, Attributes, Event, Number, Result, Score, Values
 from schemas.ruleset import MetricType, Ruleset, rank_item
 
 
@@ -25,6 +25,7 @@ class Game:
             metric.scale == 0 and metric.min is None and metric.max is None for metric in rules.metrics.values()
         )
         self._limits = rules.metrics
+        self._entrants = {source.entrant for source in rules.sources.values() if source.entrant is not None}
 
     def _routes(self, origin: str) -> list[tuple[CompiledSource, list[BoardPlan]]]:
         routes = []
@@ -41,6 +42,9 @@ class Game:
     def check(self, event: Event) -> list[Problem]:
         """What the ruleset forbids about an event: undeclared metrics, digits, bounds, boards it does not have."""
         if type(event) is Score:
+            if event.attributes and self._entrants:
+                problems = list(self._entrant_problems("attributes", event.attributes))
+                return problems + list(self._value_problems("values", event.values))
             if self.plain and event.values.keys() <= self._limits.keys():
                 for value in event.values.values():
                     if type(value) is not int:
@@ -54,12 +58,18 @@ class Game:
                 problems.append(Problem("board", f"unknown board; this game has {', '.join(self.boards)}"))
             return problems
         if isinstance(event, Result):
-            return [
-                problem
-                for index, line in enumerate(event.placements or ())
-                for problem in self._value_problems(f"placements[{index}].values", line.values or {})
-            ]
+            problems = list(self._entrant_problems("attributes", event.attributes or {}))
+            for index, line in enumerate(event.placements or ()):
+                problems += self._value_problems(f"placements[{index}].values", line.values or {})
+                problems += self._entrant_problems(f"placements[{index}].attributes", line.attributes or {})
+            return problems
         return []
+
+    def _entrant_problems(self, at: str, attributes: Attributes) -> Iterator[Problem]:
+        """Attributes that are ranked like players are ids."""
+        for name in self._entrants & attributes.keys():
+            if not good_id(str(attributes[name])):
+                yield Problem(f"{at}.{name}", ID_RULE)
 
     def _value_problems(self, at: str, values: Values, *, bounded: bool = True) -> Iterator[Problem]:
         for name, value in values.items():

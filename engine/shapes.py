@@ -19,7 +19,7 @@ Order = tuple[int, int, int]
 _encode = msgspec.json.Encoder().encode
 _decode_marks = msgspec.json.Decoder(list[Mark]).decode
 _decode_running = msgspec.json.Decoder(list[Any]).decode
-_decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, int]]).decode
+_decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, Any]]).decode
 
 
 class Shape:
@@ -72,7 +72,7 @@ class Kept(Shape):
 
     def result(self, state: list[Mark]) -> tuple[bytes | None, bytes]:
         plan = self.plan
-        if not state:
+        if not plan.selection(state):
             return None, plan.extra([None] * len(plan.metrics))
         values = self._values(state)
         reached = self._reached(state) if plan.needs_reached else None
@@ -86,12 +86,14 @@ class Kept(Shape):
         """When the criteria before `reached` last changed, going through the marks in contest order."""
         plan = self.plan
         criteria = plan.order[: next(at for at, (kind, _) in enumerate(plan.order) if kind == "reached")]
-        reached, before = None, None
-        for end in range(1, len(marks) + 1):
+        reached: Order | None = None
+        before: list[Any] = []
+        for end in range(len(marks) + 1):
             values, counts = self._values(marks[:end]), plan.counts(marks[:end])
             present = [counts[at] if kind == "countback" else values[at] for kind, at in criteria]
-            if present != before:
-                reached, before = marks[end - 1].order, present
+            if end and present != before:
+                reached = marks[end - 1].order
+            before = present
         return reached
 
     def load(self, data: bytes) -> list[Mark]:
@@ -101,7 +103,7 @@ class Kept(Shape):
 class Single(Shape):
     """One mark holds (the best run, the latest, the first); adjustments are added up beside it.
 
-    The state is [mark or None, {metric: adjustments}].
+    The state is [mark or None, {metric: [total, order] of the adjustments}].
     """
 
     def __init__(self, plan: "BoardPlan") -> None:
@@ -112,6 +114,9 @@ class Single(Shape):
         self._mode = keep.mode
         plain = all(metric.op != "count" and metric.where is None for metric in plan.metrics)
         self._columns = [metric.of for metric in plan.metrics] if plain else None
+        kinds = [kind for kind, _ in plan.order]
+        until = kinds.index("reached") if plan.needs_reached else 0
+        self._before = {plan.metrics[at].of for _, at in plan.order[:until]}
 
     def new(self) -> list[Any]:
         return [None, {}]
@@ -119,9 +124,7 @@ class Single(Shape):
     def absorb(self, state: list[Any], mark: Mark) -> bool:
         held: Mark | None = state[0]
         if mark.adjusts:
-            added = state[1]
-            for name, number in mark.values.items():
-                added[name] = added.get(name, 0) + number
+            _adjust(state[1], mark.values, mark.order)
             return True
         if self._mode == "best":
             value = mark.values.get(self._by)
@@ -147,15 +150,21 @@ class Single(Shape):
         else:
             marks = [] if held is None else [held]
             if added:
-                marks.append(Mark(0, 0, 0, added, adjusts=True))
+                totals = {name: total for name, (total, _) in added.items()}
+                marks.append(Mark(0, 0, 0, totals, adjusts=True))
             values = [metric.of_marks(marks) for metric in plan.metrics]
-        return plan.key(values, None if held is None else held.order, []), plan.extra(values)
+        reached = None if held is None else held.order
+        if added and plan.needs_reached:
+            for name in self._before & added.keys():
+                reached = _later(reached, added[name][1])
+        return plan.key(values, reached, []), plan.extra(values)
 
     def dump(self, state: list[Any]) -> bytes:
         return _encode((state[0], dict(sorted(state[1].items()))))
 
     def load(self, data: bytes) -> list[Any]:
-        return list(_decode_single(data))
+        held, added = _decode_single(data)
+        return [held, _adjustments(added)]
 
 
 class Running(Shape):
@@ -185,7 +194,7 @@ class Running(Shape):
         state[2] += 1
         values, held = mark.values, state[0]
         if mark.adjusts:
-            self._adjust(state[3], values, mark.order)
+            _adjust(state[3], values, mark.order)
         elif self._simple:
             for at, of in self._sums:
                 value = values.get(of)
@@ -213,13 +222,6 @@ class Running(Shape):
             elif orders is not None and _overtakes(op, value, order, held[at], orders[at]):
                 held[at], orders[at] = value, order
 
-    def _adjust(self, added: dict[str, list[Any]], values: dict[str, int], order: Order) -> None:
-        for name, value in values.items():
-            entry = added.setdefault(name, [0, None])
-            entry[0] += value
-            if value and (entry[1] is None or entry[1] < order):
-                entry[1] = order
-
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
         plan = self.plan
         values: list[int | None] = state[0]
@@ -246,8 +248,22 @@ class Running(Shape):
         values, orders, marks, added = _decode_running(data)
         if orders is not None:
             orders = [None if order is None else tuple(order) for order in orders]
-        added = {name: [total, None if since is None else tuple(since)] for name, (total, since) in added.items()}
-        return [values, orders, marks, added]
+        return [values, orders, marks, _adjustments(added)]
+
+
+Adjustments = dict[str, list[Any]]
+
+
+def _adjust(added: Adjustments, values: dict[str, int], order: Order) -> None:
+    for name, value in values.items():
+        entry = added.setdefault(name, [0, None])
+        entry[0] += value
+        if value and (entry[1] is None or entry[1] < order):
+            entry[1] = order
+
+
+def _adjustments(loaded: Adjustments) -> Adjustments:
+    return {name: [total, None if since is None else tuple(since)] for name, (total, since) in loaded.items()}
 
 
 def _later(one: Order | None, other: Order | None) -> Order | None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from engine.fold import FixtureState, Fold, Row, Table
+from engine.fold import Change, FixtureState, Fold, Row, Table
 from engine.rules import Game, compile_ruleset
 from projections.database import Connection, columns, queries
 from schemas.errors import ConcurrentWriter
@@ -89,13 +89,12 @@ class Batch:
         """The shard's state once this batch is committed."""
         return self.state._replace(ms=self.upto[0], seq=self.upto[1], version=self.version)
 
-    def take(self, live: LiveGame) -> None:
-        """Collects what the fold of a game has changed. Rows are written out here, before the next batch alters them."""
-        fold = live.fold
+    def take(self, changes: Iterable[Change]) -> None:
+        """Collects rows that the fold has changed. They are written out here, before the next batch alters them."""
         version, new, changed, past = self.version, self.new_rows, self.changed_rows, self.history
-        for table, changes in itertools.groupby(fold.settle(), key=operator.attrgetter("table")):
+        for table, rows in itertools.groupby(changes, key=operator.attrgetter("table")):
             ranking_id, dump, shown = table.ranking_id, table.shape.dump, self._shown(table)
-            for _, player, row, moved, before_prefix, before_extra in changes:
+            for _, player, row, moved, before_prefix, before_extra in rows:
                 state = dump(row.state)
                 if not row.stored:
                     row.stored = True
@@ -108,6 +107,10 @@ class Batch:
                     changed.append((ranking_id, player, row.prefix, row.extra, state, row.since))
                 if moved:
                     shown[player] = (row.prefix, row.extra)
+
+    def take_rest(self, live: LiveGame) -> None:
+        """Collects what a game's fold has changed besides rows."""
+        fold = live.fold
         self.fixtures += fixture_rows(live.generation_id, fold)
         fold.touched_fixtures.clear()
         self.players += profile_rows(live.generation_id, fold)
@@ -284,7 +287,6 @@ async def advance(connection: Connection, batch: Batch) -> None:
     )
     if version != batch.version:
         raise ConcurrentWriter(f"shard {batch.shard} is no longer at {state.ms}-{state.seq}")
-    await connection.execute(Q["publish"], batch.shard, batch.version, state.epoch, *batch.upto)
 
 
 async def _write_rules(connection: Connection, batch: Batch) -> None:

@@ -7,9 +7,12 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
     set_config('enable_mergejoin', 'off', true)
 
 -- name: advance
-UPDATE shards SET ms = $4, seq = $5, version = version + 1
-WHERE shard = $1 AND ms = $2 AND seq = $3 AND epoch = $6 AND catalog = $7
-RETURNING version
+WITH moved AS (
+    UPDATE shards SET ms = $4, seq = $5, version = version + 1
+    WHERE shard = $1 AND ms = $2 AND seq = $3 AND epoch = $6 AND catalog = $7
+    RETURNING shard, version, epoch, ms, seq
+)
+INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved RETURNING version
 
 -- name: publish
 INSERT INTO publications (shard, version, epoch, ms, seq) VALUES ($1, $2, $3, $4, $5)
