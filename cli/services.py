@@ -64,6 +64,7 @@ def consume_command() -> None:
         batch_events_max=found.batch_events_max,
         cache_rows=found.cache_rows,
         keep_log_s=found.keep_log_s,
+        database_statements=found.database_statements,
         crash_at=found.crash_at,
         metrics_port=found.metrics_port,
     )
@@ -85,7 +86,9 @@ async def _serve(found: Settings, host: str, port: int) -> None:
     from api.app import make_app, start
 
     async with AsyncExitStack() as stack:
-        pool = await connect(found.require_database(), size=found.database_connections)
+        pool = await connect(
+            found.require_database(), size=found.database_connections, statements=found.database_statements
+        )
         stack.push_async_callback(pool.close)
         log = redis_client(found.require_log())
         stack.push_async_callback(log.aclose)

@@ -34,6 +34,7 @@ class Settings:
     cache_rows: int = 500_000
     keep_log_s: int = 3_600
     database_connections: int = 8
+    database_statements: int = 100
     metrics_port: int | None = None
     crash_at: str | None = None
     corpora: Path | None = None
@@ -82,6 +83,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         cache_rows=reader.number("RANKFOLD_CACHE_ROWS", 500_000, 1_000, 100_000_000),
         keep_log_s=reader.number("RANKFOLD_KEEP_LOG_S", 3_600, 0, 31_536_000),
         database_connections=reader.number("RANKFOLD_DATABASE_CONNECTIONS", 8, 2, 500),
+        database_statements=reader.number("RANKFOLD_DATABASE_STATEMENTS", 100, 0, 10_000),
         metrics_port=reader.number("RANKFOLD_METRICS_PORT", 0, 0, 65_535) or None,
         crash_at=reader.text("RANKFOLD_CRASH_AT"),
         corpora=reader.folder("RANKFOLD_CORPORA"),

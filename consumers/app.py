@@ -24,7 +24,7 @@ from consumers.intake import RawEntry, raw_streams
 from consumers.metrics import ShardMetrics
 from consumers.publisher import Publisher
 from consumers.shard import Limits, ShardConsumer
-from projections.database import AWAY, connect, queries
+from projections.database import AWAY, STATEMENTS, connect, queries
 from projections.memory import hold_long_lived_state
 from projections.names import stream_key
 from projections.rankings import RankingWriter
@@ -49,6 +49,7 @@ class Options:
     batch_events_max: int = 20_000
     cache_rows: int = 500_000
     keep_log_s: int = 3_600
+    database_statements: int = STATEMENTS
     crash_at: str | None = None
     metrics_port: int | None = None
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
@@ -105,7 +106,7 @@ class Process:
         while True:
             attempt += 1
             try:
-                return await connect(self.options.database_url)
+                return await connect(self.options.database_url, statements=self.options.database_statements)
             except AWAY as error:
                 if attempt in (1, 20):
                     log.warning("waiting for PostgreSQL", error=str(error))
