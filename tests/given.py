@@ -106,18 +106,18 @@ class Board:
 
     def is_(self, lines: list[Line]) -> "Board":
         """Every line, with rank, player and metrics."""
-        assert self.lines == lines
+        assert self.lines == lines, f"{self.lines} instead of {lines}"
         return self
 
     def ranks(self, *expected: tuple[int, str]) -> "Board":
         """Rank and player of every line."""
-        assert [shown[:2] for shown in self.lines] == list(expected)
+        shown = [line[:2] for line in self.lines]
+        assert shown == list(expected), f"{shown} instead of {expected}"
         return self
 
     def order(self, *players: str) -> "Board":
         """The players from the first to the last, no two on one rank."""
-        assert [shown[:2] for shown in self.lines] == list(enumerate(players, 1))
-        return self
+        return self.ranks(*enumerate(players, 1))
 
 
 class Then:
