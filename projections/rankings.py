@@ -232,11 +232,11 @@ class RankingWriter:
         lines: Iterable[tuple[str, bytes, bytes]],
         *,
         dense: bool,
-        force: bool = True,
-    ) -> None:
+        force: bool = False,
+    ) -> int | None:
         """Replaces a ranking: built beside the present one, then put in its place in one step.
 
-        Only the shard's writer may `force`; others give way to a ranking that is newer than theirs.
+        Gives way to a ranking that is newer, and returns its version; not so with `force`.
         """
         beside = ranking_keys(ranking_id, f":{secrets.token_hex(4)}")
         pending = Pending(0, dense=dense)
@@ -247,7 +247,8 @@ class RankingWriter:
             # What a crash leaves behind goes away by itself.
             for key in beside:
                 await self.redis.expire(key, ABANDONED_S)
-        await self._replace(keys=[*beside, *ranking_keys(ranking_id)], args=[int(force)])
+        newer: int | None = await self._replace(keys=[*beside, *ranking_keys(ranking_id)], args=[int(force)])
+        return newer
 
     async def applied(self, shard: int, version: int, position: Position) -> bool:
         """Says how far every ranking of a shard is; False when Redis had forgotten what it was told before."""

@@ -319,12 +319,14 @@ class Harness:
             found = await self.store.ranking_lines(ranking_id)
             assert found is not None
             version, dense, lines = found
-            assert await self.redis_ranking(ranking_id) == (
+            shown = await self.redis_ranking(ranking_id)
+            expected = (
                 version,
                 sorted(member(prefix, player) for player, prefix, _ in lines),
                 {player: (prefix, extra) for player, prefix, extra in lines},
                 sorted({prefix for _, prefix, _ in lines}) if dense else [],
             )
+            assert shown == expected, f"ranking {ranking_id}"
 
     async def redis_ranking(
         self, ranking_id: int

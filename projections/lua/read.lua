@@ -15,8 +15,9 @@
 -- are of the first entry's prefix, through counts the members up to and with the last entry's prefix.
 local version = redis.call('HGET', KEYS[2], '')
 local total = redis.call('ZCARD', KEYS[1])
-if not version or total ~= redis.call('HLEN', KEYS[2]) - 1 then return false end
 local dense, values = ARGV[1] == '1', ARGV[2] == '1'
+if not version or total ~= redis.call('HLEN', KEYS[2]) - 1 then return false end
+if dense and total > 0 and redis.call('EXISTS', KEYS[3]) == 0 then return false end
 
 local function split(member)
   local length = string.byte(member, -2) * 256 + string.byte(member, -1)

@@ -2,13 +2,14 @@
 --
 -- KEYS: the three built keys (members, places, distinct), then the three present ones
 -- ARGV: force (1: whatever the present one shows; 0: only if that is not newer)
--- Returns 1 when it was replaced.
+-- Returns false when it was replaced, else the version of the present one, which is newer.
 local function version(key)
   return tonumber(string.match(redis.call('HGET', key, '') or '-1', '^%-?%d+'))
 end
-if ARGV[1] ~= '1' and version(KEYS[5]) > version(KEYS[2]) then
+local present = version(KEYS[5])
+if ARGV[1] ~= '1' and present > version(KEYS[2]) then
   redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-  return 0
+  return present
 end
 for i = 1, 3 do
   redis.call('DEL', KEYS[3 + i])
@@ -17,4 +18,4 @@ for i = 1, 3 do
     redis.call('PERSIST', KEYS[3 + i])
   end
 end
-return 1
+return false

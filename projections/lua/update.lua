@@ -22,7 +22,9 @@ if present then
 elseif from ~= '0' then
   return 'gap'
 end
-if redis.call('ZCARD', KEYS[1]) ~= math.max(redis.call('HLEN', KEYS[2]) - 1, 0) then return 'gap' end
+local total = redis.call('ZCARD', KEYS[1])
+if total ~= math.max(redis.call('HLEN', KEYS[2]) - 1, 0) then return 'gap' end
+if dense and total > 0 and redis.call('EXISTS', KEYS[3]) == 0 then return 'gap' end
 
 local lines, data, at = {}, ARGV[5], 1
 while at <= #data do lines[#lines + 1], at = struct.unpack('>Hc0', data, at) end
