@@ -53,9 +53,9 @@ def make_app(
     listing = Listing(catalog, views)
     health = Health(pool, redis_log, rankings)
     stats = Stats(rankings, pool)
-    fast: Routes = [("GET", PLAYER, reads.place), ("GET", BOARD, reads.board)]
     routes: Routes = [
-        *fast,
+        ("GET", PLAYER, reads.place),
+        ("GET", BOARD, reads.board),
         ("POST", BOARD + "/ranks", reads.friends),
         ("GET", PLAYER + "/history", reads.history),
         ("POST", GAME + "/events", publishing.publish),
@@ -72,12 +72,12 @@ def make_app(
         yield
         await catalog.stop()
 
-    app = _application(routes, fast, stats)
+    app = _application(routes, stats)
     app.cleanup_ctx.append(running)
     return app
 
 
-def _application(routes: Routes, fast: Routes, stats: Stats) -> web.Application:
+def _application(routes: Routes, stats: Stats) -> web.Application:
     dispatcher = ShapeDispatcher()
     with warnings.catch_warnings():
         # There is no other way to give an application its dispatcher.
@@ -85,11 +85,11 @@ def _application(routes: Routes, fast: Routes, stats: Stats) -> web.Application:
         app = web.Application(router=dispatcher, client_max_size=BODY_BYTES_MAX)
     for method, template, handler in routes:
         guarded = stats.guard(method, template, handler)
-        resource = dispatcher.add_resource(template)
+        # Without this, aiohttp's pattern for a segment knows no braces.
+        resource = dispatcher.add_resource(template.replace("{player}", "{player:[^/]+}"))
         for name in ("GET", "HEAD") if method == "GET" else (method,):
             resource.add_route(name, guarded)
-            if (method, template, handler) in fast:
-                dispatcher.add_fast(name, template, guarded)
+            dispatcher.add_fast(name, template, guarded)
         resource.add_route("*", stats.guard("*", template, _not_allowed(method)))
     dispatcher.add_route("*", "/{path:.*}", stats.guard("*", "", _not_found))
     return app

@@ -5,6 +5,7 @@ was read a moment ago serves for many, so that a thousand readers cost one quest
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Hashable
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
@@ -21,14 +22,17 @@ FRESH_MS = 10
 """An answer may be made from what was checked so long ago. It bounds how stale a cached page can be."""
 
 FRESH_S = FRESH_MS / 1000
-AHEAD_S = FRESH_S / 2
 POSITION_AGE_S = 0.05
 """The position that an answer names may be so old: it says what is shown at least, so an older one is no less true."""
+
+AWAY_S = 1.0
+"""So long the rankings' Redis is left alone after it did not answer."""
 
 POLL_MS = 4
 """Who waits for a position looks so often, all waiters of a shard together."""
 
 _SHARDS = queries("reader")["shards"]
+log = logging.getLogger("rankfold.api")
 T = TypeVar("T")
 
 
@@ -89,6 +93,7 @@ class Applied:
         self._pool = pool
         self._known: dict[int, Shown] = {}
         self._flights = SingleFlight()
+        self._away_until = 0.0
 
     def recent(self, shard: int) -> Shown | None:
         """What was read a moment ago, if anything was. Under load it is renewed before anybody waits for it."""
@@ -96,7 +101,7 @@ class Applied:
         if known is None:
             return None
         age = monotonic() - known.read_at
-        if age > AHEAD_S:
+        if age > FRESH_S:
             if age > POSITION_AGE_S:
                 return None
             self._flights.ensure(shard, lambda: self._read(shard))
@@ -122,13 +127,21 @@ class Applied:
 
     async def _read(self, shard: int) -> Shown:
         now = monotonic()
-        try:
-            found = await self._rankings.applied(shard)
-        except RedisError:
-            found = None
+        found = None
+        if now >= self._away_until:
+            try:
+                found = await self._rankings.applied(shard)
+            except RedisError as error:
+                self.redis_is_away(error)
         position = found[1] if found is not None else await self._committed(shard)
         shown = self._known[shard] = Shown(position, found is not None, now, str(position))
         return shown
+
+    def redis_is_away(self, error: RedisError) -> None:
+        """For AWAY_S nobody asks Redis: each would wait for its own time-out before PostgreSQL answers him."""
+        log.warning("rankings come from PostgreSQL: %s", error)
+        self._away_until = monotonic() + AWAY_S
+        self._known.clear()
 
     async def _committed(self, shard: int) -> Position:
         """PostgreSQL's position: the standings are committed together with it."""

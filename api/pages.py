@@ -49,10 +49,9 @@ class Pages:
         self._checks: dict[int, _Check] = {}
         self._flights = SingleFlight()
 
-    async def page(self, view: View, query: PageQuery) -> Page:
-        """The page that a query asks for; with `min_position` it is read anew."""
+    async def page(self, view: View, query: PageQuery, shown: Shown) -> Page:
+        """The page that a query asks for; with `min_position` it is read anew, to show at least `shown`."""
         if view.ranking_id is None or query.min_position is not None:
-            shown = await self._views.shown(view.info.shard, query.min_position)
             version, rest = await self._read(view, query, shown)
             return self._made(view, version, shown, rest, 0.0)
         check = self._checks.get(view.ranking_id)
@@ -60,11 +59,11 @@ class Pages:
             check = await self._flights.do(view.ranking_id, lambda: self._check(view))
         kept = self._kept.get((view.ranking_id, query))
         if kept is None or kept.version < check.version:
-            shown = check.shown
-            kept = await self._flights.do((view.ranking_id, query), lambda: self._renew(view, query, shown))
+            checked = check.shown
+            kept = await self._flights.do((view.ranking_id, query), lambda: self._renew(view, query, checked))
             if kept.version < check.version:
                 # It was under way before the check, and so knows less than the position that will be shown with it.
-                kept = await self._renew(view, query, shown)
+                kept = await self._renew(view, query, checked)
         return self._made(view, kept.version, check.shown, kept.rest, check.checked_at + FRESH_S)
 
     @staticmethod

@@ -53,8 +53,10 @@ class Reads:
     async def _page(self, asked: str, url: Target) -> Page:
         (_, _, _, game, _, board), raw_query = url
         query = page_query(raw_query)
-        view = await self._views.find(name_of(game, "game"), name_of(board, "board"), query.period)
-        page = await self._pages.page(view, query)
+        view, shown = await self._views.see(
+            name_of(game, "game"), name_of(board, "board"), query.period, query.min_position
+        )
+        page = await self._pages.page(view, query, shown)
         if page.fresh_until and len(page.body) <= SERVED_BYTES_MAX:
             if len(self._served) >= SERVED_MAX:
                 self._served.clear()
@@ -66,8 +68,7 @@ class Reads:
         (_, _, _, game, _, board, _, segment), raw_query = target(request)
         period, around, min_position = place_query(raw_query)
         player = player_of(segment)
-        view = await self._views.find(name_of(game, "game"), name_of(board, "board"), period)
-        shown = await self._views.shown(view.info.shard, min_position)
+        view, shown = await self._views.see(name_of(game, "game"), name_of(board, "board"), period, min_position)
         answer = await self._views.ask(view, shown, [Lookup("player", player, around)])
         place = answer.found[0]
         if not isinstance(place, Place):
@@ -79,8 +80,7 @@ class Reads:
         (_, _, _, game, _, board, _), raw_query = target(request)
         period, _, min_position = place_query(raw_query, None)
         players = _players(await request.read())
-        view = await self._views.find(name_of(game, "game"), name_of(board, "board"), period)
-        shown = await self._views.shown(view.info.shard, min_position)
+        view, shown = await self._views.see(name_of(game, "game"), name_of(board, "board"), period, min_position)
         answer = await self._views.ask(view, shown, [Lookup("player", player, 0) for player in players])
         places = [place for place in answer.found if isinstance(place, Place)]
         ranked = {place.player for place in places}
@@ -92,8 +92,7 @@ class Reads:
         (_, _, _, game, _, board, _, segment, _), raw_query = target(request)
         period, limit, min_position = place_query(raw_query, "limit")
         player = player_of(segment)
-        view = await self._views.find(name_of(game, "game"), name_of(board, "board"), period)
-        shown = await self._views.shown(view.info.shard, min_position)
+        view, shown = await self._views.see(name_of(game, "game"), name_of(board, "board"), period, min_position)
         rows = await self._history(view, player, limit)
         if not rows:
             raise NotFound("player", player)

@@ -1,4 +1,4 @@
-"""Finds the handlers of the busiest routes by the shape of the path, before aiohttp's own search.
+"""Finds the handler of a path by its shape, before aiohttp's own search.
 
 aiohttp tries regular expressions, decodes the path and makes a match object for every request; for a rank that is a
 tenth of all work. Here the segments are compared, and the match of a route is one shared object. Whatever this does not

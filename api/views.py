@@ -1,6 +1,5 @@
 """Finds what a reader means (a board's ranking in a period), and asks it: Redis first, PostgreSQL while that cannot."""
 
-import logging
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,8 +19,6 @@ from schemas.position import Position
 
 MIN_POSITION_WAIT_S = 5.0
 """So long a read waits for its `min_position` before it says "not yet"."""
-
-log = logging.getLogger("rankfold.api")
 
 
 class View(NamedTuple):
@@ -54,6 +51,15 @@ class Views:
         self._rankings = rankings
         self._fallback = fallback
         self._clock_ms = clock_ms
+
+    async def see(self, game: str, board: str, period: str | None, min_position: Position | None) -> tuple[View, Shown]:
+        """A view, and what it shows at least. In this order: what was published by then includes the ranking itself."""
+        info = self.catalog.known(game) or await self.catalog.game(game)
+        if min_position is None:
+            shown = self.applied.recent(info.shard) or await self.applied.read(info.shard)
+        else:
+            shown = await self.shown(info.shard, min_position)
+        return await self.find(game, board, period), shown
 
     async def find(self, game: str, board: str, period: str | None) -> View:
         """The view of a board in a period (None: the present one); raises NotFound, or refuses a malformed period."""
@@ -112,7 +118,7 @@ class Views:
                     return answer
                 await self._rankings.ask_rebuild(view.ranking_id)
             except RedisError as error:
-                log.warning("rankings come from PostgreSQL: %s", error)
+                self.applied.redis_is_away(error)
         return await self._fallback.lookup(view.ranking_id, view.plan, lookups) or _nothing(lookups)
 
 
