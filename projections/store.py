@@ -272,6 +272,7 @@ class Store:
         await self.ensure_partitions(batch.state.ms or batch.upto[0], batch.upto[0])
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute(Q["by_index"])
+            await connection.execute(Q["impatient"])
             await advance(connection, batch)
             if batch.rules is not None:
                 await _write_rules(connection, batch)

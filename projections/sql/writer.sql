@@ -6,6 +6,10 @@
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true)
 
+-- name: impatient
+-- A process that freezes in the midst of a commit holds its shard's row; whoever takes over waits no longer than this.
+SET LOCAL idle_in_transaction_session_timeout = '10s'
+
 -- name: advance
 WITH moved AS (
     UPDATE shards SET ms = $4, seq = $5, version = version + 1
