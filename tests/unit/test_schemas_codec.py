@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.codec import EVENT_BYTES_MAX, ID_RULE, NAME_RULE, convert, decode, decode_json, epoch_ms
+from schemas.checks import ID_RULE, NAME_RULE
+from schemas.codec import EVENT_BYTES_MAX, convert, decode, decode_json, epoch_ms
 from schemas.errors import InvalidEvent
 from schemas.events import Adjustment, Result, Score
 
@@ -230,6 +231,12 @@ def test_text_must_be_utf8() -> None:
     assert problems(b'{"type":"score","id":"e\xff","game":"g","player":"p","values":{"points":1}}') == [
         ("", "text is UTF-8")
     ]
+
+
+@pytest.mark.parametrize("name", [b"\xff", b"\x80\x80", b"a\xed\xa0\x80"])
+def test_text_must_be_utf8_where_nobody_looks_too(name: bytes) -> None:
+    assert problems(b'{"id":"e","%b":1}' % name) == [("type", "object missing required field `type`")]
+    assert problems(b'{"type":"tick","id":"e","%b":1}' % name)
 
 
 @pytest.mark.parametrize("escape", [rb"\ud800", rb"\udfff", rb"\udc00\ud800", rb"a\ud83d"])
