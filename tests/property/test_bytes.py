@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.boards import BoardPlan
 from engine.keys import PREFIX_END, member, split
 from engine.numbers import decode_int, encode_int, encode_order, scaled, unscaled
-from schemas.codec import good_id
+from schemas.checks import good_id
 from schemas.ruleset import Board, Countback, Metric, MetricType, Ruleset
 
 small = st.integers(-300, 300)
