@@ -50,6 +50,7 @@ class Publisher:
         self._last = 0.0
         self._looked = 0.0
         self._failing = False
+        self._catalog = -1
 
     def note(self, batch: Batch, *, behind: bool) -> None:
         """Takes over the places of a committed batch. `behind`: more batches are waiting."""
@@ -140,9 +141,10 @@ class Publisher:
             self.published_members += len(held.places)
 
     async def _look(self) -> None:
-        """Notices a Redis that was emptied, and does what readers asked for."""
+        """Notices a Redis that was emptied and a swap of generations, and does what readers asked for."""
         self._looked = time.monotonic()
-        if self._latest is not None and await self.writer.lost(self.shard):
+        swapped = (await self.store.shard(self.shard)).catalog != self._catalog
+        if swapped or (self._latest is not None and await self.writer.lost(self.shard)):
             self._suspect = True
         for ranking_id in await self.writer.asked():
             await self.rebuild(ranking_id)
@@ -155,6 +157,7 @@ class Publisher:
         jumped over.
         """
         state = await self.store.shard(self.shard)
+        self._catalog = state.catalog
         rows = await self.store.pool.fetch(Q["live_versions"], [self.shard])
         shown = await self.writer.versions([row["ranking_id"] for row in rows])
         for row, version in zip(rows, shown, strict=True):

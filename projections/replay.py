@@ -5,17 +5,19 @@ beside the live one, follows the log until it has caught up, and makes it live i
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import asyncpg
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from engine.digest import Digest, digest_of, row_hash
 from engine.fold import Fold, Table
 from engine.rules import Game
-from projections.database import Connection, columns, queries
+from projections.database import AWAY, Connection, columns, queries
 from projections.rankings import RankingWriter
 from projections.store import STANDINGS, fixture_rows, profile_rows
 from projections.store import Q as WRITER
@@ -181,16 +183,24 @@ async def swap(
             await build.write(connection)
             await build.show(connection, redis)
             position = await build.go_live(connection)
-            await build.show(connection, redis)
         except BaseException:
-            await connection.execute(Q["generation_status"], generation_id, "failed", 0, 0)
-            await connection.execute(Q["drop_generation_rows"], generation_id)
+            with contextlib.suppress(*AWAY):
+                await _abandon(connection, generation_id)
             raise
     return Swapped(generation_id, build.archive.events, position, time.monotonic() - started)
 
+        with contextlib.suppress(RedisError, OSError):
+            # It is live whatever happens here: the shard's writer notices, and shows what is missing.
+            await build.show(connection, redis)
 
 class _Build:
     """One generation while it is built."""
+async def _abandon(connection: Connection, generation_id: int) -> None:
+    """Drops a generation that is being built, but never one that went live although the answer was lost."""
+    if await connection.fetchval(Q["fail_generation"], generation_id) is not None:
+        await connection.execute(Q["drop_generation_rows"], generation_id)
+
+
 
     def __init__(self, generation_id: int, game: Game, live: asyncpg.Record, progress: Progress) -> None:
         self.generation_id = generation_id
@@ -261,7 +271,7 @@ class _Build:
         for table in tables:
             lines = [(player, row.prefix, row.extra) for player, row in table.rows.items() if row.prefix is not None]
             dense = table.plan.style == "dense"
-            await writer.rebuild(table.ranking_id, self.version, lines, dense=dense, force=False)
+            await writer.rebuild(table.ranking_id, self.version, lines, dense=dense)
 
     async def go_live(self, connection: Connection) -> Position:
         """Holds the shard's writer up, folds the tail, and turns the switch."""

@@ -40,6 +40,10 @@ SELECT epoch, ms, seq, version FROM shards WHERE shard = $1 FOR UPDATE
 -- name: swap_shard
 UPDATE shards SET version = version + 1, catalog = catalog + 1 WHERE shard = $1 RETURNING version
 
+-- name: fail_generation
+UPDATE generations SET status = 'failed', folded_ms = 0, folded_seq = 0
+WHERE generation_id = $1 AND status = 'building' RETURNING generation_id
+
 -- name: touch_all
 UPDATE rankings SET version = $2 WHERE generation_id = $1
 
