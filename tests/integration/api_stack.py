@@ -70,8 +70,8 @@ class Stack:
 
     client: TestClient[Any, Any]
     pool: asyncpg.Pool
-    log: "Redis[bytes]"
-    rankings: "Redis[bytes]"
+    log: Redis
+    rankings: Redis
     now_ms: int = 1_770_000_000_000
     _consumer: asyncio.Task[None] | None = field(default=None)
 
@@ -107,8 +107,11 @@ class Stack:
     async def pause(self) -> None:
         """Stops the folding."""
         if self._consumer is not None:
-            self._consumer.cancel()
-            await asyncio.gather(self._consumer, return_exceptions=True)
+            # More than once if need be: redis-py sends within `wait_for`, and up to Python 3.11 that can swallow a
+            # cancellation.
+            while not self._consumer.done():
+                self._consumer.cancel()
+                await asyncio.wait([self._consumer], timeout=3)
             self._consumer = None
 
     async def _consume(self, ready: asyncio.Event) -> None:
@@ -133,8 +136,8 @@ async def running(database_url: str, log_url: str, rankings_url: str) -> AsyncIt
     """A stack on empty databases, with its consumer at work."""
     await migrate(database_url)
     pool = await connect(database_url)
-    log: Redis[bytes] = Redis.from_url(log_url)
-    rankings: Redis[bytes] = Redis.from_url(rankings_url)
+    log: Redis = Redis.from_url(log_url)
+    rankings: Redis = Redis.from_url(rankings_url)
     clock = [0]
     app = make_app(pool, log, rankings, clock_ms=lambda: clock[0])
     async with TestClient(TestServer(app, access_log=None)) as client:
