@@ -10,7 +10,7 @@ from aiohttp import web
 
 from api.problems import invalid
 from engine.keys import split
-from schemas.codec import ID_RULE, good_id, good_name
+from schemas.checks import ID_RULE, good_id, good_name
 from schemas.errors import NotFound
 from schemas.position import Position
 

@@ -16,7 +16,7 @@ from api.response import JSON, NO_CACHE, Ready
 from api.views import View, Views
 from engine.places import Lookup, Place
 from projections.history import history
-from schemas.codec import ID_RULE, good_id
+from schemas.checks import ID_RULE, good_id
 from schemas.errors import NotFound
 
 PLAYERS_MAX = 1_000

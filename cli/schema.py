@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from cli.terminal import show_json
-from schemas.codec import ID_BYTES_MAX, NAME
+from schemas.checks import ID_BYTES_MAX, NAME
 from schemas.events import AnyEvent
 from schemas.ruleset import Ruleset
 

@@ -30,7 +30,7 @@ class Settings:
     data: Path = field(default=Path(".rankfold"))
     url: str = "http://127.0.0.1:8321"
     url_is_set: bool = False
-    batch_events_max: int = 20_000
+    batch_events_max: int = 50_000
     cache_rows: int = 500_000
     keep_log_s: int = 3_600
     database_connections: int = 8
@@ -79,7 +79,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         data=Path(reader.text("RANKFOLD_DATA") or ".rankfold"),
         url=(reader.url("RANKFOLD_URL", HTTP_SCHEMES) or f"http://127.0.0.1:{port}").rstrip("/"),
         url_is_set=reader.text("RANKFOLD_URL") is not None,
-        batch_events_max=reader.number("RANKFOLD_BATCH_EVENTS_MAX", 20_000, 1, 1_000_000),
+        batch_events_max=reader.number("RANKFOLD_BATCH_EVENTS_MAX", 50_000, 1, 1_000_000),
         cache_rows=reader.number("RANKFOLD_CACHE_ROWS", 500_000, 1_000, 100_000_000),
         keep_log_s=reader.number("RANKFOLD_KEEP_LOG_S", 3_600, 0, 31_536_000),
         database_connections=reader.number("RANKFOLD_DATABASE_CONNECTIONS", 8, 2, 500),

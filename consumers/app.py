@@ -46,7 +46,7 @@ class Options:
     database_url: str
     shards: tuple[int, ...] = (0,)
     total_shards: int = 1
-    batch_events_max: int = 20_000
+    batch_events_max: int = 50_000
     cache_rows: int = 500_000
     keep_log_s: int = 3_600
     database_statements: int = STATEMENTS

@@ -1,6 +1,6 @@
 """Folding one batch: dedupe, the ruleset's checks, the engine's fold, and the batch that one transaction will write."""
 
-import collections
+import asyncio
 from collections.abc import Iterable
 
 from consumers.intake import Entry, refuse
@@ -71,10 +71,11 @@ class Folding:
                 touched[event.game].fold.stage(event, Position(state.epoch, self.shard, entry.ms, entry.seq))
         for live in touched.values():
             await self.store.load_rows(live, batch)
-            async for steps in slices(live.fold.absorbing(batch.version)):
-                collections.deque(steps, maxlen=0)
-            async for changes in slices(live.fold.settling()):
-                batch.take(changes)
+            for _ in live.fold.absorbing(batch.version):
+                await asyncio.sleep(0)
+            for table, changes in live.fold.settling():
+                batch.take(table, changes)
+                await asyncio.sleep(0)
             batch.take_rest(live)
             self._take_rejections(live, accepted, batch)
         return batch

@@ -170,14 +170,17 @@ class Publisher:
 
     async def rebuild(self, ranking_id: int) -> None:
         """Replaces one ranking by what PostgreSQL holds, unless another writer has shown something newer meanwhile."""
-        newer: int | None = -1
-        while newer is not None:
+        newer = -1
+        while True:
             found = await self.store.ranking_lines(ranking_id)
             if found is None:
                 return
             version, dense, lines = found
             # Redis never is ahead of PostgreSQL, unless that was restored to an earlier state.
             force = version < newer
-            newer = await self.writer.rebuild(ranking_id, version, lines, dense=dense, force=force)
+            shown = await self.writer.rebuild(ranking_id, version, lines, dense=dense, force=force)
+            if shown is None:
+                break
+            newer = shown
         self._shown[ranking_id] = version
         log.info("ranking rebuilt", shard=self.shard, ranking=ranking_id, version=version, entries=len(lines))

@@ -65,7 +65,7 @@ class FixtureState(msgspec.Struct):
     touched: list[tuple[str, str, str]] = []
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """A row whose place or state changed. `moved` says whether the place did; before_* are what was shown until now."""
 
     table: Table
@@ -221,11 +221,14 @@ class Fold:
         for _ in self.absorbing(batch):
             pass
 
-    def absorbing(self, batch: int = 0) -> Iterator[None]:
-        """`absorb` one step at a time, for who has something else to do in between."""
+    def absorbing(self, batch: int = 0, stride: int = 2_000) -> Iterator[None]:
+        """`absorb`, with a pause every `stride` steps for who has something else to do."""
         for table in list(self.tables.values()):
             if table.steps:
-                yield from _absorb(table, batch)
+                steps, table.steps = table.steps, []
+                for at in range(0, len(steps), stride):
+                    _absorb(table, steps[at : at + stride], batch)
+                    yield
         for player in self.restated:
             for table in self.tables.values():
                 row = table.rows.get(player)
@@ -235,26 +238,31 @@ class Fold:
 
     def settle(self) -> list[Change]:
         """The changed rows, each with its new place; resets what is dirty."""
-        return list(self.settling())
+        return [change for _, changes in self.settling() for change in changes]
 
-    def settling(self) -> Iterator[Change]:
-        """`settle` one row at a time, table by table."""
-        sanctions = self.sanctions
+    def settling(self, stride: int = 500) -> Iterator[tuple[Table, list[Change]]]:
+        """`settle` in stretches of at most `stride` rows of one table."""
         for table in list(self.tables.values()):
-            dirty, table.dirty = table.dirty, {}
-            result = table.shape.result
-            for player, row in dirty.items():
-                prefix, extra = result(row.state)
-                if sanctions and player in sanctions:
-                    prefix = None
-                moved = prefix != row.prefix or extra != row.extra
-                before = (row.prefix, row.extra)
-                row.prefix, row.extra = prefix, extra
-                yield Change(table, player, row, moved, *before)
+            if table.dirty:
+                dirty, table.dirty = list(table.dirty.items()), {}
+                for at in range(0, len(dirty), stride):
+                    yield table, self._settle(table, dirty[at : at + stride])
+
+    def _settle(self, table: Table, dirty: list[tuple[str, Row]]) -> list[Change]:
+        sanctions, result = self.sanctions, table.shape.result
+        changes = []
+        for player, row in dirty:
+            before_prefix, before_extra = row.prefix, row.extra
+            prefix, extra = result(row.state)
+            if sanctions and player in sanctions:
+                prefix = None
+            moved = prefix != before_prefix or extra != before_extra
+            row.prefix, row.extra = prefix, extra
+            changes.append(Change(table, player, row, moved, before_prefix, before_extra))
+        return changes
 
 
-def _absorb(table: Table, batch: int) -> Iterator[None]:
-    steps, table.steps = table.steps, []
+def _absorb(table: Table, steps: list[Step], batch: int) -> None:
     rows, dirty, shape = table.rows, table.dirty, table.shape
     absorb = shape.absorb
     for entrant, mark, origin in steps:
@@ -265,10 +273,8 @@ def _absorb(table: Table, batch: int) -> Iterator[None]:
         if mark is None:
             shape.withdraw(row.state, origin)
         elif not absorb(row.state, mark):
-            yield
             continue
         dirty[entrant] = row
-        yield
 
 
 def _content(event: Result) -> str:

@@ -15,7 +15,7 @@ NONE_KEY = _HEADS[_NONE]
 def scaled(value: Number, scale: int) -> int | None:
     """`value` times 10**scale when that is a whole number, else None.
 
-    The exponent must have been bounded before (schemas.codec.number_problems).
+    The exponent must have been bounded before (schemas.checks.number_problems).
     """
     if isinstance(value, int):
         return value * _POWERS[scale]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from engine.boards import BoardPlan
 from engine.marks import CompiledSource
 from engine.numbers import scaled
-from schemas.codec import ID_RULE, good_id, number_problems
+from schemas.checks import ID_RULE, good_id, number_problems
 from schemas.errors import Problem
 from schemas.events import Adjustment, Attributes, Event, Number, Result, Score, Values
 from schemas.ruleset import MetricType, Ruleset, rank_item

@@ -70,17 +70,21 @@ class Catalog:
     async def refresh(self) -> None:
         """Reads what has changed since the last time."""
         async with self._lock:
-            async with self.pool.acquire() as connection:
-                rows = await connection.fetch(Q["catalog"])
-                games = {row["name"]: await self._info(connection, row) for row in rows}
-                self._by_generation = {info.generation_id: info for info in games.values()}
-                self._games = games
-                # Ids are drawn before their transaction commits, so one a little lower may become visible later.
-                for row in await connection.fetch(Q["rankings_after"], self._last_ranking, list(self._by_generation)):
-                    info = self._by_generation[row["generation_id"]]
-                    info.rankings[(row["board"], row["period"])] = row["ranking_id"]
-                    self._last_ranking = max(self._last_ranking, row["ranking_id"])
-            self._refreshed = time.monotonic()
+            await self._read()
+
+    async def _read(self) -> None:
+        began = time.monotonic()
+        async with self.pool.acquire() as connection:
+            rows = await connection.fetch(Q["catalog"])
+            games = {row["name"]: await self._info(connection, row) for row in rows}
+            self._by_generation = {info.generation_id: info for info in games.values()}
+            self._games = games
+            # Ids are drawn before their transaction commits, so one a little lower may become visible later.
+            for row in await connection.fetch(Q["rankings_after"], self._last_ranking, list(self._by_generation)):
+                info = self._by_generation[row["generation_id"]]
+                info.rankings[(row["board"], row["period"])] = row["ranking_id"]
+                self._last_ranking = max(self._last_ranking, row["ranking_id"])
+        self._refreshed = began
 
     async def _info(self, connection: asyncpg.pool.PoolConnectionProxy, row: asyncpg.Record) -> GameInfo:
         known = self._games.get(row["name"])
@@ -119,8 +123,14 @@ class Catalog:
         return found
 
     async def _missed(self) -> None:
-        if time.monotonic() - self._refreshed > MISS_INTERVAL_S:
-            try:
-                await self.refresh()
-            except AWAY as error:
-                raise Unavailable("the database does not answer") from error
+        """Returns when the database was asked after this call began, so that whoever waited for a write finds it."""
+        asked = time.monotonic()
+        rest = self._refreshed + MISS_INTERVAL_S - asked
+        if rest > 0:
+            await asyncio.sleep(rest)
+        try:
+            async with self._lock:
+                if self._refreshed < asked:
+                    await self._read()
+        except AWAY as error:
+            raise Unavailable("the database does not answer") from error

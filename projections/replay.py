@@ -21,7 +21,7 @@ from projections.database import AWAY, Connection, columns, queries
 from projections.rankings import RankingWriter
 from projections.store import STANDINGS, fixture_rows, profile_rows
 from projections.store import Q as WRITER
-from schemas.codec import decode
+from schemas.codec import decode_archived
 from schemas.errors import NotFound, RankfoldError
 from schemas.position import Position
 from schemas.ruleset import parse
@@ -82,6 +82,7 @@ class _Archive:
         """Folds the events behind the last one up to and with `upto` (epoch, ms, seq); returns how many."""
         before = self.events
         fold = self.fold
+        await connection.execute(Q["in_order"])
         cursor = connection.cursor(Q["events"], self.game_id, *self.upto, *upto)
         ahead: asyncio.Task[Any] | None = None
         reader = await cursor
@@ -91,11 +92,12 @@ class _Archive:
             ahead = asyncio.ensure_future(reader.fetch(CHUNK))
             await asyncio.sleep(0)
             for epoch, shard, ms, seq, body in rows:
-                fold.stage(decode(body), Position(epoch, shard, ms, seq))
+                fold.stage(decode_archived(body), Position(epoch, shard, ms, seq))
             fold.absorb()
             self.events += len(rows)
             self._progress(self.events, max(self.total, self.events))
             rows = await ahead
+        await connection.execute(Q["any_order"])
         self.upto = upto
         fold.rejections.clear()
         return self.events - before
@@ -187,20 +189,20 @@ async def swap(
             with contextlib.suppress(*AWAY):
                 await _abandon(connection, generation_id)
             raise
-    return Swapped(generation_id, build.archive.events, position, time.monotonic() - started)
-
         with contextlib.suppress(RedisError, OSError):
             # It is live whatever happens here: the shard's writer notices, and shows what is missing.
             await build.show(connection, redis)
+    return Swapped(generation_id, build.archive.events, position, time.monotonic() - started)
 
-class _Build:
-    """One generation while it is built."""
+
 async def _abandon(connection: Connection, generation_id: int) -> None:
     """Drops a generation that is being built, but never one that went live although the answer was lost."""
     if await connection.fetchval(Q["fail_generation"], generation_id) is not None:
         await connection.execute(Q["drop_generation_rows"], generation_id)
 
 
+class _Build:
+    """One generation while it is built."""
 
     def __init__(self, generation_id: int, game: Game, live: asyncpg.Record, progress: Progress) -> None:
         self.generation_id = generation_id
@@ -297,10 +299,11 @@ async def _abandon(connection: Connection, generation_id: int) -> None:
         new: list[tuple[Any, ...]] = []
         changed: list[tuple[Any, ...]] = []
         touched: dict[int, Table] = {}
-        for table, player, row, moved, _, _ in changes:
-            line = (table.ranking_id, player, row.prefix, row.extra, table.shape.dump(row.state), version)
+        for change in changes:
+            table, row = change.table, change.row
+            line = (table.ranking_id, change.player, row.prefix, row.extra, table.shape.dump(row.state), version)
             (changed if row.stored else new).append(line)
-            if moved:
+            if change.moved:
                 touched[table.ranking_id] = table
         if new:
             await connection.copy_records_to_table("standings", records=new, columns=STANDINGS)

@@ -4,8 +4,6 @@ Exactly once rests on `commit`: it moves the shard's position from exactly the v
 changes nothing. Everything is set-based.
 """
 
-import itertools
-import operator
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -89,24 +87,26 @@ class Batch:
         """The shard's state once this batch is committed."""
         return self.state._replace(ms=self.upto[0], seq=self.upto[1], version=self.version)
 
-    def take(self, changes: Iterable[Change]) -> None:
-        """Collects rows that the fold has changed. They are written out here, before the next batch alters them."""
+    def take(self, table: Table, changes: Iterable[Change]) -> None:
+        """Collects changed rows of one table. They are written out here, before the next batch alters them."""
         version, new, changed, past = self.version, self.new_rows, self.changed_rows, self.history
-        for table, rows in itertools.groupby(changes, key=operator.attrgetter("table")):
-            ranking_id, dump, shown = table.ranking_id, table.shape.dump, self._shown(table)
-            for _, player, row, moved, before_prefix, before_extra in rows:
-                state = dump(row.state)
-                if not row.stored:
-                    row.stored = True
-                    row.since = version
-                    new.append((ranking_id, player, row.prefix, row.extra, state, version))
-                else:
-                    if moved:
-                        past.append((ranking_id, player, before_prefix, before_extra, row.since, version))
-                        row.since = version
-                    changed.append((ranking_id, player, row.prefix, row.extra, state, row.since))
+        ranking_id, dump, shown = table.ranking_id, table.shape.dump, self._shown(table)
+        for change in changes:
+            player, row, moved = change.player, change.row, change.moved
+            prefix, extra = row.prefix, row.extra
+            state = dump(row.state)
+            if not row.stored:
+                row.stored = True
+                row.since = version
+                new.append((ranking_id, player, prefix, extra, state, version))
+            else:
                 if moved:
-                    shown[player] = (row.prefix, row.extra)
+                    line = (ranking_id, player, change.before_prefix, change.before_extra, row.since, version)
+                    past.append(line)
+                    row.since = version
+                changed.append((ranking_id, player, prefix, extra, state, row.since))
+            if moved:
+                shown[player] = (prefix, extra)
 
     def take_rest(self, live: LiveGame) -> None:
         """Collects what a game's fold has changed besides rows."""

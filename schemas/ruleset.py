@@ -15,7 +15,8 @@ from typing import Literal
 
 import msgspec
 
-from schemas.codec import NAME, NAME_RULE, number_problems, problem_of
+from schemas.checks import NAME, NAME_RULE, number_problems
+from schemas.codec import problem_of
 from schemas.errors import InvalidRuleset, Problem
 from schemas.events import AttributeValue, Number
 from schemas.lines import with_line

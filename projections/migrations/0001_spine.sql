@@ -136,9 +136,15 @@ CREATE TABLE shards (
     ms          bigint NOT NULL,
     seq         bigint NOT NULL,
     version     bigint NOT NULL,
-    catalog     bigint NOT NULL,
-    lease_owner text,
-    lease_until timestamptz
+    catalog     bigint NOT NULL
+);
+
+-- Who folds a shard at present, so that nobody else does the same work in vain. Not in the table above, whose row the
+-- writer's transaction locks.
+CREATE TABLE leases (
+    shard integer PRIMARY KEY,
+    owner text NOT NULL,
+    until timestamptz NOT NULL
 );
 
 -- What was displayed when: one row for every committed batch.

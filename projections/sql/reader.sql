@@ -89,4 +89,5 @@ WHERE status = 'open' AND dead_letter_id = ANY ($1::bigint[]) FOR UPDATE
 UPDATE dead_letters SET status = 'retried' WHERE dead_letter_id = ANY ($1::bigint[])
 
 -- name: shards
-SELECT shard, epoch, ms, seq, version, lease_owner, lease_until FROM shards ORDER BY shard
+SELECT shard, epoch, ms, seq, version, owner AS lease_owner, until AS lease_until
+FROM shards LEFT JOIN leases USING (shard) ORDER BY shard

@@ -7,7 +7,16 @@ SELECT count(*) FROM log WHERE game_id = $1 AND verdict = 0
 SELECT epoch, shard, ms, seq, body FROM log
 WHERE game_id = $1 AND verdict = 0 AND (epoch, ms, seq) > ($2::integer, $3::bigint, $4::bigint)
     AND (epoch, ms, seq) <= ($5::integer, $6::bigint, $7::bigint)
-ORDER BY epoch, shard, ms, seq
+ORDER BY game_id, epoch, shard, ms, seq
+
+-- name: in_order
+-- The log lies on disk in the order of its key: read it so, instead of sorting all of it before the first row.
+SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+    set_config('enable_seqscan', 'off', true)
+
+-- name: any_order
+SELECT set_config('enable_sort', 'on', true), set_config('enable_bitmapscan', 'on', true),
+    set_config('enable_seqscan', 'on', true)
 
 -- name: live
 SELECT g.game_id, g.shard, g.live_generation, n.ruleset_version, r.text, s.epoch, s.ms, s.seq, s.version
@@ -31,6 +40,10 @@ INSERT INTO generations (game_id, ruleset_version, status) VALUES ($1, $2, 'buil
 -- name: generation_status
 UPDATE generations SET status = $2, folded_ms = $3, folded_seq = $4 WHERE generation_id = $1
 
+-- name: fail_generation
+UPDATE generations SET status = 'failed', folded_ms = 0, folded_seq = 0
+WHERE generation_id = $1 AND status = 'building' RETURNING generation_id
+
 -- name: retire
 UPDATE generations SET status = 'retired' WHERE game_id = $1 AND status = 'live'
 
@@ -39,10 +52,6 @@ SELECT epoch, ms, seq, version FROM shards WHERE shard = $1 FOR UPDATE
 
 -- name: swap_shard
 UPDATE shards SET version = version + 1, catalog = catalog + 1 WHERE shard = $1 RETURNING version
-
--- name: fail_generation
-UPDATE generations SET status = 'failed', folded_ms = 0, folded_seq = 0
-WHERE generation_id = $1 AND status = 'building' RETURNING generation_id
 
 -- name: touch_all
 UPDATE rankings SET version = $2 WHERE generation_id = $1

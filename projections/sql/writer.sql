@@ -101,12 +101,13 @@ SELECT epoch, ms, seq, version, catalog FROM shards WHERE shard = $1
 INSERT INTO shards (shard, epoch, ms, seq, version, catalog) VALUES ($1, 1, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 
 -- name: lease
-UPDATE shards SET lease_owner = $2, lease_until = now() + $3 * interval '1 second'
-WHERE shard = $1 AND (lease_owner = $2 OR lease_until IS NULL OR lease_until < now())
+INSERT INTO leases (shard, owner, until) VALUES ($1, $2, now() + $3 * interval '1 second')
+ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, until = excluded.until
+WHERE leases.owner = excluded.owner OR leases.until < now()
 RETURNING shard
 
 -- name: release
-UPDATE shards SET lease_owner = NULL, lease_until = NULL WHERE shard = $1 AND lease_owner = $2
+DELETE FROM leases WHERE shard = $1 AND owner = $2
 
 -- name: new_game
 INSERT INTO games (name, shard) VALUES ($1, $2) RETURNING game_id

@@ -33,7 +33,7 @@ async def test_killed_at(harness: Harness, point: str) -> None:
         child = harness.child(f"{point}:{turn}", batch_events_max=25)
         assert await child.ended() == -signal.SIGKILL, child.log
         # Its lease would run out by itself; here that takes no time.
-        await harness.pool.execute("UPDATE shards SET lease_until = now() - interval '1 second'")
+        await harness.pool.execute("UPDATE leases SET until = now() - interval '1 second'")
         await harness.publish(*workload.take(300))
     with harness.living(batch_events_max=25):
         await harness.caught_up()
@@ -66,7 +66,7 @@ async def test_another_process_takes_over_and_the_first_one_cannot_write_any_mor
         first.send(signal.SIGCONT)
         first.send(signal.SIGSTOP)
     await harness.caught_up()
-    assert str(second.process.pid) in await harness.value("SELECT lease_owner FROM shards")
+    assert str(second.process.pid) in await harness.value("SELECT owner FROM leases")
     assert "lease taken" in second.log
     first.send(signal.SIGCONT)
     await eventually(lambda: "lease lost" in first.log)
@@ -102,7 +102,7 @@ async def test_a_killed_process_is_replaced_and_a_stopped_one_at_once(harness: H
     assert await second.ended() == 0, second.log
     await harness.publish(*workload.take(200))
     await harness.caught_up()
-    assert str(third.process.pid) in await harness.value("SELECT lease_owner FROM shards")
+    assert str(third.process.pid) in await harness.value("SELECT owner FROM leases")
     await workload.check(harness)
     await harness.assert_exact("arcade")
 

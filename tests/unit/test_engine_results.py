@@ -3,7 +3,7 @@
 import pytest
 
 from engine.rules import Game
-from schemas.codec import ID_RULE
+from schemas.checks import ID_RULE
 from schemas.errors import Problem
 from schemas.ruleset import parse
 from tests.given import Fields, adjustment, decoded, fixture, given, line, player, result, rules, score
