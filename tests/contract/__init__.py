@@ -1,0 +1,1 @@
+"""One suite for every store of rankings: memory, Redis and PostgreSQL give the same answers."""

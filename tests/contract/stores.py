@@ -1,0 +1,196 @@
+"""The stores that the contract is for, filled and asked in the same way, and the naive model that says what is right."""
+
+from typing import Any, Protocol
+
+import asyncpg
+from redis.asyncio import Redis
+
+from engine.boards import BoardPlan
+from engine.keys import split
+from engine.leaderboard import Leaderboard
+from engine.numbers import encode_int
+from engine.places import Answer, Entry, Lookup, Place, Window
+from projections.fallback import PostgresRankings
+from projections.rankings import Pending, RankingWriter, RedisRankings
+from schemas.ruleset import Board, Metric, MetricType, Ruleset
+
+Places = dict[str, tuple[bytes | None, bytes]]
+"""Prefix (None: not ranked) and extra by player."""
+
+
+def plan(style: str, *, extra: bool = False) -> BoardPlan:
+    """A board by points; with `extra` it has another metric, which the sort key does not hold."""
+    metrics = {name: Metric(op="sum", of=name) for name in (["points", "coins"] if extra else ["points"])}
+    rules = Ruleset(game="g", boards={}, metrics={name: MetricType() for name in metrics})
+    return BoardPlan("b", Board(rank_by=["points desc"], metrics=metrics, ranks=style), rules)  # type: ignore[arg-type]
+
+
+def place(points: int | None, coins: int | None = None) -> tuple[bytes | None, bytes]:
+    """Where somebody with so many points stands; None takes him out."""
+    return (None if points is None else encode_int(-points)), (b"" if coins is None else encode_int(coins))
+
+
+class Store(Protocol):
+    """A ranking that can be filled and asked."""
+
+    async def fill(self, plan: BoardPlan, places: Places, version: int) -> None:
+        """Shows exactly these places, as this version."""
+
+    async def lookup(self, lookups: list[Lookup]) -> Answer | None:
+        """Answers in the order of the look-ups, or None when there is no ranking."""
+
+
+class MemoryStore:
+    """The ranking in memory."""
+
+    def __init__(self) -> None:
+        self.board: Leaderboard | None = None
+
+    async def fill(self, plan: BoardPlan, places: Places, version: int) -> None:
+        if self.board is None:
+            self.board = Leaderboard(plan.style)
+        for player in [*self.board._places.keys() - places.keys()]:
+            self.board.set(player, None)
+        for player, (prefix, extra) in places.items():
+            self.board.set(player, prefix, extra)
+        self.board.version = version
+        self.board.check()
+
+    async def lookup(self, lookups: list[Lookup]) -> Answer | None:
+        return None if self.board is None else self.board.lookup(lookups)
+
+
+class RedisStore:
+    """The ranking in Redis: updates and rebuilds take turns."""
+
+    ranking_id = 7
+
+    def __init__(self, redis: Redis) -> None:
+        self.writer = RankingWriter(redis)
+        self.reader = RedisRankings(redis)
+        self.shown: Places = {}
+        self.version = 0
+        self.plan = plan("competition")
+
+    async def fill(self, plan: BoardPlan, places: Places, version: int) -> None:
+        self.plan = plan
+        dense = plan.style == "dense"
+        if version % 3 == 0:
+            lines = [(player, prefix, extra) for player, (prefix, extra) in places.items() if prefix is not None]
+            await self.writer.rebuild(self.ranking_id, version, lines, dense=dense)
+        else:
+            pending = Pending(self.version, dense=dense)
+            pending.version = version
+            pending.places = dict.fromkeys(self.shown.keys() - places.keys(), (None, b""))
+            pending.places |= {player: line for player, line in places.items() if self.shown.get(player) != line}
+            assert await self.writer.update({self.ranking_id: pending}) == []
+        self.shown, self.version = places, version
+
+    async def lookup(self, lookups: list[Lookup]) -> Answer | None:
+        return await self.reader.lookup(self.ranking_id, self.plan, lookups)
+
+
+class PostgresStore:
+    """The ranking in PostgreSQL."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+        self.reader = PostgresRankings(pool)
+        self.ranking_id = 0
+        self.plan = plan("competition")
+
+    async def fill(self, plan: BoardPlan, places: Places, version: int) -> None:
+        self.plan = plan
+        async with self.pool.acquire() as connection, connection.transaction():
+            if not self.ranking_id:
+                self.ranking_id = await self._new(connection)
+            await connection.execute("UPDATE rankings SET version = $2 WHERE ranking_id = $1", self.ranking_id, version)
+            await connection.execute("DELETE FROM standings WHERE ranking_id = $1", self.ranking_id)
+            lines = [(self.ranking_id, player, *line, b"", version) for player, line in places.items()]
+            columns = ["ranking_id", "player", "prefix", "extra", "state", "since"]
+            await connection.copy_records_to_table("standings", records=lines, columns=columns)
+
+    async def _new(self, connection: Any) -> int:
+        game: int = await connection.fetchval("INSERT INTO games (name, shard) VALUES ('g', 0) RETURNING game_id")
+        await connection.execute(
+            "INSERT INTO rulesets (game_id, version, mode, text, position, recorded_ms) VALUES ($1, 1, '', '', '', 0)",
+            game,
+        )
+        generation = await connection.fetchval(
+            "INSERT INTO generations (game_id, ruleset_version, status) VALUES ($1, 1, 'live') RETURNING generation_id",
+            game,
+        )
+        insert = "INSERT INTO rankings (generation_id, board, period, version) VALUES ($1, $2, 'all', 0) RETURNING ranking_id"
+        ranking: int = await connection.fetchval(insert, generation, "b")
+        # Another ranking, whose lines must never show.
+        other = await connection.fetchval(insert, generation, "c")
+        await connection.execute("INSERT INTO standings VALUES ($1, 'ghost', '\\x00', '', '', 1)", other)
+        return ranking
+
+    async def lookup(self, lookups: list[Lookup]) -> Answer | None:
+        return await self.reader.lookup(self.ranking_id, self.plan, lookups)
+
+
+class Naive:
+    """The definitions, by counting."""
+
+    def __init__(self, plan: BoardPlan, places: Places, version: int) -> None:
+        self.style = plan.style
+        self.version = version
+        held = [(prefix, player, extra) for player, (prefix, extra) in places.items() if prefix is not None]
+        self.lines = sorted(held, key=lambda line: (line[0], line[1].encode()))
+
+    def rank(self, at: int) -> int:
+        """1224: one more than are better; 1223: one more than better groups; 1334: as many as are not worse."""
+        mine = self.lines[at][0]
+        better = [prefix for prefix, _, _ in self.lines if prefix < mine]
+        ranks = {
+            "competition": len(better) + 1,
+            "dense": len(set(better)) + 1,
+            "ordinal": at + 1,
+            "modified": sum(prefix <= mine for prefix, _, _ in self.lines),
+        }
+        return ranks[self.style]
+
+    def tied(self, at: int) -> int:
+        """How many share the place, himself included."""
+        return sum(prefix == self.lines[at][0] for prefix, _, _ in self.lines)
+
+    def window(self, first: int, limit: int) -> Window:
+        """`limit` entries from an ordinal on."""
+        ordinals = range(len(self.lines))[first : first + max(0, limit)]
+        entries = []
+        for at in ordinals:
+            prefix, player, extra = self.lines[at]
+            entries.append(Entry(player, prefix, extra, at, self.rank(at), self.tied(at) > 1))
+        return Window(first, len(self.lines), entries)
+
+    def place(self, player: str, around: int) -> Place | None:
+        """A player's place."""
+        for at, (prefix, name, extra) in enumerate(self.lines):
+            if name == player:
+                first = max(0, at - around)
+                window = self.window(first, at + around + 1 - first) if around else None
+                return Place(player, prefix, extra, at, self.rank(at), self.tied(at), len(self.lines), window)
+        return None
+
+    def find(self, lookup: Lookup) -> Place | Window | None:
+        """The answer to one look-up."""
+        kind, what, count = lookup
+        if kind == "player":
+            return self.place(str(what), count)
+        if isinstance(what, int):
+            return self.window(what if kind == "at" else 0, count)
+        assert isinstance(what, bytes)
+        prefix, player = split(what)
+        mine = (prefix, player.encode())
+        keys = [(held, name.encode()) for held, name, _ in self.lines]
+        if kind == "after":
+            return self.window(sum(key <= mine for key in keys), count)
+        before = sum(key < mine for key in keys)
+        first = max(0, before - count)
+        return self.window(first, before - first)
+
+    def lookup(self, lookups: list[Lookup]) -> Answer:
+        """The answer to all of them."""
+        return Answer(self.version, len(self.lines), [self.find(lookup) for lookup in lookups])

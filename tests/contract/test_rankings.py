@@ -1,0 +1,185 @@
+"""The contract of a ranking, run on each store against the same naive model."""
+
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from engine.boards import BoardPlan
+from engine.keys import member
+from engine.places import Lookup, Place, Window
+from projections.database import connect
+from projections.migrate import migrate
+from tests.contract.stores import MemoryStore, Naive, Places, PostgresStore, RedisStore, Store, place, plan
+
+STYLES = ["competition", "dense", "ordinal", "modified"]
+NAMES = ["a", "ab", "b", "é", "日本", "🎯", "z z", "{x}:1", "\u00a0", "Z", "0", "10", "9"]
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(params=["memory", "redis", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The kind of a store and the URL of an empty server or database for it."""
+    fixture = {"redis": "redis_rankings_url", "postgres": "database_url"}.get(request.param)
+    return request.param, request.getfixturevalue(fixture) if fixture else ""
+
+
+@pytest.fixture
+async def store(store_url: tuple[str, str]) -> AsyncIterator[Store]:
+    """An empty store."""
+    kind, url = store_url
+    if kind == "memory":
+        yield MemoryStore()
+    elif kind == "redis":
+        async with Redis.from_url(url) as redis:
+            yield RedisStore(redis)
+    else:
+        await migrate(url)
+        pool = await connect(url, size=2)
+        yield PostgresStore(pool)
+        await pool.close()
+
+
+def random_places(chance: random.Random, *, extra: bool) -> Places:
+    """Many ties, some who are not ranked, ids of all kinds."""
+    names = NAMES + [f"p{number}" for number in range(chance.choice([0, 3, 40]))]
+    ranked = chance.sample(names, chance.randint(0, len(names)))
+    points = [-5, -1, 0, 1, 2, 255, 256, 1 << 70, None]
+    most = chance.randint(1, len(points))
+    return {
+        name: place(chance.choice(points[:most] or [1]), chance.randint(0, 9) if extra else None) for name in ranked
+    }
+
+
+def random_lookups(chance: random.Random, places: Places) -> list[Lookup]:
+    """Every kind of question, about players who are there, were there or never were."""
+    players = [*NAMES, *places, "nobody", "", "p", "\U0010ffff"]
+    members = [member(place(chance.choice([-6, -5, 0, 1, 3, 1 << 80]))[0] or b"", player or "x") for player in players]
+    members += [member(prefix, player) for player, (prefix, _) in places.items() if prefix is not None]
+    return [
+        *(Lookup("player", player, chance.choice([0, 0, 1, 3, 100])) for player in players),
+        *(Lookup("after", held, chance.choice([0, 1, 5, 100])) for held in members),
+        *(Lookup("before", held, chance.choice([0, 1, 5, 100])) for held in members),
+        *(Lookup("top", 0, limit) for limit in (0, 1, 3, 100)),
+        *(Lookup("at", first, limit) for first in (0, 1, 2, 7, 500) for limit in (0, 1, 4, 100)),
+    ]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("extra", [False, True], ids=["key-only", "with-extra"])
+async def test_random_boards_give_the_answers_of_the_definitions(store: Store, style: str, extra: bool) -> None:
+    chance = random.Random(f"{style} {extra}")
+    board = plan(style, extra=extra)
+    for version in range(1, 13):
+        places = random_places(chance, extra=extra)
+        await store.fill(board, places, version)
+        lookups = random_lookups(chance, places)
+        chance.shuffle(lookups)
+        naive, answer = Naive(board, places, version), await store.lookup(lookups)
+        assert answer is not None
+        assert (answer.version, answer.total) == (version, len(naive.lines))
+        for lookup, found in zip(lookups, answer.found, strict=True):
+            assert found == naive.find(lookup), lookup
+
+
+@pytest.mark.parametrize(
+    ("style", "ranks"),
+    [
+        ("competition", [1, 2, 2, 4]),
+        ("dense", [1, 2, 2, 3]),
+        ("ordinal", [1, 2, 3, 4]),
+        ("modified", [1, 3, 3, 4]),
+    ],
+)
+async def test_the_textbook(store: Store, style: str, ranks: list[int]) -> None:
+    places = {"a": place(9), "b": place(7), "c": place(7), "d": place(5)}
+    await store.fill(plan(style), places, 1)
+    answer = await store.lookup(
+        [Lookup("top", 0, 10), Lookup("at", 2, 2), *(Lookup("player", who, 0) for who in "abcd")]
+    )
+    assert answer is not None
+    top, tail, *each = answer.found
+    assert isinstance(top, Window)
+    assert isinstance(tail, Window)
+    assert [(entry.player, entry.rank, entry.tied) for entry in top.entries] == list(
+        zip("abcd", ranks, [False, True, True, False], strict=True)
+    )
+    assert tail.entries == top.entries[2:]
+    assert [found.rank for found in each if isinstance(found, Place)] == ranks
+    assert [found.tied for found in each if isinstance(found, Place)] == [1, 2, 2, 1]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+async def test_pages_forwards_and_backwards_cover_everybody_once(store: Store, size: int) -> None:
+    board = plan("competition")
+    places = {f"p{number}": place(number % 5) for number in range(23)}
+    await store.fill(board, places, 1)
+    everybody = Naive(board, places, 1).window(0, 99).entries
+
+    forwards = await walk(store, Lookup("top", 0, size), "after", size)
+    assert [entry for page in forwards for entry in page.entries] == everybody
+    assert [page.first for page in forwards] == list(range(0, 23, size))
+
+    last = await ask(store, Lookup("at", 22, 1))
+    backwards = [last, *(await walk(store, before(last, size), "before", size))]
+    assert [entry for page in reversed(backwards) for entry in page.entries] == everybody
+
+
+async def ask(store: Store, lookup: Lookup) -> Window:
+    """One window."""
+    answer = await store.lookup([lookup])
+    assert answer is not None
+    found = answer.found[0]
+    assert isinstance(found, Window)
+    return found
+
+
+def before(page: Window, size: int) -> Lookup:
+    """The page in front of a page."""
+    return Lookup("before", member(page.entries[0].prefix, page.entries[0].player), size)
+
+
+async def walk(store: Store, lookup: Lookup, kind: str, size: int) -> list[Window]:
+    """Pages until there are no more."""
+    pages = []
+    while (page := await ask(store, lookup)).entries:
+        pages.append(page)
+        edge = page.entries[-1]
+        lookup = before(page, size) if kind == "before" else Lookup("after", member(edge.prefix, edge.player), size)
+    return pages
+
+
+async def test_a_page_goes_on_behind_somebody_who_has_moved_away(store: Store) -> None:
+    board = plan("competition")
+    places: Places = {name: place(5) for name in "abcdef"}
+    await store.fill(board, places, 1)
+    cursor = member(place(5)[0] or b"", "c")
+    for at, (now, expected) in enumerate(
+        [(place(9), "def"), (place(1), "defc"), (place(None), "def"), (place(5), "def")], start=2
+    ):
+        await store.fill(board, {**places, "c": now}, at)
+        assert "".join(entry.player for entry in (await ask(store, Lookup("after", cursor, 9))).entries) == expected
+
+
+async def test_nobody_is_ranked(store: Store) -> None:
+    await store.fill(plan("dense"), {"a": place(None)}, 4)
+    lookups = [
+        Lookup("top", 0, 5),
+        Lookup("player", "a", 2),
+        Lookup("at", 3, 5),
+        Lookup("after", member(b"\x80", "a"), 5),
+    ]
+    answer = await store.lookup(lookups)
+    assert answer == (4, 0, [Window(0, 0, []), None, Window(3, 0, []), Window(0, 0, [])])
+
+
+async def test_there_is_no_ranking(store: Store) -> None:
+    assert await store.lookup([Lookup("top", 0, 5)]) is None
+
+
+def test_the_metrics_come_back_out_of_key_and_extra() -> None:
+    board: BoardPlan = plan("competition", extra=True)
+    prefix, extra = place(1 << 70, 3)
+    assert prefix is not None
+    assert board.decode(prefix, extra) == {"points": 1 << 70, "coins": 3}
