@@ -4,6 +4,7 @@ A file whose first line is `-- concurrently` runs outside a transaction, stateme
 indexes without blocking writers. Use a direct URL here, not one through PgBouncer.
 """
 
+import asyncio
 import hashlib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from schemas.errors import RankfoldError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7_265_678_011
+_POLL_S = 0.1
 
 
 def files() -> list[Path]:
@@ -24,7 +26,10 @@ async def migrate(url: str) -> list[str]:
     """Brings the database up to date; returns the names of what was applied now."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        # Asked again and again, and not waited for: an index that is built concurrently waits for every older statement,
+        # and so for whoever waits for the lock.
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            await asyncio.sleep(_POLL_S)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations"
             " (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"

@@ -88,15 +88,7 @@ class Workload:
 
     async def check(self, harness: Harness) -> None:
         """Nothing was lost and nothing counted twice."""
-        shown = [player for player in self.totals if player not in self.banned]
-        total = await harness.board("total", game=self.game)
-        assert total == {player: {"points": self.totals[player], "runs": self.runs[player]} for player in shown}
-        cup: Counter[str] = Counter()
-        for _, ranked in self._results.values():
-            cup.update(dict(zip(ranked, (25, 18, 15, 0, 0), strict=True)))
-        assert await harness.points("cup", self.game) == {
-            player: points for player, points in cup.items() if player not in self.banned
-        }
+        await self.check_scores(harness)
         verdicts = dict(
             await harness.pool.fetch(
                 "SELECT verdict, count(*) FROM log WHERE game_id IN (0, (SELECT game_id FROM games WHERE name = $1))"
@@ -109,3 +101,17 @@ class Workload:
             self.duplicates,
             self.refused,
         )
+
+    async def check_scores(self, harness: Harness) -> None:
+        """Every accepted event counts once, however often it was published."""
+        shown = [player for player in self.totals if player not in self.banned]
+        total = await harness.board("total", game=self.game)
+        assert total == {player: {"points": self.totals[player], "runs": self.runs[player]} for player in shown}
+        cup: Counter[str] = Counter()
+        for _, ranked in self._results.values():
+            cup.update(dict(zip(ranked, (25, 18, 15, 0, 0), strict=True)))
+        assert await harness.points("cup", self.game) == {
+            player: points for player, points in cup.items() if player not in self.banned
+        }
+        accepted = "SELECT count(*) FROM log JOIN games USING (game_id) WHERE name = $1 AND verdict = 0"
+        assert await harness.value(accepted, self.game) == self.accepted + 1
