@@ -4,6 +4,7 @@ Exactly once rests on `commit`: it moves the shard's position from exactly the v
 changes nothing. Everything is set-based.
 """
 
+import operator
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ LOG = ("game_id", "epoch", "shard", "ms", "seq", "verdict", "body")
 IDS = ("game_id", "id_hash", "body_hash", "epoch", "shard", "ms", "seq")
 STANDINGS = ("ranking_id", "player", "prefix", "extra", "state", "since")
 HISTORY = ("ranking_id", "player", "prefix", "extra", "from_version", "to_version")
+_KEY = operator.itemgetter(0, 1)
 _encode = msgspec.json.Encoder().encode
 _decode_fixture = msgspec.json.Decoder(FixtureState).decode
 
@@ -322,6 +324,8 @@ async def _write(connection: Connection, batch: Batch) -> None:
     if batch.new_rows:
         await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
     if batch.changed_rows:
+        # In the order of the key, which visits each page of index and table once.
+        batch.changed_rows.sort(key=_KEY)
         await connection.execute(Q["update_standings"], *columns(batch.changed_rows, 6))
     if batch.history:
         await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)
