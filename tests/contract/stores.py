@@ -1,5 +1,6 @@
 """The stores that the contract is for, filled and asked in the same way, and the naive model that says what is right."""
 
+from collections import Counter
 from typing import Any, Protocol
 
 import asyncpg
@@ -139,22 +140,23 @@ class Naive:
         self.version = version
         held = [(prefix, player, extra) for player, (prefix, extra) in places.items() if prefix is not None]
         self.lines = sorted(held, key=lambda line: (line[0], line[1].encode()))
+        self.groups = Counter(prefix for prefix, _, _ in held)
 
     def rank(self, at: int) -> int:
         """1224: one more than are better; 1223: one more than better groups; 1334: as many as are not worse."""
         mine = self.lines[at][0]
-        better = [prefix for prefix, _, _ in self.lines if prefix < mine]
+        better = [count for prefix, count in self.groups.items() if prefix < mine]
         ranks = {
-            "competition": len(better) + 1,
-            "dense": len(set(better)) + 1,
+            "competition": sum(better) + 1,
+            "dense": len(better) + 1,
             "ordinal": at + 1,
-            "modified": sum(prefix <= mine for prefix, _, _ in self.lines),
+            "modified": sum(better) + self.groups[mine],
         }
         return ranks[self.style]
 
     def tied(self, at: int) -> int:
         """How many share the place, himself included."""
-        return sum(prefix == self.lines[at][0] for prefix, _, _ in self.lines)
+        return self.groups[self.lines[at][0]]
 
     def window(self, first: int, limit: int) -> Window:
         """`limit` entries from an ordinal on."""

@@ -17,7 +17,7 @@ ASCENDING = [
 ]
 
 
-@pytest.mark.parametrize(("earlier", "later"), itertools.pairwise(ASCENDING))
+@pytest.mark.parametrize(("earlier", "later"), list(itertools.pairwise(ASCENDING)))
 def test_positions_are_ordered_by_number_and_not_by_text(earlier: Position, later: Position) -> None:
     assert earlier < later
 
