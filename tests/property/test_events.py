@@ -17,11 +17,11 @@ from schemas.position import Position
 
 ids = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=32).filter(good_id)
 names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True)
-decimals = st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**15), max_value=10**15)
-numbers = st.integers(1 - (1 << 95), (1 << 95) - 1) | decimals.map(
-    lambda value: value.normalize() if value else Decimal(0)
+whole = st.integers(1 - (1 << 95), (1 << 95) - 1)
+decimals = st.builds(
+    lambda digits, places: Decimal(digits).scaleb(-places), st.integers(-(10**15), 10**15), st.integers(0, 12)
 )
-numbers = numbers.filter(lambda value: isinstance(value, int) or value.as_tuple().exponent >= -12)
+numbers = whole | decimals
 times = st.integers(-62_135_596_800_000, 253_402_300_799_999) | st.datetimes(
     min_value=datetime(1900, 1, 1),
     max_value=datetime(2200, 1, 1),
