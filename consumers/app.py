@@ -29,6 +29,7 @@ from projections.memory import hold_long_lived_state
 from projections.names import stream_key
 from projections.rankings import RankingWriter
 from projections.store import Store
+from projections.tasks import end
 
 Q = queries("writer")
 LEASE_S = 5.0
@@ -114,9 +115,7 @@ class Process:
 
     async def stop(self) -> None:
         """Finishes what is under way and gives the leases back."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self._pool.close()
         await self._log.aclose()
         await self._rankings.aclose()

@@ -103,7 +103,8 @@ class Publisher:
                     await self._wake.wait()
             if self._behind and (rest := self._last + UNDER_LOAD_S - time.monotonic()) > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._caught_up.wait(), rest)
+                    async with asyncio.timeout(rest):
+                        await self._caught_up.wait()
             if time.monotonic() - self._looked > CHECK_S:
                 await self._look()
             if not (self._wake.is_set() or self._suspect):

@@ -5,6 +5,7 @@ memory, and what was handed over but not committed is read again: the reader beh
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -20,12 +21,16 @@ from consumers.publisher import Publisher
 from consumers.slices import slices
 from projections.names import epoch_key, stream_key
 from projections.store import Batch, ShardState, Store
+from projections.tasks import end
 from schemas.errors import ConcurrentWriter, LogBroken
 from schemas.events import RulesetChange
 from schemas.position import SEQ_MAX, parse_entry
 
 FUTURE_MS = 5_000
 TRIM_EVERY = 64
+STOP_S = 5.0
+"""How long a stop waits for the batch under way; what is not committed then will be read again."""
+
 log = structlog.get_logger()
 
 
@@ -52,6 +57,7 @@ class ShardConsumer:
         self._commit: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._commits = 0
+        self._stopping = False
         self._background: set[asyncio.Task[None]] = set()
 
     @property
@@ -68,12 +74,12 @@ class ShardConsumer:
 
     async def stop(self) -> None:
         """Lets the last commit finish and ends the publisher."""
-        async with self._lock:
-            if self._commit is not None:
-                await asyncio.gather(self._commit, return_exceptions=True)
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S), self._lock:
+                if self._commit is not None:
+                    await asyncio.gather(self._commit, return_exceptions=True)
+        await end(self._background)
 
     async def handle(self, raw: list[RawEntry]) -> None:
         """Folds a batch. Never raises: it retries, parks the event that fails, or stops the shard."""
@@ -148,10 +154,15 @@ class ShardConsumer:
     async def _recover(self, error: BaseException | None) -> None:
         """Starts again from the committed position until everything that was handed over is committed."""
         attempt = 0
+        kind: type[BaseException] | None = None
         careful = False
         while True:
+            if self._stopping:
+                return
             if error is not None:
-                attempt += 1
+                # A failure of another kind is a new one: an outage must not use up the attempts at a bad event.
+                attempt = attempt + 1 if type(error) is kind else 1
+                kind = type(error)
                 careful = await self._wait(error, attempt)
             try:
                 if self._commit is not None:
