@@ -458,6 +458,36 @@ async def test_a_missing_epoch_stops_the_shard_until_it_is_restored(
     await harness.assert_exact("arcade")
 
 
+async def test_duplicates_that_come_after_a_long_stop(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many failures of one kind do not use up the attempts at another one."""
+    monkeypatch.setattr(failures, "STOPPED_S", 0.01)
+    events = [score(f"e{number}", "ada", 1) for number in range(20)]
+    await harness.publish(ruleset(), *events)
+    async with harness.consuming() as reader:
+        await reader.drain()
+    async with harness.consuming() as reader:
+        await harness.log.delete(epoch_key(0))
+        await harness.publish(*events, score("new", "ada", 1))
+        before = await gets(harness)
+        stepping = asyncio.create_task(reader.step())
+
+        async def tried_often() -> bool:
+            return await gets(harness) > before + 10
+
+        await eventually(tried_often)
+        assert reader.consumer.stopped_by is not None
+        await harness.log.set(epoch_key(0), 1)
+        await asyncio.wait_for(stepping, 15)
+        await reader.drain()
+    assert await harness.points() == {"ada": 21}
+    assert await harness.verdicts() == {0: 22, 1: 20}
+
+
+async def gets(harness: Harness) -> int:
+    """How often the log's Redis was asked for the value of a key, such as the epoch."""
+    return int((await harness.log.info("commandstats"))["cmdstat_get"]["calls"])
+
+
 @pytest.mark.parametrize("damage", ["rewound", "other epoch"])
 async def test_a_log_that_is_not_the_archived_one_stops_the_shard(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, damage: str
