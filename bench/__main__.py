@@ -4,6 +4,7 @@ The exit status tells whether everything ran and the results were right (nothing
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -58,6 +59,7 @@ class Bench:
         self._bare: list[float] = []
         self._backlog: list[float] = []
         self._beside: list[float] = []
+        self._cpu_us: list[dict[str, float]] = []
 
     def tell(self, text: str) -> None:
         """A line of progress."""
@@ -93,11 +95,12 @@ class Bench:
 
     def _backlog_round(self, consumer: Child, number: int, name: str) -> None:
         plan, told = self.plan, f"backlog, {name}"
-        bare, backlog = phases.bare_and_backlog(
+        bare, backlog, cpu_us = phases.bare_and_backlog(
             self.stack, consumer, plan.events, plan.players, number, lambda text: self.tell(f"{told}: {text}")
         )
         self._bare.append(bare)
         self._backlog.append(backlog)
+        self._cpu_us.append(cpu_us)
         self.tell(f"{told}: published bare at {bare:,.0f} events/s, consumed at {backlog:,.0f}")
 
     def _streams_done(self) -> None:
@@ -105,7 +108,8 @@ class Bench:
         streams = {"bare": report.rates(self._bare), "backlog": report.rates(self._backlog, self._bare)}
         if self._beside:
             streams["beside"] = report.rates(self._beside, self._bare)
-        self.results["streams"] = streams
+        cpu_us = {name: round(median(found[name] for found in self._cpu_us), 1) for name in self._cpu_us[0]}
+        self.results["streams"] = {**streams, "cpu_us_per_event": cpu_us}
         self.results["sizes"] = phases.sizes(self.stack, plan.players, plan.events)
 
     def _on_the_boards(self, consumer: Child) -> None:
@@ -145,6 +149,8 @@ class Bench:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark and returns the exit status."""
     options = _parser().parse_args(arguments)
+    # So that services and files go away when the run is cut off, as by a time limit.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     plan = QUICK if options.quick else Plan()
     document: dict[str, Any] = {
         "started_at": report.now(),

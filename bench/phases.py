@@ -3,9 +3,9 @@
 import time
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from bench.processes import Child
+from bench.processes import Child, cpu_seconds
 from bench.stack import Stack
 from bench.workload import GAME, SEED
 from projections.names import stream_key
@@ -32,10 +32,21 @@ def beside_publisher(stack: Stack, events: int, players: int, round_: int, progr
     return events / seconds
 
 
+class Backlog(NamedTuple):
+    """Events per second published while nothing consumes, and the same events from the log to visible ranks.
+
+    `cpu_us` is the processor time, microseconds an event, of each process that the latter took.
+    """
+
+    bare_s: float
+    backlog_s: float
+    cpu_us: dict[str, float]
+
+
 def bare_and_backlog(
     stack: Stack, consumer: Child, events: int, players: int, round_: int, progress: Progress
-) -> tuple[float, float]:
-    """(events per second published while nothing consumes, the same events from the log to visible ranks)."""
+) -> Backlog:
+    """Publishes and then consumes, one after the other."""
     progress("making the events")
     with stack.publisher(events, players, SEED + round_, "run") as publisher:
         # Paused, not stopped: to start an interpreter and to get a lease is no part of folding a backlog.
@@ -45,11 +56,24 @@ def bare_and_backlog(
         publisher.say("go")
         published = publisher.reply()
     progress("consuming the backlog")
+    before = _cpu(stack, consumer)
     started = time.monotonic()
     consumer.go_on()
     seconds = stack.until_visible(published["last"], consumer) - started
+    cpu_us = {name: (total - before[name]) * 1e6 / events for name, total in _cpu(stack, consumer).items()}
     stack.require_folded(events)
-    return events / published["seconds"], events / seconds
+    return Backlog(events / published["seconds"], events / seconds, cpu_us)
+
+
+def _cpu(stack: Stack, consumer: Child) -> dict[str, float]:
+    services = stack.services
+    pids = {
+        "consumer": consumer.process.pid,
+        "postgres": services.postgres_pid,
+        "redis_rankings": services.rankings_pid,
+        "redis_log": services.log_pid,
+    }
+    return {name: cpu_seconds(pid) for name, pid in pids.items()}
 
 
 def replay(stack: Stack, option: str) -> float:

@@ -101,6 +101,21 @@ class Child:
                 stream.close()
 
 
+def cpu_seconds(pid: int) -> float:
+    """The processor time of a process and of its children, those that have ended included (proc(5), stat)."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(path.parent.name) == pid:
+            total += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == pid:
+            total += sum(map(int, fields[11:13]))
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 def clean_environment(added: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without any setting of Rankfold's, so that all runs measure the same."""
     services = ("REDIS_URL", "REDIS_LOG_URL", "REDIS_RANKINGS_URL", "DATABASE_URL")

@@ -89,6 +89,9 @@ def _streams(streams: dict[str, Any]) -> list[Line]:
     for key, name in (("backlog", "backlog to visible ranks"), ("beside", "beside a publisher, to visible ranks")):
         if key in streams:
             lines.append(Line(name, _rate(streams[key]), streams[key]["ratio"], 0.5, "of bare publishing"))
+    cpu_us = streams["cpu_us_per_event"]
+    parts = ", ".join(f"{name.replace('_', ' ')} {used:.0f}" for name, used in cpu_us.items())
+    lines.append(Line("backlog, processor time", f"{sum(cpu_us.values()):.0f} us an event ({parts})"))
     return lines
 
 
