@@ -113,7 +113,9 @@ class Single(Shape):
         self._sign = 1 if descending else -1
         self._mode = keep.mode
         plain = all(metric.op != "count" and metric.where is None for metric in plan.metrics)
-        self._columns = [metric.of for metric in plan.metrics] if plain else None
+        # A sum of nothing is 0, the others of nothing are None.
+        columns = [(metric.of, 0 if metric.op == "sum" else None) for metric in plan.metrics]
+        self._columns = columns if plain else None
         kinds = [kind for kind, _ in plan.order]
         until = kinds.index("reached") if plan.needs_reached else 0
         self._before = {plan.metrics[at].of for _, at in plan.order[:until]}
@@ -146,7 +148,7 @@ class Single(Shape):
             return None, plan.extra([None] * len(plan.metrics))
         values: list[int | None]
         if self._columns is not None and held is not None and not added:
-            values = list(map(held.values.get, self._columns))
+            values = [held.values.get(of, absent) for of, absent in self._columns]
         else:
             marks = [] if held is None else [held]
             if added:
