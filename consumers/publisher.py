@@ -111,13 +111,13 @@ class Publisher:
                 return
         self._wake.clear()
         latest, pending, self._pending = self._latest, self._pending, {}
-        checked, self._suspect = self._suspect, False
-        if checked:
+        suspect, self._suspect = self._suspect, False
+        if suspect:
             latest = await self._check_all(pending)
         await self._publish(pending)
         if latest is not None:
-            known = await self.writer.applied(self.shard, *latest)
-            if not (known or checked):
+            if not await self.writer.applied(self.shard, *latest):
+                # Redis was emptied since this was last said, and be it while the rankings were compared.
                 self._suspect = True
             self.applied_version = latest[0]
         self._last = time.monotonic()

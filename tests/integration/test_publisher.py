@@ -10,7 +10,7 @@ from consumers.crash import Crash
 from consumers.publisher import Publisher
 from engine.places import Lookup
 from engine.rules import Game
-from projections.names import REBUILD_KEY, ranking_keys
+from projections.names import REBUILD_KEY, applied_key, ranking_keys
 from projections.rankings import RankingWriter, RedisRankings
 from projections.store import Store
 from schemas.ruleset import parse
@@ -105,6 +105,23 @@ async def test_a_rebuild_that_was_overtaken_changes_nothing(harness: Harness, re
     await harness.shown()
     held.may_go_on.set()
     await rebuilding
+    await harness.assert_exact("arcade")
+
+
+async def test_a_flush_while_everything_is_compared(harness: Harness) -> None:
+    """What was found in its place a moment ago is gone when the comparison ends."""
+    await harness.publish(ruleset(), score("e1", "ada", 5))
+    async with harness.consuming() as reader:
+        await reader.drain()
+    await harness.rankings.delete(applied_key(0), *ranking_keys(await ranking(harness)))
+    held = Held(harness.store)
+    running = asyncio.create_task(Publisher(0, held, RankingWriter(harness.rankings), Crash(None)).run())
+    await held.has_read.wait()
+    await harness.rankings.flushall()
+    held.may_go_on.set()
+    await harness.shown()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     await harness.assert_exact("arcade")
 
 
