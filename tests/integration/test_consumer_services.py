@@ -1,6 +1,7 @@
 """Servers are killed and come back, with or without their data, while events keep coming: the consumer waits and goes on."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.services import database, eventually, sql
 from tests.workload import Workload
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +25,9 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 
 
 @pytest.fixture
-async def harness(embedded: Embedded, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
+async def harness(embedded: Embedded, tmp_path: Path) -> AsyncIterator[Harness]:
     services = embedded.services
-    name = f"away_{abs(hash(request.node.name))}"
+    name = f"away_{next(_numbers)}"
     sql(services.database_url, f"CREATE DATABASE {name}")
     url = database(services.database_url, name)
     async with running(url, services.log_url, services.rankings_url, tmp_path) as harness:
