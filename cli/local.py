@@ -49,7 +49,10 @@ def load() -> Settings:
 def announced(folder: Path, note: Note) -> Iterator[None]:
     """Leaves the note for as long as the block runs."""
     path = folder / NOTE
-    path.write_bytes(msgspec.json.encode(note))
+    # Written beside and renamed: who finds the note finds all of it.
+    beside = path.with_suffix(".new")
+    beside.write_bytes(msgspec.json.encode(note))
+    beside.replace(path)
     try:
         yield
     finally:
