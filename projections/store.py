@@ -218,13 +218,6 @@ class Store:
             await connection.execute(Q["by_index"])
             return await connection.fetch(query, *arguments)
 
-    async def archived_body(self, row: asyncpg.Record) -> bytes | None:
-        """The body that an id was first used with."""
-        body: bytes | None = await self.pool.fetchval(
-            Q["archived_body"], row["game_id"], row["epoch"], row["shard"], row["ms"], row["seq"]
-        )
-        return body
-
     async def ensure_partitions(self, first_ms: int, last_ms: int) -> None:
         """Makes the archive's monthly partitions for this stretch of recorded time."""
         day = datetime.fromtimestamp(first_ms / 1000, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -54,14 +54,6 @@ FROM games g JOIN generations n ON n.generation_id = g.live_generation
 JOIN rankings r ON r.generation_id = n.generation_id
 WHERE g.shard = ANY ($1::integer[])
 
--- name: one_version
-SELECT r.ranking_id, r.board, g.game_id, n.ruleset_version, r.version
-FROM rankings r JOIN generations n USING (generation_id) JOIN games g USING (game_id)
-WHERE r.ranking_id = $1
-
--- name: all_lines
-SELECT player, prefix, extra FROM standings WHERE ranking_id = $1 AND prefix IS NOT NULL
-
 -- name: history
 SELECT prefix, extra, from_version, to_version, f.committed_at AS from_at, t.committed_at AS to_at,
     f.epoch, f.ms, f.seq

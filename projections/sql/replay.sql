@@ -53,11 +53,5 @@ SELECT epoch, ms, seq, version FROM shards WHERE shard = $1 FOR UPDATE
 -- name: swap_shard
 UPDATE shards SET version = version + 1, catalog = catalog + 1 WHERE shard = $1 RETURNING version
 
--- name: touch_all
-UPDATE rankings SET version = $2 WHERE generation_id = $1
-
--- name: since_all
-UPDATE standings SET since = $2 FROM rankings r WHERE r.ranking_id = standings.ranking_id AND r.generation_id = $1
-
 -- name: drop_generation_rows
 DELETE FROM standings s USING rankings r WHERE r.ranking_id = s.ranking_id AND r.generation_id = $1

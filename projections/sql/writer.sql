@@ -26,9 +26,6 @@ SELECT e.game_id, e.id_hash, e.body_hash, e.epoch, e.shard, e.ms, e.seq
 FROM unnest($1::integer[], $2::bytea[]) AS wanted (game_id, id_hash)
 JOIN event_ids e USING (game_id, id_hash)
 
--- name: archived_body
-SELECT body FROM log WHERE game_id = $1 AND epoch = $2 AND shard = $3 AND ms = $4 AND seq = $5
-
 -- name: game
 SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, r.text
 FROM games g

@@ -1,25 +1,15 @@
 """The shard consumer: what it folds, what it refuses, and that neither duplicates nor bad input change anything else."""
 
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
 import structlog
 
 from projections.names import shard_of, stream_key
-from tests.harness import RULES, Harness, event, renamed, ruleset, running, score
+from tests.harness import RULES, Harness, event, renamed, ruleset, score
 
 pytestmark = pytest.mark.services
-
-
-@pytest.fixture
-async def harness(
-    database_url: str, redis_log_url: str, redis_rankings_url: str, tmp_path: Path
-) -> AsyncIterator[Harness]:
-    async with running(database_url, redis_log_url, redis_rankings_url, tmp_path) as harness:
-        yield harness
 
 
 async def test_a_ruleset_makes_the_game_and_scores_reach_both_databases(harness: Harness) -> None:

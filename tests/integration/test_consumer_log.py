@@ -1,8 +1,6 @@
 """What the consumer does when the log is not as it should be: entries from the future, lost epochs, rewound streams."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,18 +9,10 @@ import structlog
 from consumers import failures
 from projections.names import epoch_key, stream_key
 from schemas.position import parse_entry
-from tests.harness import Harness, ruleset, running, score
+from tests.harness import Harness, ruleset, score
 from tests.services import eventually
 
 pytestmark = pytest.mark.services
-
-
-@pytest.fixture
-async def harness(
-    database_url: str, redis_log_url: str, redis_rankings_url: str, tmp_path: Path
-) -> AsyncIterator[Harness]:
-    async with running(database_url, redis_log_url, redis_rankings_url, tmp_path) as harness:
-        yield harness
 
 
 async def test_an_entry_from_the_future_stops_the_shard_until_it_is_deleted(

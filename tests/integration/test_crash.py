@@ -1,25 +1,15 @@
 """A consumer process is killed at every named point, stopped, overtaken: nothing is lost and nothing is done twice."""
 
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from consumers.crash import POINTS, Crash
-from tests.harness import Harness, ruleset, running
+from tests.harness import Harness, ruleset
 from tests.services import eventually
 from tests.workload import Workload
 
 pytestmark = pytest.mark.services
-
-
-@pytest.fixture
-async def harness(
-    database_url: str, redis_log_url: str, redis_rankings_url: str, tmp_path: Path
-) -> AsyncIterator[Harness]:
-    async with running(database_url, redis_log_url, redis_rankings_url, tmp_path) as harness:
-        yield harness
 
 
 @pytest.mark.parametrize("point", POINTS)

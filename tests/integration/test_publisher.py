@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -14,18 +13,10 @@ from projections.names import REBUILD_KEY, applied_key, ranking_keys
 from projections.rankings import RankingWriter, RedisRankings
 from projections.store import Store
 from schemas.ruleset import parse
-from tests.harness import Harness, Reader, ruleset, running, score
+from tests.harness import Harness, Reader, ruleset, score
 from tests.services import eventually
 
 pytestmark = pytest.mark.services
-
-
-@pytest.fixture
-async def harness(
-    database_url: str, redis_log_url: str, redis_rankings_url: str, tmp_path: Path
-) -> AsyncIterator[Harness]:
-    async with running(database_url, redis_log_url, redis_rankings_url, tmp_path) as harness:
-        yield harness
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from projections.catalog import Catalog
 from projections.fallback import PostgresRankings
 from projections.rankings import RedisRankings
 from schemas.errors import NotFound
-from tests.harness import RULES, Harness, Reader, event, ruleset, running, score
+from tests.harness import RULES, Harness, Reader, event, ruleset, score
 from tests.services import eventually
 from tests.workload import Workload
 
@@ -23,14 +22,6 @@ pytestmark = pytest.mark.services
 DOUBLED = RULES.replace("points = [25, 18, 15]", "points = [50, 36, 30]").replace(
     'keep = { mode = "best", by = "points" }', 'keep = { mode = "latest" }'
 )
-
-
-@pytest.fixture
-async def harness(
-    database_url: str, redis_log_url: str, redis_rankings_url: str, tmp_path: Path
-) -> AsyncIterator[Harness]:
-    async with running(database_url, redis_log_url, redis_rankings_url, tmp_path) as harness:
-        yield harness
 
 
 @pytest.fixture
