@@ -107,8 +107,9 @@ def _board(plan: BoardPlan, periods: list[str]) -> BoardLine:
 def _periods(info: GameInfo) -> dict[str, list[str]]:
     """The periods of each board, those that began last first."""
     periods: dict[str, list[str]] = {}
-    for (board, period), _ in sorted(info.rankings.items(), key=lambda item: item[1], reverse=True):
-        periods.setdefault(board, []).append(period)
+    for (board, period, segment), _ in sorted(info.rankings.items(), key=lambda item: item[1], reverse=True):
+        if not segment:
+            periods.setdefault(board, []).append(period)
     return periods
 
 

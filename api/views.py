@@ -61,7 +61,7 @@ class Views:
             shown = await self.shown(info.shard, min_position)
         return await self.find(game, board, period), shown
 
-    async def find(self, game: str, board: str, period: str | None) -> View:
+    async def find(self, game: str, board: str, period: str | None, segment: str = "") -> View:
         """The view of a board in a period (None: the present one); raises NotFound, or refuses a malformed period."""
         info = self.catalog.known(game) or await self.catalog.game(game)
         plan = info.game.boards.get(board)
@@ -69,14 +69,14 @@ class Views:
             raise NotFound("board", board)
         if period is None:
             period = self._present(info, plan)
-        ranking_id = info.rankings.get((board, period))
+        ranking_id = info.rankings.get((board, period, segment))
         if ranking_id is None:
             if not any(well_formed(kind, period) for kind in plan.period_kinds):
                 raise invalid("period", f"a period of this board: {', '.join(map(_example, plan.period_kinds))}")
-            ranking_id = await self.catalog.ranking(info, board, period)
+            ranking_id = await self.catalog.ranking(info, board, period, segment)
             if self.catalog.known(game) is not info:
                 # Another generation went live meanwhile, perhaps under other rules.
-                return await self.find(game, board, period)
+                return await self.find(game, board, period, segment)
         return View(info, plan, period, ranking_id)
 
     def _present(self, info: GameInfo, plan: BoardPlan) -> str:
@@ -88,7 +88,7 @@ class Views:
         if period is None:
             begun = [
                 (ranking_id, period)
-                for (board, period), ranking_id in info.rankings.items()
+                for (board, period, _), ranking_id in info.rankings.items()
                 if board == plan.name and well_formed(kind, period)
             ]
             if not begun:

@@ -151,7 +151,7 @@ def _say_rejections(fold: Fold, source: str, line: int) -> None:
 def choose_period(fold: Fold, board: str, asked: str | None) -> str:
     """The period to print: the one asked for, the latest of the kind asked for, else `all`, else the latest one."""
     kinds = fold.game.boards[board].period_kinds
-    held = sorted((period for name, period in fold.tables if name == board), key=_age)
+    held = sorted((period for name, period, segment in fold.tables if name == board and not segment), key=_age)
     if asked is not None and asked not in kinds:
         if asked not in held:
             if not any(well_formed(kind, asked) for kind in kinds):
@@ -174,7 +174,7 @@ def _age(period: str) -> tuple[int, str]:
 def page_of(folded: Folded, board: str, period: str, limit: int | None) -> Page:
     """The first lines of a board."""
     plan = folded.fold.game.boards[board]
-    table = folded.fold.tables.get((board, period))
+    table = folded.fold.tables.get((board, period, ""))
     ranking = Leaderboard(plan.style)
     for player, row in table.rows.items() if table is not None else ():
         ranking.set(player, row.prefix, row.extra)

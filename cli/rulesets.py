@@ -18,8 +18,9 @@ from projections.database import connect, queries
 from schemas.codec import encode
 from schemas.errors import Conflict, NotFound
 from schemas.events import RulesetChange
+from schemas.language import Ruleset
 from schemas.position import Position
-from schemas.ruleset import Ruleset, parse
+from schemas.ruleset import parse
 
 VERSIONS_TRIED_MAX = 20
 Q = queries("reader")

@@ -8,7 +8,7 @@ import typer
 from cli.terminal import show_json
 from schemas.checks import ID_BYTES_MAX, NAME
 from schemas.events import AnyEvent
-from schemas.ruleset import Ruleset
+from schemas.language import Ruleset
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME_SCHEMA = {"type": "string", "pattern": f"^{NAME.pattern.removesuffix('Z').removesuffix(chr(92))}$"}

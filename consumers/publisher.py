@@ -54,7 +54,7 @@ class Publisher:
 
     def note(self, batch: Batch, *, behind: bool) -> None:
         """Takes over the places of a committed batch. `behind`: more batches are waiting."""
-        for ranking_id, _, _, _, _ in batch.new_rankings:
+        for ranking_id, *_ in batch.new_rankings:
             self._shown[ranking_id] = 0
         for ranking_id, (places, dense) in batch.places.items():
             if not places:

@@ -3,55 +3,14 @@
 from collections.abc import Callable
 
 from engine.marks import Mark, Predicate, compile_where
-from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order, unscaled
+from engine.metrics import MetricPlan
+from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order
 from engine.periods import Calendar
 from engine.select import Selection, compile_keep
 from engine.shapes import Kept, Order, Running, Shape, Single
-from schemas.ruleset import Board, Countback, Metric, Ruleset, rank_item
+from schemas.language import AdjustmentSource, Board, Ruleset, ScoreSource, TieBreak, rank_item
 
-
-class MetricPlan:
-    """A board's metric: an operation over the marks that count."""
-
-    __slots__ = ("big", "name", "of", "op", "over_all", "scale", "where")
-
-    def __init__(self, name: str, metric: Metric, rules: Ruleset) -> None:
-        declared = rules.metrics.get(metric.of or "")
-        self.name = name
-        self.op = metric.op
-        self.of = metric.of or ""
-        self.where: Predicate | None = compile_where(metric.where, rules.metrics) if metric.where else None
-        self.over_all = metric.over == "all"
-        self.scale = declared.scale if declared is not None else 0
-        self.big = declared is not None and declared.big
-
-    def of_marks(self, marks: list[Mark]) -> int | None:
-        """The metric of marks in contest order; adjustments add to whatever the operation gives."""
-        if self.op == "count":
-            return sum(1 for mark in marks if not mark.adjusts and (self.where is None or self.where(mark)))
-        values, added, adjusted = [], 0, False
-        for mark in marks:
-            value = mark.values.get(self.of)
-            if value is None or (self.where is not None and not mark.adjusts and not self.where(mark)):
-                continue
-            if mark.adjusts:
-                added += value
-                adjusted = True
-            else:
-                values.append(value)
-        if self.op == "sum":
-            return sum(values) + added
-        if not values:
-            return added if adjusted else None
-        if self.op in ("max", "min"):
-            return (max(values) if self.op == "max" else min(values)) + added
-        return values[-1 if self.op == "last" else 0] + added
-
-    def shown(self, value: int | None) -> int | str | None:
-        """As JSON shows it: whole numbers as numbers, metrics declared decimal or big as text."""
-        if value is None or (self.scale == 0 and not self.big):
-            return value
-        return unscaled(value, self.scale)
+_WHOLE = [""]
 
 
 class BoardPlan:
@@ -68,12 +27,13 @@ class BoardPlan:
         self.metrics = [MetricPlan(key, metric, rules) for key, metric in board.metrics.items()]
         self.metric_names = tuple(board.metrics)
         self.selection: Selection = compile_keep(board.keep, rules)
+        self._mark_segments = [name for name, of in board.segments.items() if of == "mark"]
         index = {key: at for at, key in enumerate(board.metrics)}
         self._qualify = _compile_qualify(board, self.metrics, rules)
         self._countbacks: list[tuple[Predicate, int]] = []
         self.order: list[tuple[str, int]] = []
         for item in board.rank_by:
-            if isinstance(item, Countback):
+            if isinstance(item, TieBreak):
                 self.order.append(("countback", len(self._countbacks)))
                 self._countbacks.append((compile_where(item.where, rules.metrics), item.places))
             else:
@@ -87,8 +47,15 @@ class BoardPlan:
         only = self.metrics[self.order[0][1]]
         self._only_whole = len(self.order) == len(self.metrics) == len(ranked) == 1 and only.scale == 0 and not only.big
         used = board.sources if board.sources is not None else list(rules.sources)
-        revised = any(rules.sources[source].origin == "placements" for source in used)
+        revised = any(not isinstance(rules.sources[name], ScoreSource | AdjustmentSource) for name in used)
         self.shape = _shape_of(self, revised=revised)
+
+    def segments_of(self, mark: Mark) -> list[str]:
+        """The segments that a mark belongs to, as `attribute:value`; the whole board is the empty one."""
+        if not self._mark_segments:
+            return _WHOLE
+        attributes = mark.attributes or {}
+        return ["", *(f"{name}:{attributes[name]}" for name in self._mark_segments if name in attributes)]
 
     def key(self, values: list[int | None], reached: Order | None, counts: list[list[int]]) -> bytes | None:
         """The sort key's prefix, or None for who does not qualify to be ranked."""

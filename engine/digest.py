@@ -6,7 +6,7 @@ The sum of one hash a row, so rows may come in any order and from anywhere: memo
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from engine.fold import Fold
+from engine.fold import Fold, TableName
 
 _MODULUS = 1 << 128
 
@@ -18,9 +18,9 @@ class Digest:
         self._sum = 0
         self.rows = 0
 
-    def add(self, board: str, period: str, player: str, prefix: bytes | None, extra: bytes, state: bytes) -> None:
+    def add(self, name: TableName, player: str, prefix: bytes | None, extra: bytes, state: bytes) -> None:
         """Takes one row into account."""
-        self._sum += row_hash(board, period, player, prefix, extra, state)
+        self._sum += row_hash(name, player, prefix, extra, state)
         self.rows += 1
 
     def add_hashes(self, hashes: Iterable[int]) -> None:
@@ -33,9 +33,10 @@ class Digest:
         return f"{self._sum % _MODULUS:032x}"
 
 
-def row_hash(board: str, period: str, player: str, prefix: bytes | None, extra: bytes, state: bytes) -> int:
+def row_hash(name: TableName, player: str, prefix: bytes | None, extra: bytes, state: bytes) -> int:
     """128 bits over everything that a row holds; lengths keep the parts apart."""
-    head = f"{board}\0{period}\0{player}\0".encode()
+    board, period, segment = name
+    head = f"{board}\0{period}\0{segment}\0{player}\0".encode()
     key = b"-" if prefix is None else b"+%d:%b" % (len(prefix), prefix)
     return int.from_bytes(blake2b(b"%b%b%d:%b%b" % (head, key, len(extra), extra, state), digest_size=16).digest())
 
@@ -43,8 +44,8 @@ def row_hash(board: str, period: str, player: str, prefix: bytes | None, extra: 
 def digest_of(state: Fold) -> Digest:
     """The digest of a fold in memory."""
     digest = Digest()
-    for (board, period), table in state.tables.items():
+    for name, table in state.tables.items():
         dump = table.shape.dump
         for player, row in table.rows.items():
-            digest.add(board, period, player, row.prefix, row.extra, dump(row.state))
+            digest.add(name, player, row.prefix, row.extra, dump(row.state))
     return digest

@@ -1,49 +1,37 @@
 """The fold: from (state, event) to (state, changes). Live consumption, replay and the offline command all call it.
 
-Events are staged, which only looks at the event, the ruleset and the fixtures; then the state of the players they touch is
+Events are staged, which only looks at the event, the ruleset and the contests; then the state of the players they touch is
 made present (live: loaded; offline: it is already there); then `absorb` brings it up to date, and `settle` says which
 places changed. Nothing depends on how events are cut into batches.
 """
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import NamedTuple
 
 import msgspec
 
 from engine.boards import BoardPlan
+from engine.contests import Contest, content
 from engine.marks import Mark, scale_values
 from engine.rules import Game
-from schemas.codec import encode, epoch_ms
+from engine.shapes import Row, Step
+from schemas.codec import epoch_ms
 from schemas.events import Adjustment, Event, Fixture, Player, PlayerStatus, Result, Round, Score
+from schemas.language import Ruleset
 from schemas.position import Position
-from schemas.ruleset import Ruleset
 
-TableName = tuple[str, str]
-"""(board, period)."""
+TableName = tuple[str, str, str]
+"""(board, period, segment); the segment is empty for the whole board."""
 
-
-class Row:
-    """One player in one ranking: the state of his marks, and the place that follows from it.
-
-    `since` is the version from which the place is shown; `touched` the batch that last looked at it, for caches.
-    """
-
-    __slots__ = ("extra", "prefix", "since", "state", "stored", "touched")
-
-    def __init__(self, state: Any, prefix: bytes | None = None, extra: bytes = b"", since: int = 0) -> None:
-        self.state = state
-        self.prefix = prefix
-        self.extra = extra
-        self.since = since
-        self.stored = False
-        self.touched = 0
+_PLAYER = itemgetter(0)
 
 
 class Table:
     """The rows of one ranking that are in memory: all of them offline, a cache of them live."""
 
-    __slots__ = ("dirty", "name", "plan", "ranking_id", "rows", "shape", "steps")
+    __slots__ = ("dirty", "name", "plan", "ranking_id", "rows", "shape")
 
     def __init__(self, name: TableName, plan: BoardPlan) -> None:
         self.name = name
@@ -51,18 +39,23 @@ class Table:
         self.shape = plan.shape
         self.rows: dict[str, Row] = {}
         self.dirty: dict[str, Row] = {}
-        self.steps: list[Step] = []
         self.ranking_id = 0
 
 
-class FixtureState(msgspec.Struct):
-    """What is remembered of a contest: the revision that holds, its content, its round and where it gave marks."""
+class Lane(NamedTuple):
+    """Steps that go to the same tables."""
 
-    revision: int = 0
-    body: str = ""
-    round: Round | None = None
-    starts_ms: int | None = None
-    touched: list[tuple[str, str, str]] = []
+    tables: tuple[Table, ...]
+    steps: list[Step]
+
+
+class _Road(NamedTuple):
+    """Where marks of a time in [start, end) and of a round go, for games in which nothing else decides that."""
+
+    start: int
+    end: int
+    round: Round | None
+    tables: tuple[Table, ...]
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -84,22 +77,20 @@ class Rejection(NamedTuple):
     reason: str
 
 
-Step = tuple[str, Mark | None, str]
-"""(entrant, mark to add or None, origin whose marks to withdraw). Steps stand in their table, in order."""
-
-
 class Fold:
     """The state of one generation of one game."""
 
     def __init__(self, game: Game) -> None:
         self.game = game
         self.tables: dict[TableName, Table] = {}
-        self.fixtures: dict[str, FixtureState] = {}
+        self.contests: dict[str, Contest] = {}
         self.sanctions: dict[str, PlayerStatus] = {}
         self.profiles: dict[str, Player] = {}
         self.restated: set[str] = set()
         self.rejections: list[Rejection] = []
-        self.touched_fixtures: set[str] = set()
+        self.touched_contests: set[str] = set()
+        self._lanes: list[Lane] = []
+        self._road = _Road(0, 0, None, ())
 
     def apply(self, event: Event, position: Position) -> None:
         """Stages and absorbs one event, for a fold whose state is all in memory."""
@@ -107,9 +98,9 @@ class Fold:
         self.absorb()
 
     def stage(self, event: Event, position: Position) -> None:
-        """Turns an event into steps on rows. Needs the state of its fixture present, but of no row."""
+        """Turns an event into steps on rows. Needs the state of its contest present, but of no row."""
         if type(event) is Score:
-            self._stage_score(event, position)
+            self.stage_score(event, position[2], position[3])
         elif isinstance(event, Result):
             self._stage_result(event, position)
         elif isinstance(event, Adjustment):
@@ -117,54 +108,94 @@ class Fold:
         elif isinstance(event, Player):
             self._stage_player(event)
         elif isinstance(event, Fixture):
-            state = self.fixtures.setdefault(event.fixture, FixtureState())
-            state.round, state.starts_ms = event.round, epoch_ms(event.starts_at)
-            self.touched_fixtures.add(event.fixture)
+            before = self.contests.get(event.fixture) or Contest(event.fixture)
+            self._contest_changes(before, before.planned(event))
 
-    def _stage_score(self, event: Score, position: Position) -> None:
+    def stage_score(self, event: Score, ms: int, seq: int) -> None:
+        """`stage` for the event that nearly all are; (ms, seq) is its entry."""
         occurred_at = event.occurred_at
-        occurred = position[2] if occurred_at is None else epoch_ms(occurred_at)
+        occurred = ms if occurred_at is None else epoch_ms(occurred_at)
         game = self.game
         values: dict[str, int] = event.values  # type: ignore[assignment]
         for value in values.values():
             if not game.plain or type(value) is not int:
                 values = scale_values(event.values, game.rules.metrics)
                 break
-        for source, plans in game.routes["score"]:
-            for entrant, mark in source.of_values(event, values, occurred, position[2], position[3]):
+        if game.straight:
+            road = self._road
+            if not road.start <= occurred < road.end or event.round != road.round:
+                road = self._find_road(occurred, event.round)
+            mark = Mark(occurred, ms, seq, values, event.round, event.attributes, event.id)
+            lanes = self._lanes
+            if lanes and lanes[-1][0] is road.tables:
+                lanes[-1][1].append((event.player, mark))
+            else:
+                lanes.append(Lane(road.tables, [(event.player, mark)]))
+            return
+        for source, plans in game.score_routes:
+            for entrant, mark in source.marks(event, values, occurred, ms, seq):
                 for plan in plans:
                     self._add(plan, entrant, mark)
+
+    def _find_road(self, occurred: int, round_: Round | None) -> _Road:
+        """The tables of all boards for marks of this time and round, and until when that holds."""
+        tables: list[Table] = []
+        start, end = -(1 << 62), 1 << 62
+        mark = Mark(occurred, 0, 0, {}, round_)
+        for _, plans in self.game.score_routes:
+            for plan in plans:
+                tables += self._tables_of(plan, mark)
+                for calendar in plan.calendars:
+                    if calendar.timed:
+                        calendar.period_of(occurred, round_)
+                        start, end = max(start, calendar.start), min(end, calendar.end)
+        self._road = _Road(start, end, round_, tuple(tables))
+        return self._road
 
     def _stage_adjustment(self, event: Adjustment, position: Position) -> None:
         occurred = position.ms if event.occurred_at is None else epoch_ms(event.occurred_at)
         values = scale_values(event.values, self.game.rules.metrics)
-        for source, plans in self.game.routes["adjustment"]:
-            for entrant, mark in source.of_values(event, values, occurred, position.ms, position.seq):
+        for source, plans in self.game.adjustment_routes:
+            for entrant, mark in source.marks(event, values, occurred, position.ms, position.seq):
                 for plan in plans:
                     if event.board is None or event.board == plan.name:
                         self._add(plan, entrant, mark)
 
     def _stage_result(self, event: Result, position: Position) -> None:
-        state = self.fixtures.setdefault(event.fixture, FixtureState())
-        body = _content(event)
-        if event.revision < state.revision:
+        before = self.contests.get(event.fixture) or Contest(event.fixture)
+        if event.revision < before.revision:
             return
-        if event.revision == state.revision:
-            if body != state.body:
+        if before.result is not None and event.revision == before.revision:
+            if content(event) != content(before.result):
                 reason = f"revision {event.revision} of fixture {event.fixture} was recorded with another content"
                 self.rejections.append(Rejection(position, "revision", reason))
             return
-        for board, period, entrant in state.touched:
-            self.table(board, period).steps.append((entrant, None, event.fixture))
-        occurred = epoch_ms(event.occurred_at) if event.occurred_at is not None else state.starts_ms or position.ms
-        round_ = state.round if event.round is None else event.round
-        state.revision, state.body, state.touched = event.revision, body, []
-        self.touched_fixtures.add(event.fixture)
-        for source, plans in self.game.routes["placements"]:
-            for entrant, mark in source.of_result(event, round_, occurred, position.ms, position.seq):
-                for plan in plans:
-                    for table in self._add(plan, entrant, mark):
-                        state.touched.append((*table.name, entrant))
+        self._contest_changes(before, msgspec.structs.replace(before, result=event, result_ms=position.ms))
+
+    def _contest_changes(self, before: Contest, after: Contest) -> None:
+        """Grades a contest anew: withdraws what it gave and adds what it gives, where the two differ."""
+        self.contests[after.fixture] = after
+        self.touched_contests.add(after.fixture)
+        old, new = self._given(before), self._given(after)
+        for place, marks in old.items():
+            if new.get(place) != marks:
+                self._push(place[:1], (place[1], after.fixture))
+        for place, marks in new.items():
+            if old.get(place) != marks:
+                for mark in marks:
+                    self._push(place[:1], (place[1], mark))
+
+    def _given(self, contest: Contest) -> dict[tuple[Table, str], list[Mark]]:
+        """What a contest gives, by table and entrant."""
+        given: dict[tuple[Table, str], list[Mark]] = {}
+        if contest.result is not None:
+            for source, plans in self.game.contest_routes:
+                for entrant, mark in source.marks(contest):
+                    for plan in plans:
+                        if plan.where is None or plan.where(mark):
+                            for table in self._tables_of(plan, mark):
+                                given.setdefault((table, entrant), []).append(mark)
+        return given
 
     def _stage_player(self, event: Player) -> None:
         earlier = self.profiles.get(event.player)
@@ -181,26 +212,30 @@ class Fold:
             self.sanctions[event.player] = event.status
         self.restated.add(event.player)
 
-    def _add(self, plan: BoardPlan, entrant: str, mark: Mark) -> Iterable[Table]:
-        if plan.where is not None and not plan.where(mark):
-            return ()
-        occurred = mark.occurred_ms
-        tables = []
-        for calendar in plan.calendars:
-            period = (
-                calendar.period
-                if calendar.start <= occurred < calendar.end
-                else calendar.period_of(occurred, mark.round)
-            )
-            if period is not None:
-                table = self.tables.get((plan.name, period)) or self.table(plan.name, period)
-                table.steps.append((entrant, mark, ""))
-                tables.append(table)
-        return tables
+    def _add(self, plan: BoardPlan, entrant: str, mark: Mark) -> None:
+        if plan.where is None or plan.where(mark):
+            self._push(tuple(self._tables_of(plan, mark)), (entrant, mark))
 
-    def table(self, board: str, period: str) -> Table:
+    def _tables_of(self, plan: BoardPlan, mark: Mark) -> list[Table]:
+        """The rankings of a board that a mark belongs to."""
+        segments = plan.segments_of(mark)
+        return [
+            self.tables.get((plan.name, period, segment)) or self.table(plan.name, period, segment)
+            for calendar in plan.calendars
+            if (period := calendar.period_of(mark.occurred_ms, mark.round)) is not None
+            for segment in segments
+        ]
+
+    def _push(self, tables: tuple[Table, ...], step: Step) -> None:
+        lanes = self._lanes
+        if lanes and lanes[-1].tables == tables:
+            lanes[-1].steps.append(step)
+        elif tables:
+            lanes.append(Lane(tables, [step]))
+
+    def table(self, board: str, period: str, segment: str = "") -> Table:
         """The table of a ranking, made when it is the first time."""
-        name = (board, period)
+        name = (board, period, segment)
         table = self.tables.get(name)
         if table is None:
             table = self.tables[name] = Table(name, self.game.boards[board])
@@ -209,11 +244,12 @@ class Fold:
     def missing(self) -> dict[Table, set[str]]:
         """The rows that the staged steps need and that are not in memory."""
         found: dict[Table, set[str]] = {}
-        for table in self.tables.values():
-            rows = table.rows
-            lacking = {entrant for entrant, _, _ in table.steps if entrant not in rows}
-            if lacking:
-                found[table] = lacking
+        for tables, steps in self._lanes:
+            entrants = set(map(_PLAYER, steps))
+            for table in tables:
+                lacking = set(itertools.filterfalse(table.rows.__contains__, entrants))
+                if lacking:
+                    found[table] = found[table] | lacking if table in found else lacking
         return found
 
     def absorb(self, batch: int = 0) -> None:
@@ -223,11 +259,13 @@ class Fold:
 
     def absorbing(self, batch: int = 0, stride: int = 2_000) -> Iterator[None]:
         """`absorb`, with a pause every `stride` steps for who has something else to do."""
-        for table in list(self.tables.values()):
-            if table.steps:
-                steps, table.steps = table.steps, []
+        lanes, self._lanes = self._lanes, []
+        for tables, steps in lanes:
+            for table in tables:
+                absorb = table.shape.absorb_all
                 for at in range(0, len(steps), stride):
-                    _absorb(table, steps[at : at + stride], batch)
+                    part = steps if len(steps) <= stride else steps[at : at + stride]
+                    absorb(table.rows, table.dirty, part, batch)
                     yield
         for player in self.restated:
             for table in self.tables.values():
@@ -241,10 +279,11 @@ class Fold:
         return [change for _, changes in self.settling() for change in changes]
 
     def settling(self, stride: int = 500) -> Iterator[tuple[Table, list[Change]]]:
-        """`settle` in stretches of at most `stride` rows of one table."""
+        """`settle` in stretches of at most `stride` rows of one table, in the order of the players' ids."""
         for table in list(self.tables.values()):
             if table.dirty:
-                dirty, table.dirty = list(table.dirty.items()), {}
+                # Sorted, so that whoever stores the rows visits each page of index and table once.
+                dirty, table.dirty = sorted(table.dirty.items(), key=_PLAYER), {}
                 for at in range(0, len(dirty), stride):
                     yield table, self._settle(table, dirty[at : at + stride])
 
@@ -260,26 +299,6 @@ class Fold:
             row.prefix, row.extra = prefix, extra
             changes.append(Change(table, player, row, moved, before_prefix, before_extra))
         return changes
-
-
-def _absorb(table: Table, steps: list[Step], batch: int) -> None:
-    rows, dirty, shape = table.rows, table.dirty, table.shape
-    absorb = shape.absorb
-    for entrant, mark, origin in steps:
-        row = rows.get(entrant)
-        if row is None:
-            row = rows[entrant] = dirty[entrant] = Row(shape.new())
-        row.touched = batch
-        if mark is None:
-            shape.withdraw(row.state, origin)
-        elif not absorb(row.state, mark):
-            continue
-        dirty[entrant] = row
-
-
-def _content(event: Result) -> str:
-    """What a revision says, apart from how it was sent."""
-    return encode(msgspec.structs.replace(event, id="x", occurred_at=event.occurred_at)).decode()
 
 
 def fold(rules: Ruleset, events: Iterable[tuple[Position, Event]]) -> Fold:

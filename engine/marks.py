@@ -1,25 +1,23 @@
-"""Marks: what an event is worth to one player, and the sources that make them.
-
-A source turns one event into (entrant, mark) pairs. It looks at nothing but the event and the ruleset.
-"""
+"""Marks: what an event is worth to one player, and the conditions that rulesets put on them."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import msgspec
 
-from engine.numbers import round_half_up, scaled, scaled_rounding
-from schemas.events import Adjustment, Number, Placement, Result, Round, Score
-from schemas.ruleset import Condition, MetricType, Range, Source, Where
+from engine.numbers import scaled, scaled_rounding
+from schemas.events import Number
+from schemas.language import Condition, MetricType, Range, Where
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Metric values scaled to integers, when and where they come from, and what conditions may ask about.
 
     `order` is (occurred_ms, ms, seq): contest time, then the event's place in the log. `origin` is the event's id, or the
-    fixture's for a result, so that a later revision finds what it replaces.
+    fixture's for what a contest gave, so that a later revision finds what it replaces. Marks of contests have no place in
+    the log (ms and seq are 0): their order is that of the contests, start time and then fixture, whenever they were settled.
     """
 
     occurred_ms: int
@@ -110,94 +108,6 @@ def _compile_range(condition: Range, metric: MetricType | None) -> Callable[[Any
         )
 
     return holds
-
-
-class CompiledSource:
-    """One `[sources.NAME]` table, ready to make marks."""
-
-    def __init__(self, name: str, source: Source, metrics: dict[str, MetricType]) -> None:
-        self.name = name
-        self.origin = source.origin
-        self.entrant = source.entrant
-        self._metrics = metrics
-        self._where = compile_where(source.where, metrics)
-        self._source = source
-        self._points = [Fraction(number) for number in source.points]
-        self._factors = [(Fraction(f.times), compile_where(f.where, metrics)) for f in source.factors]
-        self._bonuses = [(Fraction(b.points), compile_where(b.where, metrics), b.split) for b in source.bonuses]
-        self._per = [(name, Fraction(weight)) for name, weight in source.per.items()]
-        self._plain = all(metric.scale == 0 for metric in metrics.values())
-        self.takes_all = not source.where and source.entrant is None
-
-    def of_values(
-        self, event: Score | Adjustment, values: dict[str, int], occurred_ms: int, ms: int, seq: int
-    ) -> Iterable[Entry]:
-        """The mark of a score or an adjustment whose values have been scaled."""
-        attributes = event.attributes if isinstance(event, Score) else None
-        adjusts = self.origin == "adjustment"
-        mark = Mark(occurred_ms, ms, seq, values, event.round, attributes, event.id, adjusts)
-        if self.takes_all:
-            return ((event.player, mark),)
-        entrant = event.player if self.entrant is None else (attributes or {}).get(self.entrant)
-        return ((str(entrant), mark),) if entrant is not None and self._where(mark) else ()
-
-    def of_result(self, event: Result, round_: Round | None, occurred_ms: int, ms: int, seq: int) -> Iterable[Entry]:
-        """The marks of a final result's placements, one a line."""
-        if event.status != "final":
-            return ()
-        lines = [(line, self._facts(event, line, round_, occurred_ms, ms, seq)) for line in event.placements or ()]
-        chosen = [(line, facts) for line, facts in lines if self._where(facts)]
-        seats: dict[str, int] = {}
-        for line, _ in chosen:
-            if line.seat is not None:
-                seats[line.seat] = seats.get(line.seat, 0) + 1
-        eligible = [sum(1 for _, facts in chosen if where(facts)) for _, where, _ in self._bonuses]
-        return [
-            (entrant, msgspec.structs.replace(facts, values=self._worth(line, facts, seats, eligible)))
-            for line, facts in chosen
-            if (entrant := self._entrant(line, facts)) is not None
-        ]
-
-    def _facts(self, event: Result, line: Placement, round_: Round | None, occurred_ms: int, ms: int, seq: int) -> Mark:
-        attributes: dict[str, Any] = {**(event.attributes or {}), **(line.attributes or {})}
-        if line.position is not None:
-            attributes["position"] = line.position
-        if line.status is not None:
-            attributes["status"] = line.status
-        values = scale_values(line.values or {}, self._metrics)
-        return Mark(occurred_ms, ms, seq, values, round_, attributes, event.fixture)
-
-    def _entrant(self, line: Placement, facts: Mark) -> str | None:
-        if self.entrant is None:
-            return line.player
-        value = (facts.attributes or {}).get(self.entrant)
-        return None if value is None else str(value)
-
-    def _worth(self, line: Placement, facts: Mark, seats: dict[str, int], eligible: list[int]) -> dict[str, int]:
-        """The line's own values, plus its points in the source's metric."""
-        source = self._source
-        if source.award is not None and source.award in facts.values:
-            awarded = Fraction(facts.values[source.award], 10 ** self._metrics[source.award].scale)
-            return {**facts.values, source.metric: round_half_up(awarded * 10 ** self._metrics[source.metric].scale)}
-        if not (self._points or self._bonuses or self._per):
-            return facts.values
-        points = Fraction(0)
-        if line.position is not None and line.position <= len(self._points):
-            points = self._points[line.position - 1]
-        for times, where in self._factors:
-            if where(facts):
-                points *= times
-        sharers = seats.get(line.seat, 1) if line.seat is not None else 1
-        if sharers > 1 and source.shared != "each":
-            points = points / sharers if source.shared == "split" else Fraction(0)
-        for (bonus, where, split), among in zip(self._bonuses, eligible, strict=True):
-            if where(facts):
-                points += bonus / among if split else bonus
-        for name, weight in self._per:
-            points += weight * Fraction(facts.values.get(name, 0), 10 ** self._metrics[name].scale)
-        metric = source.metric
-        total = round_half_up(points * 10 ** self._metrics[metric].scale)
-        return {**facts.values, metric: facts.values.get(metric, 0) + total}
 
 
 def scale_values(values: dict[str, Number], metrics: dict[str, MetricType]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from schemas.ruleset import WEEKDAYS, PeriodKind, Ruleset, Season
+from schemas.language import WEEKDAYS, PeriodKind, Ruleset, Season
 
 Interval = tuple[int, int, str | None]
 """(start, end, period id); start and end in epoch milliseconds, end not included; None where no period is."""
@@ -90,7 +90,7 @@ def _seasonal(seasons: Sequence[Season]) -> Callable[[int, ZoneInfo], Interval]:
 class Calendar:
     """Finds the period of an instant for one kind of period, and remembers the last one: marks come in time order."""
 
-    __slots__ = ("_find", "_zone", "end", "kind", "period", "start")
+    __slots__ = ("_find", "_zone", "end", "kind", "period", "start", "timed")
 
     def __init__(self, kind: PeriodKind, rules: Ruleset) -> None:
         self.kind = kind
@@ -103,6 +103,7 @@ class Calendar:
             "season": _seasonal(rules.seasons),
         }
         self._find = finders.get(kind)
+        self.timed = self._find is not None
         self.start, self.end = 0, 0
         self.period: str | None = None
 

@@ -3,12 +3,21 @@
 from collections.abc import Iterator
 
 from engine.boards import BoardPlan
-from engine.marks import CompiledSource
 from engine.numbers import scaled
+from engine.placements import PlacementMarks
+from engine.sources import ContestSource, ValueSource
 from schemas.checks import ID_RULE, good_id, number_problems
 from schemas.errors import Problem
 from schemas.events import Adjustment, Attributes, Event, Number, Result, Score, Values
-from schemas.ruleset import MetricType, Ruleset, rank_item
+from schemas.language import (
+    AdjustmentSource,
+    MetricType,
+    PlacementsSource,
+    Ruleset,
+    ScoreSource,
+    Source,
+    rank_item,
+)
 
 
 class Game:
@@ -17,27 +26,34 @@ class Game:
     def __init__(self, rules: Ruleset) -> None:
         self.rules = rules
         self.boards = {name: BoardPlan(name, board, rules) for name, board in rules.boards.items()}
-        self.sources = {name: CompiledSource(name, source, rules.metrics) for name, source in rules.sources.items()}
-        self.routes: dict[str, list[tuple[CompiledSource, list[BoardPlan]]]] = {
-            origin: self._routes(origin) for origin in ("score", "adjustment", "placements")
-        }
+        self.score_routes: list[tuple[ValueSource, list[BoardPlan]]] = []
+        self.adjustment_routes: list[tuple[ValueSource, list[BoardPlan]]] = []
+        self.contest_routes: list[tuple[ContestSource, list[BoardPlan]]] = []
+        for name, source in rules.sources.items():
+            self._add_route(name, source)
+        self.straight = all(
+            source.plain and plan.where is None and not plan.board.segments
+            for source, plans in self.score_routes
+            for plan in plans
+        )
         self.plain = all(
             metric.scale == 0 and metric.min is None and metric.max is None for metric in rules.metrics.values()
         )
         self._limits = rules.metrics
         self._entrants = {source.entrant for source in rules.sources.values() if source.entrant is not None}
 
-    def _routes(self, origin: str) -> list[tuple[CompiledSource, list[BoardPlan]]]:
-        routes = []
-        for name, source in self.sources.items():
-            takers = [
-                plan
-                for plan in self.boards.values()
-                if name in (plan.board.sources if plan.board.sources is not None else self.rules.sources)
-            ]
-            if source.origin == origin and takers:
-                routes.append((source, takers))
-        return routes
+    def _add_route(self, name: str, source: Source) -> None:
+        """Remembers which boards take the marks of a source, unless none does."""
+        takers = [plan for plan in self.boards.values() if plan.board.sources is None or name in plan.board.sources]
+        if not takers:
+            return
+        metrics = self.rules.metrics
+        if isinstance(source, ScoreSource):
+            self.score_routes.append((ValueSource(source, metrics), takers))
+        elif isinstance(source, AdjustmentSource):
+            self.adjustment_routes.append((ValueSource(source, metrics), takers))
+        elif isinstance(source, PlacementsSource):
+            self.contest_routes.append((PlacementMarks(source, metrics), takers))
 
     def check(self, event: Event) -> list[Problem]:
         """What the ruleset forbids about an event: undeclared metrics, digits, bounds, boards it does not have."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from engine.marks import Mark
 from schemas.events import Round
-from schemas.ruleset import Keep, Ruleset, Span, rank_item
+from schemas.language import Keep, Ruleset, Span, rank_item
 
 Selection = Callable[[list[Mark]], list[Mark]]
 Worth = Callable[[Mark], int]

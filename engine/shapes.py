@@ -10,16 +10,36 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.marks import Mark
-from schemas.ruleset import rank_item
+from schemas.language import rank_item
 
 if TYPE_CHECKING:
     from engine.boards import BoardPlan
 
 Order = tuple[int, int, int]
+Step = tuple[str, Mark | str]
+"""(entrant, the mark to add, or the origin whose marks to withdraw)."""
+
 _encode = msgspec.json.Encoder().encode
 _decode_marks = msgspec.json.Decoder(list[Mark]).decode
 _decode_running = msgspec.json.Decoder(list[Any]).decode
 _decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, Any]]).decode
+
+
+class Row:
+    """One player in one ranking: the state of his marks, and the place that follows from it.
+
+    `since` is the version from which the place is shown; `touched` the batch that last looked at it, for caches.
+    """
+
+    __slots__ = ("extra", "prefix", "since", "state", "stored", "touched")
+
+    def __init__(self, state: Any, prefix: bytes | None = None, extra: bytes = b"", since: int = 0) -> None:
+        self.state = state
+        self.prefix = prefix
+        self.extra = extra
+        self.since = since
+        self.stored = False
+        self.touched = 0
 
 
 class Shape:
@@ -36,6 +56,19 @@ class Shape:
     def withdraw(self, state: Any, origin: str) -> None:
         """Takes out the marks of an origin, in place."""
         raise NotImplementedError
+
+    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: list[Step], batch: int) -> None:
+        """Takes steps on the rows of one ranking, in order, and collects in `dirty` those that changed."""
+        for entrant, mark in steps:
+            row = rows.get(entrant)
+            if row is None:
+                row = rows[entrant] = dirty[entrant] = Row(self.new())
+            row.touched = batch
+            if isinstance(mark, str):
+                self.withdraw(row.state, mark)
+            elif not self.absorb(row.state, mark):
+                continue
+            dirty[entrant] = row
 
     def result(self, state: Any) -> tuple[bytes | None, bytes]:
         """(prefix, extra) of the state."""
@@ -141,6 +174,26 @@ class Single(Shape):
         state[0] = mark
         return True
 
+    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: list[Step], batch: int) -> None:
+        if self._mode != "best":
+            super().absorb_all(rows, dirty, steps, batch)
+            return
+        # `absorb` written out for the best run: most marks are none.
+        by, up = self._by, self._sign > 0
+        for entrant, mark in steps:
+            row = rows.get(entrant)
+            if row is None:
+                row = rows[entrant] = dirty[entrant] = Row([None, {}])
+            row.touched = batch
+            state = row.state
+            held: Mark | None = state[0]
+            if held is not None and not mark.adjusts:  # type: ignore[union-attr]
+                value, best = mark.values.get(by), held.values[by]  # type: ignore[union-attr]
+                if value is None or (value < best if up else value > best):
+                    continue
+            if self.absorb(state, mark):  # type: ignore[arg-type]
+                dirty[entrant] = row
+
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
         plan = self.plan
         held, added = state
@@ -162,7 +215,8 @@ class Single(Shape):
         return plan.key(values, reached, []), plan.extra(values)
 
     def dump(self, state: list[Any]) -> bytes:
-        return _encode((state[0], dict(sorted(state[1].items()))))
+        held, added = state
+        return _encode((held, dict(sorted(added.items())) if added else added))
 
     def load(self, data: bytes) -> list[Any]:
         held, added = _decode_single(data)
@@ -207,6 +261,27 @@ class Running(Shape):
         else:
             self._absorb_ordered(held, state[1], mark)
         return True
+
+    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: list[Step], batch: int) -> None:
+        if not self._simple or len(self._sums) != 1 or self._counts:
+            super().absorb_all(rows, dirty, steps, batch)
+            return
+        # `absorb` written out for one sum.
+        [(at, of)] = self._sums
+        for entrant, mark in steps:
+            row = rows.get(entrant)
+            if row is None:
+                row = rows[entrant] = Row(self.new())
+            row.touched = batch
+            dirty[entrant] = row
+            if mark.adjusts:  # type: ignore[union-attr]
+                self.absorb(row.state, mark)  # type: ignore[arg-type]
+                continue
+            state = row.state
+            state[2] += 1
+            value = mark.values.get(of)  # type: ignore[union-attr]
+            if value:
+                state[0][at] += value
 
     def _absorb_ordered(self, held: list[int | None], orders: list[Order | None] | None, mark: Mark) -> None:
         order = mark.order

@@ -21,7 +21,7 @@ MISS_INTERVAL_S = 0.02
 
 
 class GameInfo:
-    """A game as readers see it: `rankings` maps (board, period) to a ranking id."""
+    """A game as readers see it: `rankings` maps (board, period, segment) to a ranking id."""
 
     __slots__ = ("game", "game_id", "generation_id", "name", "rankings", "ruleset_version", "shard")
 
@@ -32,7 +32,7 @@ class GameInfo:
         self.generation_id: int = row["live_generation"]
         self.ruleset_version: int = row["ruleset_version"]
         self.game = game
-        self.rankings: dict[tuple[str, str], int] = {}
+        self.rankings: dict[tuple[str, str, str], int] = {}
 
 
 class Catalog:
@@ -82,7 +82,7 @@ class Catalog:
             # Ids are drawn before their transaction commits, so one a little lower may become visible later.
             for row in await connection.fetch(Q["rankings_after"], self._last_ranking, list(self._by_generation)):
                 info = self._by_generation[row["generation_id"]]
-                info.rankings[(row["board"], row["period"])] = row["ranking_id"]
+                info.rankings[(row["board"], row["period"], row["segment"])] = row["ranking_id"]
                 self._last_ranking = max(self._last_ranking, row["ranking_id"])
         self._refreshed = began
 
@@ -93,7 +93,7 @@ class Catalog:
         text = await connection.fetchval(Q["ruleset_text"], row["game_id"], row["ruleset_version"])
         info = GameInfo(row, compile_ruleset(parse(text)))
         for ranking in await connection.fetch(Q["rankings_of"], info.generation_id):
-            info.rankings[(ranking["board"], ranking["period"])] = ranking["ranking_id"]
+            info.rankings[(ranking["board"], ranking["period"], ranking["segment"])] = ranking["ranking_id"]
         return info
 
     def games(self) -> list[GameInfo]:
@@ -114,12 +114,12 @@ class Catalog:
             raise NotFound("game", name)
         return info
 
-    async def ranking(self, info: GameInfo, board: str, period: str) -> int | None:
+    async def ranking(self, info: GameInfo, board: str, period: str, segment: str = "") -> int | None:
         """The id of a ranking, or None when nothing was ever folded into it."""
-        found = info.rankings.get((board, period))
+        found = info.rankings.get((board, period, segment))
         if found is None:
             await self._missed()
-            found = self._games.get(info.name, info).rankings.get((board, period))
+            found = self._games.get(info.name, info).rankings.get((board, period, segment))
         return found
 
     async def _missed(self) -> None:

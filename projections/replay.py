@@ -41,6 +41,7 @@ class Difference(NamedTuple):
 
     board: str
     period: str
+    segment: str
     player: str
     live: str
     replayed: str
@@ -137,17 +138,18 @@ async def _compare(connection: Connection, generation_id: int, fold: Fold) -> tu
     differences: list[Difference] = []
     seen: dict[Table, set[str]] = {table: set() for table in fold.tables.values()}
     async for row in connection.cursor(Q["rows"], generation_id, prefetch=CHUNK):
-        board, period, player, prefix, extra, state = row
-        digest.add_hashes((row_hash(board, period, player, prefix, extra, state),))
-        table = fold.tables.get((board, period))
+        board, period, segment, player, prefix, extra, state = row
+        name = (board, period, segment)
+        digest.add_hashes((row_hash(name, player, prefix, extra, state),))
+        table = fold.tables.get(name)
         mine = table.rows.get(player) if table is not None else None
         if table is None or mine is None:
-            _differ(differences, (board, period, player), _words(prefix, state), "-")
+            _differ(differences, (*name, player), _words(prefix, state), "-")
             continue
         seen[table].add(player)
         dumped = table.shape.dump(mine.state)
         if (prefix, extra, state) != (mine.prefix, mine.extra, dumped):
-            _differ(differences, (board, period, player), _words(prefix, state), _words(mine.prefix, dumped))
+            _differ(differences, (*name, player), _words(prefix, state), _words(mine.prefix, dumped))
     for table, players in seen.items():
         if len(players) != len(table.rows):
             for player in table.rows.keys() - players:
@@ -156,7 +158,7 @@ async def _compare(connection: Connection, generation_id: int, fold: Fold) -> tu
     return digest, differences
 
 
-def _differ(differences: list[Difference], where: tuple[str, str, str], live: str, replayed: str) -> None:
+def _differ(differences: list[Difference], where: tuple[str, str, str, str], live: str, replayed: str) -> None:
     if len(differences) < DIFFERENCES_MAX:
         differences.append(Difference(*where, live, replayed))
 
@@ -254,7 +256,7 @@ class _Build:
             table.ranking_id = ranking_id
             lines.append((ranking_id, self.generation_id, *table.name, self.version))
         if lines:
-            await connection.execute(WRITER["insert_rankings"], *columns(lines, 5))
+            await connection.execute(WRITER["insert_rankings"], *columns(lines, 6))
 
     async def _write_rest(self, connection: Connection) -> None:
         fixtures = fixture_rows(self.generation_id, self.fold)
@@ -263,7 +265,7 @@ class _Build:
         players = profile_rows(self.generation_id, self.fold)
         if players:
             await connection.execute(WRITER["upsert_players"], *columns(players, 5))
-        self.fold.touched_fixtures.clear()
+        self.fold.touched_contests.clear()
         self.fold.profiles.clear()
 
     async def show(self, connection: Connection, redis: Redis) -> None:

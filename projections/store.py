@@ -4,7 +4,6 @@ Exactly once rests on `commit`: it moves the shard's position from exactly the v
 changes nothing. Everything is set-based.
 """
 
-import operator
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -12,8 +11,10 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from engine.fold import Change, FixtureState, Fold, Row, Table
+from engine.contests import Contest
+from engine.fold import Change, Fold, Table
 from engine.rules import Game, compile_ruleset
+from engine.shapes import Row
 from projections.database import Connection, columns, queries
 from schemas.errors import ConcurrentWriter
 from schemas.events import RulesetChange
@@ -28,9 +29,8 @@ LOG = ("game_id", "epoch", "shard", "ms", "seq", "verdict", "body")
 IDS = ("game_id", "id_hash", "body_hash", "epoch", "shard", "ms", "seq")
 STANDINGS = ("ranking_id", "player", "prefix", "extra", "state", "since")
 HISTORY = ("ranking_id", "player", "prefix", "extra", "from_version", "to_version")
-_KEY = operator.itemgetter(0, 1)
 _encode = msgspec.json.Encoder().encode
-_decode_fixture = msgspec.json.Decoder(FixtureState).decode
+_decode_contest = msgspec.json.Decoder(Contest).decode
 
 
 class ShardState(NamedTuple):
@@ -68,7 +68,7 @@ class Batch:
         self.log: list[tuple[int, int, int, int, int, int, bytes]] = []
         self.ids: list[tuple[int, bytes, bytes, int, int, int, int]] = []
         self.dead: list[tuple[str | None, int, int, int, int, str, str, bytes]] = []
-        self.new_rankings: list[tuple[int, int, str, str, int]] = []
+        self.new_rankings: list[tuple[int, int, str, str, str, int]] = []
         self.new_rows: list[tuple[int, str, bytes | None, bytes, bytes, int]] = []
         self.changed_rows: list[tuple[int, str, bytes | None, bytes, bytes, int]] = []
         self.history: list[tuple[int, str, bytes | None, bytes, int, int]] = []
@@ -114,7 +114,7 @@ class Batch:
         """Collects what a game's fold has changed besides rows."""
         fold = live.fold
         self.fixtures += fixture_rows(live.generation_id, fold)
-        fold.touched_fixtures.clear()
+        fold.touched_contests.clear()
         self.players += profile_rows(live.generation_id, fold)
         fold.profiles.clear()
 
@@ -122,8 +122,8 @@ class Batch:
 def fixture_rows(generation_id: int, fold: Fold) -> list[tuple[int, str, int, bytes]]:
     """Lines for `upsert_fixtures`: the contests whose state changed."""
     return [
-        (generation_id, fixture, fold.fixtures[fixture].revision, _encode(fold.fixtures[fixture]))
-        for fixture in fold.touched_fixtures
+        (generation_id, fixture, fold.contests[fixture].revision, _encode(fold.contests[fixture]))
+        for fixture in fold.touched_contests
     ]
 
 
@@ -172,10 +172,10 @@ class Store:
 
     async def load_fixtures(self, live: LiveGame, fixtures: Iterable[str]) -> None:
         """Makes the state of contests present in the fold."""
-        wanted = [fixture for fixture in fixtures if fixture not in live.fold.fixtures]
+        wanted = [fixture for fixture in fixtures if fixture not in live.fold.contests]
         if wanted:
             for fixture, state in await self.pool.fetch(Q["fixtures"], live.generation_id, wanted):
-                live.fold.fixtures[fixture] = _decode_fixture(state)
+                live.fold.contests[fixture] = _decode_contest(state)
 
     async def load_rows(self, live: LiveGame, batch: Batch) -> None:
         """Makes every row that the staged steps need present; the others are new."""
@@ -188,7 +188,7 @@ class Store:
                 _put(by_id[row["ranking_id"]], row)
         if fold.restated:
             for row in await self._by_index(Q["rows_of_players"], live.generation_id, list(fold.restated)):
-                table = fold.table(row["board"], row["period"])
+                table = fold.table(row["board"], row["period"], row["segment"])
                 table.ranking_id = row["ranking_id"]
                 if row["player"] not in table.rows:
                     _put(table, row)
@@ -198,9 +198,9 @@ class Store:
         unnamed = {table.name: table for table in live.fold.tables.values() if not table.ranking_id}
         if not unnamed:
             return
-        rows = await self.pool.fetch(Q["rankings"], live.generation_id, *columns(list(unnamed), 2))
+        rows = await self.pool.fetch(Q["rankings"], live.generation_id, *columns(list(unnamed), 3))
         for row in rows:
-            unnamed.pop((row["board"], row["period"])).ranking_id = row["ranking_id"]
+            unnamed.pop((row["board"], row["period"], row["segment"])).ranking_id = row["ranking_id"]
         fresh = await self.pool.fetch(Q["next_ranking_ids"], len(unnamed)) if unnamed else []
         for (name, table), (ranking_id,) in zip(unnamed.items(), fresh, strict=True):
             table.ranking_id = ranking_id
@@ -310,15 +310,13 @@ async def _write(connection: Connection, batch: Batch) -> None:
     if batch.ids:
         await connection.copy_records_to_table("event_ids", records=batch.ids, columns=IDS)
     if batch.new_rankings:
-        await connection.execute(Q["insert_rankings"], *columns(batch.new_rankings, 5))
+        await connection.execute(Q["insert_rankings"], *columns(batch.new_rankings, 6))
     moved = [ranking_id for ranking_id, (places, _) in batch.places.items() if places]
     if moved:
         await connection.execute(Q["touch_rankings"], moved, batch.version)
     if batch.new_rows:
         await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
     if batch.changed_rows:
-        # In the order of the key, which visits each page of index and table once.
-        batch.changed_rows.sort(key=_KEY)
         await connection.execute(Q["update_standings"], *columns(batch.changed_rows, 6))
     if batch.history:
         await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)

@@ -87,7 +87,7 @@ def decoded(game: str, events: Iterable[Fields]) -> list[Event]:
 def ranking(state: Fold, board: str, period: str = "all") -> Leaderboard:
     """A table of a fold as a ranking."""
     shown = Leaderboard(state.game.boards[board].style)
-    table = state.tables.get((board, period))
+    table = state.tables.get((board, period, ""))
     for name, row in table.rows.items() if table is not None else ():
         shown.set(name, row.prefix, row.extra)
     shown.check()
@@ -138,7 +138,7 @@ class Then:
 
     def periods(self, board: str = "b") -> list[str]:
         """The periods for which the board has somebody ranked."""
-        held = ((name, period) for (name, period) in self.state.tables if name == board)
+        held = ((name, period) for (name, period, _) in self.state.tables if name == board)
         return sorted(period for name, period in held if self.board(name, period).lines)
 
     @property

@@ -12,10 +12,10 @@ SELECT text FROM rulesets WHERE game_id = $1 AND version = $2
 SELECT version, mode, position, recorded_ms, text FROM rulesets WHERE game_id = $1 ORDER BY version
 
 -- name: rankings_of
-SELECT ranking_id, board, period FROM rankings WHERE generation_id = $1
+SELECT ranking_id, board, period, segment FROM rankings WHERE generation_id = $1
 
 -- name: rankings_after
-SELECT ranking_id, generation_id, board, period FROM rankings WHERE ranking_id > $1 - 1000 AND generation_id = ANY ($2::integer[]) ORDER BY ranking_id
+SELECT ranking_id, generation_id, board, period, segment FROM rankings WHERE ranking_id > $1 - 1000 AND generation_id = ANY ($2::integer[]) ORDER BY ranking_id
 
 -- name: ranking_state
 SELECT r.version, count(s.prefix) AS total

@@ -40,9 +40,9 @@ SELECT player, status FROM players WHERE generation_id = $1 AND status <> 'activ
 SELECT fixture, state FROM fixtures WHERE generation_id = $1 AND fixture = ANY ($2::text[])
 
 -- name: rankings
-SELECT r.ranking_id, r.board, r.period, r.version
-FROM unnest($2::text[], $3::text[]) AS wanted (board, period)
-JOIN rankings r ON r.generation_id = $1 AND r.board = wanted.board AND r.period = wanted.period AND r.segment = ''
+SELECT r.ranking_id, r.board, r.period, r.segment, r.version
+FROM unnest($2::text[], $3::text[], $4::text[]) AS wanted (board, period, segment)
+JOIN rankings r ON r.generation_id = $1 AND r.board = wanted.board AND r.period = wanted.period AND r.segment = wanted.segment
 
 -- name: next_ranking_ids
 SELECT nextval(pg_get_serial_sequence('rankings', 'ranking_id'))::integer FROM generate_series(1, $1)
@@ -53,14 +53,14 @@ FROM unnest($1::integer[], $2::text[]) AS wanted (ranking_id, player)
 JOIN standings s ON s.ranking_id = wanted.ranking_id AND s.player = wanted.player
 
 -- name: rows_of_players
-SELECT s.ranking_id, r.board, r.period, s.player, s.prefix, s.extra, s.state, s.since
+SELECT s.ranking_id, r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state, s.since
 FROM rankings r
 JOIN standings s ON s.ranking_id = r.ranking_id AND s.player = ANY ($2::text[])
 WHERE r.generation_id = $1
 
 -- name: insert_rankings
-INSERT INTO rankings (ranking_id, generation_id, board, period, version) OVERRIDING SYSTEM VALUE
-SELECT * FROM unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::bigint[])
+INSERT INTO rankings (ranking_id, generation_id, board, period, segment, version) OVERRIDING SYSTEM VALUE
+SELECT * FROM unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::bigint[])
 
 -- name: touch_rankings
 UPDATE rankings SET version = $2 WHERE ranking_id = ANY ($1::integer[])

@@ -13,7 +13,7 @@ from engine.numbers import encode_int
 from engine.places import Answer, Entry, Lookup, Place, Window
 from projections.fallback import PostgresRankings
 from projections.rankings import Pending, RankingWriter, RedisRankings
-from schemas.ruleset import Board, Metric, MetricType, Ruleset
+from schemas.language import Board, Metric, MetricType, Ruleset
 
 Places = dict[str, tuple[bytes | None, bytes]]
 """Prefix (None: not ranked) and extra by player."""

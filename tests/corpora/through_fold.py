@@ -27,7 +27,7 @@ def play(contest: Contest) -> Iterator[tuple[str, Tables]]:
         fold.settle()
         if fold.rejections:
             raise ValueError(f"rejected: {fold.rejections[0]}")
-        yield step.label, {board: lines_of(fold, table) for (board, period), table in fold.tables.items()}
+        yield step.label, {board: lines_of(fold, table) for (board, period, _), table in fold.tables.items()}
 
 
 def lines_of(fold: Fold, table: Table) -> list[Line]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.marks import Mark
-from schemas.ruleset import Board, Keep, Metric, Range, Where
+from schemas.language import Board, Keep, Metric, Range, Where
 
 Values = list[int | None]
 

@@ -11,7 +11,7 @@ from engine.boards import BoardPlan
 from engine.keys import PREFIX_END, member, split
 from engine.numbers import decode_int, encode_int, encode_order, scaled, unscaled
 from schemas.checks import good_id
-from schemas.ruleset import Board, Countback, Metric, MetricType, Ruleset
+from schemas.language import Board, Metric, MetricType, Ruleset, TieBreak
 
 small = st.integers(-300, 300)
 integers = (
@@ -100,7 +100,7 @@ RULES = Ruleset(game="g", boards={}, metrics={name: MetricType() for name in "xy
 
 def board(rank_by: list[str]) -> Board:
     """A board over x, y and z."""
-    items = [Countback(countback="position", places=3) if item == "countback" else item for item in rank_by]
+    items = [TieBreak(countback="position", places=3) if item == "countback" else item for item in rank_by]
     return Board(rank_by=items, metrics={name: Metric(op="sum", of=name) for name in "xyz"})
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.periods import Calendar
-from schemas.ruleset import WEEKDAYS, PeriodKind, parse
+from schemas.language import WEEKDAYS, PeriodKind
+from schemas.ruleset import parse
 from tests.given import rules
 
 MINUTE_MS = 60_000

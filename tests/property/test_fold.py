@@ -116,7 +116,7 @@ def at_positions(events: list[AnyEvent]) -> list[tuple[Position, AnyEvent]]:
 def boards(state: Fold) -> dict[tuple[str, str], Any]:
     """Every table that shows somebody: ranks, players and metrics."""
     shown = {}
-    for name, period in state.tables:
+    for name, period, _ in state.tables:
         decode = state.game.boards[name].decode
         entries = ranking(state, name, period).window(0, 99).entries
         if entries:
@@ -138,7 +138,7 @@ def test_where_batches_are_cut_does_not_show(events: list[AnyEvent], cuts: list[
     cut.settle()
     assert str(digest_of(cut)) == str(digest_of(whole))
     assert boards(cut) == boards(whole)
-    assert cut.fixtures == whole.fixtures
+    assert cut.contests == whole.contests
 
 
 @given(logs(), st.integers(0, 13))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.boards import BoardPlan
 from engine.marks import Mark
 from engine.shapes import Kept
-from schemas.ruleset import Board, Countback, Keep, Metric, MetricType, Range, Ruleset, Span
+from schemas.language import Board, Keep, Metric, MetricType, Range, Ruleset, Span, TieBreak
 from tests.property import naive
 
 RULES = Ruleset(game="g", boards={}, metrics={"a": MetricType(), "b": MetricType()})
@@ -44,7 +44,7 @@ def boards(draw: st.DrawFn) -> Board:
     made = {name: draw(metrics()) for name in draw(st.sampled_from(["m", "mn", "mno"]))}
     rank_by: list[Any] = [f"{name} {draw(st.sampled_from(['asc', 'desc']))}" for name in made if draw(st.booleans())]
     rank_by = rank_by or ["m desc"]
-    rank_by += draw(st.sampled_from([[], [], [Countback(countback="position", places=2)]]))
+    rank_by += draw(st.sampled_from([[], [], [TieBreak(countback="position", places=2)]]))
     rank_by += draw(st.sampled_from([[], ["reached"]]))
     return Board(rank_by=rank_by, metrics=made, keep=draw(keeps()))
 
@@ -91,7 +91,7 @@ def expected(plan: BoardPlan, marks: list[Mark]) -> tuple[bytes | None, bytes]:
         return None, plan.extra([None] * len(board.metrics))
     values = list(naive.values_of(board, marks).values())
     reached = naive.reached(board, marks) if "reached" in board.rank_by else None
-    counts = [naive.counts_of(item.places, marks) for item in board.rank_by if isinstance(item, Countback)]
+    counts = [naive.counts_of(item.places, marks) for item in board.rank_by if isinstance(item, TieBreak)]
     return plan.key(values, reached, counts), plan.extra(values)
 
 

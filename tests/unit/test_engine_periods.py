@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.periods import Calendar, day_start, local_date, well_formed
-from schemas.ruleset import PeriodKind, parse
+from schemas.language import PeriodKind
+from schemas.ruleset import parse
 from tests.given import given, rules, score
 
 HOUR_MS = 3_600_000

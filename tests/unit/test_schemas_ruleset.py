@@ -3,7 +3,8 @@
 import pytest
 
 from schemas.errors import InvalidRuleset
-from schemas.ruleset import RULESET_BYTES_MAX, Countback, Ruleset, parse, rank_item
+from schemas.language import Ruleset, TieBreak, rank_item
+from schemas.ruleset import RULESET_BYTES_MAX, parse
 
 GOOD = """\
 game = "g"
@@ -75,7 +76,7 @@ def line_of(text: str, part: str) -> int:
 def test_the_good_one_is_read() -> None:
     rules = parse(GOOD, game="g")
     assert isinstance(rules, Ruleset)
-    assert rules.boards["drivers"].rank_by[1] == Countback(countback="position")
+    assert rules.boards["drivers"].rank_by[1] == TieBreak(countback="position")
     assert rules.week_starts == "monday"
 
 
@@ -134,12 +135,12 @@ NAME = "a name is [a-z0-9][a-z0-9._-]{0,63}"
         ("min = 0", "min = nan", f"metrics.points.min: {NUMBER}"),
         ("max = 100.5", "max = inf", f"metrics.points.max: {NUMBER}"),
         ("max = 100.5", "max = 1e400", f"metrics.points.max: {DIGITS}"),
-        ('origin = "score"', 'origin = "scores"', "sources[...].origin: invalid enum value 'scores'"),
+        ('origin = "score"', 'origin = "scores"', "sources[...].origin: invalid value 'scores'"),
         ("[sources.runs]", '[sources."R"]', f"sources.R: {NAME}"),
         ('origin = "score"', 'origin = "score"\npoints = [1]',
-         'sources.runs.points: only a source with origin = "placements" has this'),
+         'sources[...].points: object contains unknown field `points`'),
         ('origin = "score"', 'origin = "score"\nshared = "split"',
-         'sources.runs.shared: only a source with origin = "placements" has this'),
+         'sources[...].shared: object contains unknown field `shared`'),
         ("points = [25, 18.5]", "points = [25, nan]", f"sources.race.points[1]: {NUMBER}"),
         ("points = [25, 18.5]", "points = [1e999999999]", f"sources.race.points[0]: {DIGITS}"),
         ("points = [25, 18.5]", 'points = [25]\nmetric = "goals"', f"sources.race.metric: unknown metric 'goals'; {KNOWN}"),
@@ -164,7 +165,7 @@ NAME = "a name is [a-z0-9][a-z0-9._-]{0,63}"
          f"boards.drivers.metrics.points.of: made of a declared metric, not of a board's; {KNOWN}"),
         ('of = "points"', "", f"boards.drivers.metrics.points.of: sum needs the metric that it is of; {KNOWN}"),
         ('op = "count"', 'op = "count"\nof = "points"',
-         "boards.drivers.metrics.wins.of: count has no `of`; it counts the marks that meet `where`"),
+         "boards.drivers.metrics.wins.of: count has no `of`; it looks at the marks that meet `where`"),
         ("metrics.wins]", "metrics.position]", "boards.drivers.metrics.position: position is a reserved name"),
         ('op = "sum"', 'op = "total"', "boards[...].metrics[...].op: invalid enum value 'total'"),
         ('"points desc", {', '"points down", {', f"boards.drivers.rank_by[0]: {ITEM}"),
