@@ -58,17 +58,18 @@ class Folding:
         async for part in slices(entries):
             judged += map(self._judge, part)
         accepted = await self._admit(judged, batch)
-        touched = {event.game: self._games[event.game] for _, event in accepted}
-        for name, live in touched.items():
-            fixtures = {
-                event.fixture
-                for _, event in accepted
-                if type(event) is not Score and event.game == name and isinstance(event, (Result, Fixture, Pick))
-            }
-            await self.store.load_fixtures(live, fixtures)
+        touched = {name: self._games[name] for name in {event.game for _, event in accepted}}
+        contests = [
+            event for _, event in accepted if type(event) is not Score and isinstance(event, (Result, Fixture, Pick))
+        ]
+        for name, live in touched.items() if contests else ():
+            await self.store.load_fixtures(live, {event.fixture for event in contests if event.game == name})
         async for stretch in slices(accepted):
             for entry, event in stretch:
-                touched[event.game].fold.stage(event, Position(state.epoch, self.shard, entry.ms, entry.seq))
+                if type(event) is Score:
+                    touched[event.game].fold.stage_score(event, entry.ms, entry.seq)
+                else:
+                    touched[event.game].fold.stage(event, Position(state.epoch, self.shard, entry.ms, entry.seq))
         for live in touched.values():
             await self.store.load_rows(live, batch)
             for _ in live.fold.absorbing(batch.version):
@@ -103,52 +104,49 @@ class Folding:
 
     async def _admit(self, entries: list[Entry], batch: Batch) -> list[tuple[Entry, Event]]:
         """Archives every entry with its verdict, and returns those that are new."""
-        keys = [
-            (self._games[entry.event.game].game_id, entry.id_hash)
-            for entry in entries
-            if entry.event is not None and entry.problem is None
-        ]
-        used: dict[IdKey, bytes] = {}
+        used: dict[IdKey, bytes] | None = None
         if self._look_ups:
             self._look_ups -= 1
+            keys = [
+                (self._games[entry.event.game].game_id, entry.id_hash)
+                for entry in entries
+                if entry.event is not None and entry.problem is None
+            ]
             used = {key: row["body_hash"] for key, row in (await self.store.known_ids(keys)).items()}
-        for ids in self._in_flight.values():
-            used.update({key: ids[key] for key in keys if key in ids})
-        self._in_flight[batch.version] = {}
+            for ids in self._in_flight.values():
+                used.update({key: ids[key] for key in keys if key in ids})
+            self._in_flight[batch.version] = {}
         accepted: list[tuple[Entry, Event]] = []
         async for stretch in slices(entries):
-            self._admit_stretch(stretch, batch, used, accepted)
+            for entry in stretch:
+                self._admit_one(entry, batch, used, accepted)
         return accepted
 
-    def _admit_stretch(
-        self,
-        entries: Iterable[Entry],
-        batch: Batch,
-        used: dict[IdKey, bytes],
-        accepted: list[tuple[Entry, Event]],
+    def _admit_one(
+        self, entry: Entry, batch: Batch, used: dict[IdKey, bytes] | None, accepted: list[tuple[Entry, Event]]
     ) -> None:
-        mine = self._in_flight[batch.version]
-        epoch, shard = batch.state.epoch, self.shard
-        for entry in entries:
-            event = entry.event
-            live = self._games.get(event.game) if event is not None else None
-            game_id = live.game_id if live is not None else 0
-            verdict = REFUSED
-            if event is not None and entry.problem is None:
+        event, epoch, shard = entry.event, batch.state.epoch, self.shard
+        live = self._games.get(event.game) if event is not None else None
+        game_id = live.game_id if live is not None else 0
+        verdict = REFUSED
+        if event is not None and entry.problem is None:
+            before = None
+            if used is not None:
                 key = (game_id, entry.id_hash)
                 before = used.get(key)
                 if before is None:
-                    verdict = ACCEPTED
-                    used[key] = mine[key] = entry.body_hash
-                    batch.ids.append((*key, entry.body_hash, epoch, shard, entry.ms, entry.seq))
-                    accepted.append((entry, event))
-                elif before == entry.body_hash:
-                    verdict = DUPLICATE
-                else:
-                    entry = refuse(entry, "id", f"the id {event.id!r} was used before with another content")
-            if entry.problem is not None:
-                batch.dead.append(self._dead(entry, entry.problem.field, entry.problem.rule, epoch))
-            batch.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, entry.body))
+                    used[key] = self._in_flight[batch.version][key] = entry.body_hash
+            if before is None:
+                verdict = ACCEPTED
+                batch.ids.append((game_id, entry.id_hash, entry.body_hash, epoch, shard, entry.ms, entry.seq))
+                accepted.append((entry, event))
+            elif before == entry.body_hash:
+                verdict = DUPLICATE
+            else:
+                entry = refuse(entry, "id", f"the id {event.id!r} was used before with another content")
+        if entry.problem is not None:
+            batch.dead.append(self._dead(entry, entry.problem.field, entry.problem.rule, epoch))
+        batch.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, entry.body))
 
     def _dead(
         self, entry: Entry, field: str, rule: str, epoch: int

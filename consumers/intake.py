@@ -31,7 +31,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 def take_in(raw: RawEntry) -> Entry:
     """Decodes one entry; never raises, whatever it holds."""
     (ms, seq), fields = parse_entry(raw[0]), raw[1]
-    body = _body(fields)
+    body = fields[1] if type(fields) is list and len(fields) == 2 and fields[0] == FIELD else _body(fields)
     if body is None:
         rule = f"an entry has the field `event`; this one has {', '.join(map(repr, list(fields)[:4])) or 'none'}"
         return Entry(ms, seq, b"", None, Problem("", rule[:500]))
@@ -45,8 +45,6 @@ def take_in(raw: RawEntry) -> Entry:
 def _body(fields: Fields) -> bytes | None:
     if isinstance(fields, dict):
         return fields.get(FIELD)
-    if len(fields) == 2 and fields[0] == FIELD:
-        return fields[1]
     return dict(zip(fields[::2], fields[1::2], strict=True)).get(FIELD)
 
 

@@ -40,6 +40,7 @@ class BoardPlan:
                 key, descending = rank_item(item)
                 at = index.get(key, -1)
                 self.order.append(("reached", 0) if key == "reached" else ("desc" if descending else "asc", at))
+        self._leads_desc = [kind for kind, _ in self.order] in (["desc"], ["desc", "reached"])
         self.needs_reached = any(kind == "reached" for kind, _ in self.order)
         ranked = {at for kind, at in self.order if kind in ("asc", "desc")}
         self._extra = [at for at in range(len(self.metrics)) if at not in ranked]
@@ -62,9 +63,11 @@ class BoardPlan:
         for at, holds in self._qualify:
             if not holds(values[at]):
                 return None
-        if len(self.order) == 1 and self.order[0][0] == "desc":
+        if self._leads_desc:
+            # Written out for the usual board: one metric, the most first, perhaps the first to reach it.
             value = values[self.order[0][1]]
-            return encode_int(value if value is None else -value)
+            lead = encode_int(value if value is None else -value)
+            return lead if len(self.order) == 1 else lead + encode_order(reached)
         parts = []
         for kind, at in self.order:
             if kind == "desc":

@@ -261,6 +261,8 @@ class Fold:
         """`absorb`, with a pause every `stride` steps for who has something else to do."""
         lanes, self._lanes = self._lanes, []
         for tables, steps in lanes:
+            # A player's steps stand together, in their order: rows are independent, and memory is slow.
+            steps.sort(key=_PLAYER)
             for table in tables:
                 absorb = table.shape.absorb_all
                 for at in range(0, len(steps), stride):
@@ -291,6 +293,7 @@ class Fold:
         sanctions, result = self.sanctions, table.shape.result
         changes = []
         for player, row in dirty:
+            row.dirty = False
             before_prefix, before_extra = row.prefix, row.extra
             prefix, extra = result(row.state)
             if sanctions and player in sanctions:

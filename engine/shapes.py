@@ -28,10 +28,11 @@ _decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, Any]]).decode
 class Row:
     """One player in one ranking: the state of his marks, and the place that follows from it.
 
-    `since` is the version from which the place is shown; `touched` the batch that last looked at it, for caches.
+    `since` is the version from which the place is shown; `touched` the batch that last looked at it, for caches; `dirty`
+    says that it waits to be settled.
     """
 
-    __slots__ = ("extra", "prefix", "since", "state", "stored", "touched")
+    __slots__ = ("dirty", "extra", "prefix", "since", "state", "stored", "touched")
 
     def __init__(self, state: Any, prefix: bytes | None = None, extra: bytes = b"", since: int = 0) -> None:
         self.state = state
@@ -40,6 +41,7 @@ class Row:
         self.since = since
         self.stored = False
         self.touched = 0
+        self.dirty = False
 
 
 class Shape:
@@ -68,7 +70,9 @@ class Shape:
                 self.withdraw(row.state, mark)
             elif not self.absorb(row.state, mark):
                 continue
-            dirty[entrant] = row
+            if not row.dirty:
+                row.dirty = True
+                dirty[entrant] = row
 
     def result(self, state: Any) -> tuple[bytes | None, bytes]:
         """(prefix, extra) of the state."""
@@ -191,7 +195,8 @@ class Single(Shape):
                 value, best = mark.values.get(by), held.values[by]  # type: ignore[union-attr]
                 if value is None or (value < best if up else value > best):
                     continue
-            if self.absorb(state, mark):  # type: ignore[arg-type]
+            if self.absorb(state, mark) and not row.dirty:  # type: ignore[arg-type]
+                row.dirty = True
                 dirty[entrant] = row
 
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
@@ -272,8 +277,10 @@ class Running(Shape):
             row = rows.get(entrant)
             if row is None:
                 row = rows[entrant] = Row(self.new())
-            row.touched = batch
-            dirty[entrant] = row
+            if not row.dirty:
+                row.touched = batch
+                row.dirty = True
+                dirty[entrant] = row
             if mark.adjusts:  # type: ignore[union-attr]
                 self.absorb(row.state, mark)  # type: ignore[arg-type]
                 continue

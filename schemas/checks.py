@@ -57,21 +57,26 @@ _CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
 
 def check(event: Event) -> None:
     """The limits that types cannot say; raises InvalidEvent with every problem found."""
-    if not (good_id(event.id) and good_name(event.game)) or event.occurred_at is not None or event.v != 1:
-        problems = list(_envelope_problems(event))
-        if problems:
-            raise InvalidEvent(*problems)
-    if type(event) is Score and event.attributes is None and event.round is None and good_id(event.player):
-        # Written out because nearly every event is one.
-        ok = 0 < len(event.values) <= VALUES_MAX
-        for name, value in event.values.items():
-            if type(value) is not int or not -(1 << 53) < value < 1 << 53 or not good_name(name):
-                ok = False
-        if ok:
-            return
-    problems = list(_CHECKS[type(event)](event))
+    if type(event) is Score and _plainly_good(event):
+        return
+    problems = list(_envelope_problems(event)) or list(_CHECKS[type(event)](event))
     if problems:
         raise InvalidEvent(*problems)
+
+
+def _plainly_good(event: Score) -> bool:
+    """Whether a score has nothing that needs a closer look. Written out because nearly every event is such a one."""
+    identity, player, values = event.id, event.player, event.values
+    if not (identity.isascii() and identity.isprintable() and player.isascii() and player.isprintable()):
+        return False
+    if not (0 < len(identity) <= ID_BYTES_MAX and 0 < len(player) <= ID_BYTES_MAX and good_name(event.game)):
+        return False
+    if event.attributes is not None or event.round is not None or event.occurred_at is not None or event.v != VERSION:
+        return False
+    for name, value in values.items():
+        if type(value) is not int or not -(1 << 53) < value < 1 << 53 or not good_name(name):
+            return False
+    return 0 < len(values) <= VALUES_MAX
 
 
 def good_id(text: str) -> bool:

@@ -41,15 +41,20 @@ def decode(body: bytes) -> AnyEvent:
     if len(body) > EVENT_BYTES_MAX:
         raise InvalidEvent(Problem("", f"an event is at most {EVENT_BYTES_MAX} bytes, this one has {len(body)}"))
     try:
-        event = _json.decode(body) if body[:1] in b"{ \t\r\n" else _from_msgpack(body)
-    except msgspec.DecodeError as error:
-        event = _retry_older(body, error)
-    except UnicodeDecodeError:
-        raise InvalidEvent(Problem("", "text is UTF-8")) from None
-    except RecursionError:
-        raise InvalidEvent(Problem("", DEPTH_RULE)) from None
+        event: AnyEvent = _json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        event = _decode_otherwise(body, error)
     check(event)
     return event
+
+
+def _decode_otherwise(body: bytes, error: Exception) -> AnyEvent:
+    """The event of a body that is no JSON of the present shape: MessagePack, an older version, or a clear error."""
+    if body[:1] not in b"{ \t\r\n":
+        return _from_msgpack(body)
+    if isinstance(error, msgspec.DecodeError):
+        return _retry_older(body, error)
+    raise InvalidEvent(Problem("", DEPTH_RULE if isinstance(error, RecursionError) else "text is UTF-8")) from None
 
 
 def decode_archived(body: bytes) -> AnyEvent:
