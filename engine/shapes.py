@@ -22,7 +22,7 @@ Step = tuple[str, Mark | str]
 _encode = msgspec.json.Encoder().encode
 _decode_marks = msgspec.json.Decoder(list[Mark]).decode
 _decode_running = msgspec.json.Decoder(list[Any]).decode
-_decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, Any]]).decode
+_decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, Any] | None]).decode
 
 
 class Row:
@@ -140,7 +140,7 @@ class Kept(Shape):
 class Single(Shape):
     """One mark holds (the best run, the latest, the first); adjustments are added up beside it.
 
-    The state is [mark or None, {metric: [total, order] of the adjustments}].
+    The state is [mark or None, {metric: [total, order] of the adjustments} or None].
     """
 
     def __init__(self, plan: "BoardPlan") -> None:
@@ -158,12 +158,12 @@ class Single(Shape):
         self._before = {plan.metrics[at].of for _, at in plan.order[:until]}
 
     def new(self) -> list[Any]:
-        return [None, {}]
+        return [None, None]
 
     def absorb(self, state: list[Any], mark: Mark) -> bool:
         held: Mark | None = state[0]
         if mark.adjusts:
-            _adjust(state[1], mark.values, mark.order)
+            state[1] = _adjusted(state[1], mark.values, mark.order)
             return True
         if self._mode == "best":
             value = mark.values.get(self._by)
@@ -187,7 +187,7 @@ class Single(Shape):
         for entrant, mark in steps:
             row = rows.get(entrant)
             if row is None:
-                row = rows[entrant] = dirty[entrant] = Row([None, {}])
+                row = rows[entrant] = dirty[entrant] = Row([None, None])
             row.touched = batch
             state = row.state
             held: Mark | None = state[0]
@@ -221,7 +221,7 @@ class Single(Shape):
 
     def dump(self, state: list[Any]) -> bytes:
         held, added = state
-        return _encode((held, dict(sorted(added.items())) if added else added))
+        return _encode((held, dict(sorted(added.items())) if added else None))
 
     def load(self, data: bytes) -> list[Any]:
         held, added = _decode_single(data)
@@ -233,7 +233,7 @@ class Running(Shape):
 
     The state is [values, orders, marks, adjustments]: one value a metric; the order of the mark that it was reached with (of
     the last that changed a sum or count, of the first that attained an extreme; kept only where it is needed); how many
-    marks there were; {metric: [total, order]} of the adjustments.
+    marks there were; {metric: [total, order]} of the adjustments, or None.
     """
 
     def __init__(self, plan: "BoardPlan") -> None:
@@ -249,13 +249,13 @@ class Running(Shape):
 
     def new(self) -> list[Any]:
         values = [0 if op in ("sum", "count") else None for _, op, _, _ in self._steps]
-        return [values, [None] * len(values) if self.ordered else None, 0, {}]
+        return [values, [None] * len(values) if self.ordered else None, 0, None]
 
     def absorb(self, state: list[Any], mark: Mark) -> bool:
         state[2] += 1
         values, held = mark.values, state[0]
         if mark.adjusts:
-            _adjust(state[3], values, mark.order)
+            state[3] = _adjusted(state[3], values, mark.order)
         elif self._simple:
             for at, of in self._sums:
                 value = values.get(of)
@@ -316,7 +316,7 @@ class Running(Shape):
         if not added and orders is None:
             return plan.key(values, None, []), plan.extra(values)
         values, orders = list(values), list(orders or [None] * len(values))
-        for name, (total, since) in added.items():
+        for name, (total, since) in (added or {}).items():
             for at, op, of, _ in self._steps:
                 if of == name and op != "count":
                     values[at] = (values[at] or 0) + total
@@ -326,7 +326,7 @@ class Running(Shape):
 
     def dump(self, state: list[Any]) -> bytes:
         values, orders, marks, added = state
-        return _encode((values, orders, marks, dict(sorted(added.items())) if added else added))
+        return _encode((values, orders, marks, dict(sorted(added.items())) if added else None))
 
     def load(self, data: bytes) -> list[Any]:
         values, orders, marks, added = _decode_running(data)
@@ -338,16 +338,20 @@ class Running(Shape):
 Adjustments = dict[str, list[Any]]
 
 
-def _adjust(added: Adjustments, values: dict[str, int], order: Order) -> None:
+def _adjusted(added: Adjustments | None, values: dict[str, int], order: Order) -> Adjustments:
+    added = {} if added is None else added
     for name, value in values.items():
         entry = added.setdefault(name, [0, None])
         entry[0] += value
         if value and (entry[1] is None or entry[1] < order):
             entry[1] = order
+    return added
 
 
-def _adjustments(loaded: Adjustments) -> Adjustments:
-    return {name: [total, None if since is None else tuple(since)] for name, (total, since) in loaded.items()}
+def _adjustments(loaded: Adjustments | None) -> Adjustments | None:
+    return loaded and {
+        name: [total, None if since is None else tuple(since)] for name, (total, since) in loaded.items()
+    }
 
 
 def _later(one: Order | None, other: Order | None) -> Order | None:
