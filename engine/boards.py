@@ -154,8 +154,10 @@ def _shape_of(plan: BoardPlan, *, revised: bool) -> Shape:
 
 
 def _needs_all(plan: BoardPlan) -> bool:
-    """Whether only all marks together tell a countback, or when the criteria before `reached` last changed."""
+    """Whether only all marks together tell a metric, a countback, or when the criteria before `reached` last changed."""
     kinds = [kind for kind, _ in plan.order]
+    if any(metric.grouped is not None for metric in plan.metrics):
+        return True
     if "countback" in kinds or not plan.needs_reached:
         return "countback" in kinds
     criteria = [plan.metrics[at] for _, at in plan.order[: kinds.index("reached")]]

@@ -1,5 +1,6 @@
 """The metrics of a board: operations over a player's marks."""
 
+from engine.attempts import compile_grouped
 from engine.marks import Mark, Predicate, compile_where
 from engine.numbers import unscaled
 from schemas.language import Metric, Ruleset
@@ -8,7 +9,7 @@ from schemas.language import Metric, Ruleset
 class MetricPlan:
     """A board's metric: an operation over the marks that count."""
 
-    __slots__ = ("big", "name", "of", "op", "over_all", "scale", "where")
+    __slots__ = ("big", "grouped", "name", "of", "op", "over_all", "scale", "where")
 
     def __init__(self, name: str, metric: Metric, rules: Ruleset) -> None:
         declared = rules.metrics.get(metric.of or "")
@@ -17,11 +18,14 @@ class MetricPlan:
         self.of = metric.of or ""
         self.where: Predicate | None = compile_where(metric.where, rules.metrics) if metric.where else None
         self.over_all = metric.over == "all"
+        self.grouped = compile_grouped(metric, rules)
         self.scale = declared.scale if declared is not None else 0
         self.big = declared is not None and declared.big
 
     def of_marks(self, marks: list[Mark]) -> int | None:
         """The metric of marks in contest order; adjustments add to whatever the operation gives."""
+        if self.grouped is not None:
+            return self.grouped(marks)
         if self.op == "count":
             return sum(1 for mark in marks if not mark.adjusts and (self.where is None or self.where(mark)))
         values, added, adjusted = [], 0, False

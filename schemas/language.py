@@ -243,7 +243,8 @@ class Metric(_Table, frozen=True):
     marks in contest order: one that meets `where` adds, one that meets `hold` changes nothing, any other starts anew;
     `per = "day"` counts local days with such a mark, and a day without one ends it, `per = "round"` rounds. form is the last
     `n` verdicts in letters (W, D, L, P, V). distinct counts the values of the attribute `group`. attempts adds, for every
-    value of `group`, `of` of the first mark that meets `where`, and `each` for every mark before it that meets `tries`.
+    value of `group`, `of` of the first mark that meets `where`, and `each` for every mark before it that meets `tries`;
+    `across = "max"` takes the greatest of these numbers instead of their sum.
     """
 
     op: Op
@@ -259,6 +260,7 @@ class Metric(_Table, frozen=True):
     group: str | None = None
     tries: Where = {}
     each: Number = 0
+    across: Literal["sum", "max"] = "sum"
 
 
 class TieBreak(_Table, frozen=True):

@@ -169,7 +169,7 @@ TAKES: dict[str, frozenset[str]] = {
     "longest_streak": frozenset(("hold", "per")),
     "form": frozenset(("n",)),
     "distinct": frozenset(("group",)),
-    "attempts": frozenset(("group", "tries", "each")),
+    "attempts": frozenset(("group", "tries", "each", "across")),
 }
 """The keys of a metric that only some operations have."""
 
@@ -184,7 +184,7 @@ def _metric_problems(at: str, key: str, metric: Metric, board: Board, rules: Rul
     if not NAME.match(key) or key in RESERVED:
         yield Problem(at, NAME_RULE if key not in RESERVED else f"{key} is a reserved name")
     defaults = Metric(op=metric.op)
-    for name in ("by", "scale", "caps", "hold", "per", "n", "group", "tries", "each"):
+    for name in ("by", "scale", "caps", "hold", "per", "n", "group", "tries", "each", "across"):
         if getattr(metric, name) != getattr(defaults, name) and name not in TAKES.get(metric.op, ()):
             takers = ", ".join(sorted(op for op, taken in TAKES.items() if name in taken))
             yield Problem(f"{at}.{name}", f"{metric.op} has no `{name}`; only {takers} does")
