@@ -10,6 +10,7 @@ from cli.demo import demo_command
 from cli.doctor import doctor_command
 from cli.failures import explaining
 from cli.fold import fold_command
+from cli.import_git import import_git_command
 from cli.publish import publish_command
 from cli.reads import board_command, games_command, history_command, rank_command
 from cli.replay import replay_command
@@ -50,6 +51,7 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., Any]]]] = {
             "list": rulesets.list_command,
         },
     ),
+    "import": ("Make events of what other programs keep.", {"git": import_git_command}),
     "dead-letters": (
         "See what could not be folded, and try it again.",
         {"list": dead_letters.list_command, "retry": dead_letters.retry_command},

@@ -3,10 +3,10 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -72,17 +72,25 @@ def publish_command(
 
     A batch of up to 1,000 events is appended whole or not at all; the first one that is refused ends the command.
     """
-    started = time.monotonic()
-    url = local.load().url
     if str(file) == "-":
-        sent = asyncio.run(_publish(url, sys.stdin.buffer, "stdin", None, game, wait))
+        publish_lines(sys.stdin.buffer, "stdin", None, game, wait=wait, as_json=as_json)
     else:
         with file.open("rb") as opened:
-            sent = asyncio.run(_publish(url, opened, str(file), count_lines(file), game, wait))
+            publish_lines(opened, str(file), count_lines(file), game, wait=wait, as_json=as_json)
+
+
+def publish_lines(
+    lines: Iterable[bytes], source: str, total: int | None, game: str | None = None, *, wait: bool, as_json: bool
+) -> None:
+    """Publishes JSON lines out of `source`, `total` of them if that is known, and reports."""
+    started = time.monotonic()
+    sent = asyncio.run(_publish(local.load().url, lines, source, total, game, wait))
     _report(sent, time.monotonic() - started, as_json)
 
 
-async def _publish(url: str, file: BinaryIO, source: str, total: int | None, game: str | None, wait: bool) -> Sent:
+async def _publish(
+    url: str, file: Iterable[bytes], source: str, total: int | None, game: str | None, wait: bool
+) -> Sent:
     sent = Sent()
     async with Api(url) as api:
         with meter("publishing") as progress:
@@ -94,7 +102,7 @@ async def _publish(url: str, file: BinaryIO, source: str, total: int | None, gam
     return sent
 
 
-def batches(file: BinaryIO, source: str, game: str | None) -> Iterator[Batch]:
+def batches(file: Iterable[bytes], source: str, game: str | None) -> Iterator[Batch]:
     """The file cut into requests: consecutive events of one game; raises InvalidInput for a line without a game."""
     batch: Batch | None = None
     for number, line in enumerate(file, 1):
