@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from engine.boards import BoardPlan
+from engine.matches import TableMarks
 from engine.numbers import scaled
 from engine.placements import PlacementMarks
 from engine.sources import ContestSource, ValueSource
 from schemas.checks import ID_RULE, good_id, number_problems
 from schemas.errors import Problem
-from schemas.events import Adjustment, Attributes, Event, Number, Result, Score, Values
+from schemas.events import Adjustment, Attributes, Event, Fixture, Number, Result, Score, Values
 from schemas.language import (
     AdjustmentSource,
     MetricType,
@@ -16,6 +17,8 @@ from schemas.language import (
     Ruleset,
     ScoreSource,
     Source,
+    TableSource,
+    TieBreak,
     rank_item,
 )
 
@@ -40,6 +43,7 @@ class Game:
             metric.scale == 0 and metric.min is None and metric.max is None for metric in rules.metrics.values()
         )
         self._limits = rules.metrics
+        self._tables = [source for source in rules.sources.values() if isinstance(source, TableSource)]
         self._entrants = {source.entrant for source in rules.sources.values() if source.entrant is not None}
 
     def _add_route(self, name: str, source: Source) -> None:
@@ -54,6 +58,8 @@ class Game:
             self.adjustment_routes.append((ValueSource(source, metrics), takers))
         elif isinstance(source, PlacementsSource):
             self.contest_routes.append((PlacementMarks(source, metrics), takers))
+        elif isinstance(source, TableSource):
+            self.contest_routes.append((TableMarks(source, metrics), takers))
 
     def check(self, event: Event) -> list[Problem]:
         """What the ruleset forbids about an event: undeclared metrics, digits, bounds, boards it does not have."""
@@ -73,13 +79,28 @@ class Game:
             if event.board is not None and event.board not in self.boards:
                 problems.append(Problem("board", f"unknown board; this game has {', '.join(self.boards)}"))
             return problems
+        if isinstance(event, Fixture):
+            return list(self._fixture_problems(event))
         if isinstance(event, Result):
             problems = list(self._entrant_problems("attributes", event.attributes or {}))
+            problems += self._score_problems(event.score or [])
             for index, line in enumerate(event.placements or ()):
                 problems += self._value_problems(f"placements[{index}].values", line.values or {})
                 problems += self._entrant_problems(f"placements[{index}].attributes", line.attributes or {})
             return problems
         return []
+
+    def _fixture_problems(self, event: Fixture) -> Iterator[Problem]:
+        yield from self._entrant_problems("attributes", event.attributes or {})
+        if self._tables and event.sides is not None and len(set(event.sides)) < len(event.sides):
+            yield Problem("sides", "nobody plays against himself")
+
+    def _score_problems(self, score: list[int]) -> Iterator[Problem]:
+        """What a match was scored with lies within the bounds of the metrics that it goes into."""
+        used = {name for source in self._tables for name in (source.scored, source.conceded) if name is not None}
+        for name in sorted(used):
+            for index, number in enumerate(score):
+                yield from _metric_problems(f"score[{index}]", number, self._limits[name], bounded=True)
 
     def _entrant_problems(self, at: str, attributes: Attributes) -> Iterator[Problem]:
         """Attributes that are ranked like players are ids."""
@@ -114,13 +135,19 @@ def compile_ruleset(rules: Ruleset) -> Game:
     return Game(rules)
 
 
+def _tie_break(item: TieBreak) -> str:
+    if item.lot is not None:
+        return "lot"
+    if item.head_to_head:
+        return f"head-to-head ({', '.join(_criterion(criterion) for criterion in item.head_to_head)})"
+    return f"countback of {item.countback}s"
+
+
+def _criterion(item: str) -> str:
+    name, descending = rank_item(item)
+    return "first to reach" if name == "reached" else f"{name} ({'most' if descending else 'least'} first)"
+
+
 def ranked_by(plan: BoardPlan) -> list[str]:
     """The criteria of a board in words, for people."""
-    words = []
-    for item in plan.board.rank_by:
-        if not isinstance(item, str):
-            words.append(f"countback of {item.countback}s")
-            continue
-        name, descending = rank_item(item)
-        words.append("first to reach" if name == "reached" else f"{name} ({'most' if descending else 'least'} first)")
-    return words
+    return [_criterion(item) if isinstance(item, str) else _tie_break(item) for item in plan.board.rank_by]
