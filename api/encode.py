@@ -11,7 +11,7 @@ from api.params import cursor_of
 from api.views import View
 from engine.boards import BoardPlan
 from engine.keys import member
-from engine.places import Place, Window
+from engine.places import Entry, Place, Window
 from projections.history import HistoryRow
 
 Metrics = dict[str, int | str | None]
@@ -25,6 +25,12 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     player: str
     metrics: Metrics
     tied: bool
+
+
+class MarkedLine(Line, frozen=True, gc=False):
+    """An entry of a board that has tiers."""
+
+    tier: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -60,6 +66,7 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     percentile: float
     metrics: Metrics
     around: list[Line]
+    tier: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class FriendPlace(msgspec.Struct, frozen=True):
@@ -71,6 +78,7 @@ class FriendPlace(msgspec.Struct, frozen=True):
     tied: int
     rank_among: int
     metrics: Metrics
+    tier: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class FriendPlaces(msgspec.Struct, frozen=True):
@@ -112,7 +120,19 @@ def lines_of(plan: BoardPlan, window: Window | None) -> list[Line]:
     if window is None:
         return []
     decode = plan.decode
+    if plan.tiers is not None:
+        return [_marked(plan, entry, window.total) for entry in window.entries]
     return [Line(entry.rank, entry.player, decode(entry.prefix, entry.extra), entry.tied) for entry in window.entries]
+
+
+def _marked(plan: BoardPlan, entry: Entry, total: int) -> Line:
+    metrics = plan.decode(entry.prefix, entry.extra)
+    return MarkedLine(entry.rank, entry.player, metrics, entry.tied, tier_of(plan, entry, total))
+
+
+def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.UnsetType | None:
+    """The tier of a place, unset on boards without tiers."""
+    return msgspec.UNSET if plan.tiers is None else plan.tiers.of(place, total)
 
 
 def page_bytes(view: View, window: Window) -> bytes:
@@ -158,6 +178,7 @@ def place_bytes(view: View, position: str, place: Place) -> bytes:
             round(100 * (total - ahead) / total, 4),
             plan.decode(place.prefix, place.extra),
             lines_of(plan, place.around),
+            tier_of(plan, place, total),
         )
     )
 
@@ -181,6 +202,7 @@ def friends_bytes(view: View, position: str, total: int, places: list[Place], mi
             place.tied,
             rank,
             plan.decode(place.prefix, place.extra),
+            tier_of(plan, place, total),
         )
         for place, rank in zip(places, ranks_among(plan.style, [place.prefix for place in places]), strict=True)
     ]

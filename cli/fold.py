@@ -179,10 +179,18 @@ def page_of(folded: Folded, board: str, period: str, limit: int | None) -> Page:
     for player, row in table.rows.items() if table is not None else ():
         ranking.set(player, row.prefix, row.extra)
     entries = ranking.window(0, len(ranking) if limit is None else limit).entries
-    found = [Line(at.rank, at.tied, at.player, plan.decode(at.prefix, at.extra)) for at in entries]
+    tiers = plan.tiers
+    found = [
+        Line(
+            *(at.rank, at.tied, at.player, plan.decode(at.prefix, at.extra)),
+            tier=None if tiers is None else tiers.of(at, len(ranking)),
+        )
+        for at in entries
+    ]
     position = None if folded.position is None else str(folded.position)
     game = folded.fold.game.rules.game
-    return Page(game, board, plan.title, period, len(ranking), plan.metric_names, found, position)
+    marks = [] if tiers is None else ["tier"]
+    return Page(game, board, plan.title, period, len(ranking), plan.metric_names, found, position, marks)
 
 
 def _show_digest(folded: Folded, form: str) -> None:

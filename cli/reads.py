@@ -93,10 +93,15 @@ async def _pages(
 
 def page_of(answer: dict[str, Any]) -> Page:
     """A page as the API sends it."""
-    lines = [Line(at["rank"], at["tied"], at["player"], at["metrics"]) for at in answer["entries"]]
+    entries = answer["entries"]
+    marks = [name for name in ("tier",) if entries and name in entries[0]]
+    lines = [
+        Line(at["rank"], at["tied"], at["player"], at["metrics"], **{name: at[name] for name in marks})
+        for at in entries
+    ]
     metrics = list(lines[0].metrics) if lines else []
     names = (answer["game"], answer["board"], answer["title"], answer["period"])
-    return Page(*names, answer["total"], metrics, lines, answer["position"])
+    return Page(*names, answer["total"], metrics, lines, answer["position"], marks)
 
 
 def rank_command(
@@ -117,7 +122,9 @@ def rank_command(
     metrics = ", ".join(f"{name} {'-' if value is None else value}" for name, value in answer["metrics"].items())
     rank = rank_text(answer["rank"], answer["tied"] > 1)
     console = out()
-    console.print(Text(f"{safe(player)} is {rank} of {answer['total']:,} (top {answer['top_percent']:g} %): {metrics}"))
+    tier = f", {safe(answer['tier'])}" if answer.get("tier") else ""
+    of = f"{rank} of {answer['total']:,} (top {answer['top_percent']:g} %{tier})"
+    console.print(Text(f"{safe(player)} is {of}: {metrics}"))
     if answer["tied"] > 1:
         console.print(Text(f"{answer['tied'] - 1:,} others share this place", style="dim"))
     if answer["around"]:

@@ -19,6 +19,7 @@ class Line(NamedTuple):
     tied: bool
     player: str
     metrics: dict[str, Any]
+    tier: str | None = None
 
 
 class Page(NamedTuple):
@@ -32,11 +33,14 @@ class Page(NamedTuple):
     metrics: Sequence[str]
     lines: list[Line]
     position: str | None = None
+    marks: Sequence[str] = ()
+    """What else of the lines is shown, such as `tier`."""
 
     def document(self) -> dict[str, Any]:
         """The page for programs."""
         entries = [
             {"rank": line.rank, "tied": line.tied, "player": line.player, "metrics": line.metrics}
+            | {name: getattr(line, name) for name in self.marks}
             for line in self.lines
         ]
         head = {"game": self.game, "board": self.board, "period": self.period, "total": self.total}
@@ -54,28 +58,30 @@ def show_table(page: Page, mark: str | None = None) -> None:
     rows = [
         [
             Text(shown if value is not None else "-", style="bold" if line.player == mark else "")
-            for shown, value in _cells(line, page.metrics)
+            for shown, value in _cells(line, page)
         ]
         for line in page.lines
     ]
     title = f"{page.title} · {page.game} · {page.period}"
-    console.print(table(title, ["rank", "player", *page.metrics], rows, ["rank", *page.metrics]))
+    console.print(table(title, ["rank", "player", *page.metrics, *page.marks], rows, ["rank", *page.metrics]))
     position = f", at {page.position}" if page.position else ""
     console.print(Text(f"{len(page.lines):,} of {page.total:,} ranked{position}", style="dim"))
 
 
-def _cells(line: Line, metrics: Sequence[str]) -> list[tuple[str, Any]]:
-    values = [(str(line.metrics.get(name)), line.metrics.get(name)) for name in metrics]
+def _cells(line: Line, page: Page) -> list[tuple[str, Any]]:
+    values = [(str(line.metrics.get(name)), line.metrics.get(name)) for name in page.metrics]
+    values += [(safe(str(value)), value) for value in (getattr(line, name) for name in page.marks)]
     return [(rank_text(line.rank, line.tied), line.rank), (safe(line.player), line.player), *values]
 
 
 def show_csv(page: Page) -> None:
     """Prints the page as CSV (RFC 4180 quoting, LF). No cell is a formula to a spreadsheet."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["rank", "player", *page.metrics])
+    writer.writerow(["rank", "player", *page.metrics, *page.marks])
     for line in page.lines:
         values = ("" if line.metrics.get(name) is None else line.metrics[name] for name in page.metrics)
-        writer.writerow([line.rank, spreadsheet_text(line.player), *values])
+        marks = (spreadsheet_text(str(value or "")) for value in (getattr(line, name) for name in page.marks))
+        writer.writerow([line.rank, spreadsheet_text(line.player), *values, *marks])
 
 
 def spreadsheet_text(text: str) -> str:

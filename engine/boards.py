@@ -8,6 +8,7 @@ from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order
 from engine.periods import Calendar
 from engine.select import Selection, compile_keep
 from engine.shapes import Kept, Order, Running, Shape, Single
+from engine.tiers import Tiers
 from schemas.language import AdjustmentSource, Board, Ruleset, ScoreSource, TieBreak, rank_item
 
 _WHOLE = [""]
@@ -45,6 +46,7 @@ class BoardPlan:
         ranked = {at for kind, at in self.order if kind in ("asc", "desc")}
         self._extra = [at for at in range(len(self.metrics)) if at not in ranked]
         self.has_extra = bool(self._extra)
+        self.tiers = Tiers(board.tiers, self.metrics, self.values) if board.tiers else None
         only = self.metrics[self.order[0][1]]
         self._only_whole = len(self.order) == len(self.metrics) == len(ranked) == 1 and only.scale == 0 and not only.big
         used = board.sources if board.sources is not None else list(rules.sources)

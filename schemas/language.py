@@ -291,7 +291,11 @@ class Season(_Table, frozen=True):
 
 
 class Tier(_Table, frozen=True):
-    """A class of ranked players: the first `top`, the first `percent` of them, or those whose metrics meet `where`."""
+    """A class of ranked players: the first `top`, the first `percent` of them, or those whose metrics meet `where`.
+
+    A player belongs to the first tier that fits. Who shares a rank shares the tier. So many per cent are rounded up to whole
+    players, so the best one always is among them.
+    """
 
     name: str
     top: int | None = None

@@ -317,3 +317,6 @@ def _copy_problems(at: str, board: Board) -> Iterator[Problem]:
             yield Problem(f"{at}.tiers[{index}].top", "at least 1")
         if tier.percent is not None and not 0 < tier.percent <= 100:
             yield Problem(f"{at}.tiers[{index}].percent", "above 0, at most 100")
+        if tier.percent is not None and board.ranks == "dense":
+            rule = "dense ranks do not tell how many are ahead; use top, or other ranks"
+            yield Problem(f"{at}.tiers[{index}].percent", rule)
