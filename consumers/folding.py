@@ -214,4 +214,6 @@ class Folding:
         # Half of the cache goes, but nothing that a batch under way has touched.
         limit = min(ages[len(ages) // 2] + 1, committed_version)
         for table in tables:
+            held = len(table.rows)
             table.rows = {player: row for player, row in table.rows.items() if row.touched >= limit}
+            table.whole = table.whole and len(table.rows) == held

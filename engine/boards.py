@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from engine.headtohead import Criteria, neutral
+from engine.lots import LOT_BYTES
 from engine.marks import Mark, Predicate, compile_where
 from engine.metrics import MetricPlan
 from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order
@@ -32,9 +34,18 @@ class BoardPlan:
         index = {key: at for at, key in enumerate(board.metrics)}
         self._qualify = _compile_qualify(board, self.metrics, rules)
         self._countbacks: list[tuple[Predicate, int]] = []
+        self.head_to_heads: list[Criteria] = []
+        self.lot: int | None = None
         self.order: list[tuple[str, int]] = []
         for item in board.rank_by:
-            if isinstance(item, TieBreak):
+            if isinstance(item, TieBreak) and item.lot is not None:
+                self.order.append(("lot", 0))
+                self.lot = item.lot
+            elif isinstance(item, TieBreak) and item.head_to_head:
+                self.order.append(("head_to_head", len(self.head_to_heads)))
+                criteria = map(rank_item, item.head_to_head)
+                self.head_to_heads.append([(descending, index[key]) for key, descending in criteria])
+            elif isinstance(item, TieBreak):
                 self.order.append(("countback", len(self._countbacks)))
                 self._countbacks.append((compile_where(item.where, rules.metrics), item.places))
             else:
@@ -61,7 +72,10 @@ class BoardPlan:
         return ["", *(f"{name}:{attributes[name]}" for name in self._mark_segments if name in attributes)]
 
     def key(self, values: list[int | None], reached: Order | None, counts: list[list[int]]) -> bytes | None:
-        """The sort key's prefix, or None for who does not qualify to be ranked."""
+        """The sort key's prefix, or None for who does not qualify to be ranked.
+
+        What depends on more than his own marks is added when the table is settled: head-to-head slots, and the lot.
+        """
         for at, holds in self._qualify:
             if not holds(values[at]):
                 return None
@@ -79,8 +93,10 @@ class BoardPlan:
                 parts.append(encode_int(values[at]))
             elif kind == "reached":
                 parts.append(encode_order(reached))
-            else:
+            elif kind == "countback":
                 parts.extend(encode_int(-count) for count in counts[at])
+            elif kind == "head_to_head":
+                parts.append(neutral(self.head_to_heads[at]))
         return b"".join(parts)
 
     def extra(self, values: list[int | None]) -> bytes:
@@ -91,19 +107,39 @@ class BoardPlan:
         """The scaled metrics of an entry, in the board's order."""
         found: list[int | None] = [None] * len(self.metrics)
         start = 0
-        for kind, at in self.order:
-            if kind == "reached":
-                start += ORDER_BYTES
-            elif kind == "countback":
-                for _ in range(self._countbacks[at][1]):
-                    _, start = decode_int(prefix, start)
-            else:
+        for number, (kind, at) in enumerate(self.order):
+            if kind in ("asc", "desc"):
                 value, start = decode_int(prefix, start)
                 found[at] = -value if kind == "desc" and value is not None else value
+            else:
+                start = self.behind(number, prefix, start)
         start = 0
         for at in self._extra:
             found[at], start = decode_int(extra, start)
         return found
+
+    def start_of(self, number: int, prefix: bytes) -> int:
+        """Where in a key the criterion `number` (counted from 0) starts."""
+        start = 0
+        for before in range(number):
+            start = self.behind(before, prefix, start)
+        return start
+
+    def behind(self, number: int, prefix: bytes, start: int) -> int:
+        """Where in a key the criterion ends that starts at `start`."""
+        kind, at = self.order[number]
+        if kind == "reached":
+            return start + ORDER_BYTES
+        if kind == "lot":
+            return start + LOT_BYTES
+        codes = 1
+        if kind == "countback":
+            codes = self._countbacks[at][1]
+        elif kind == "head_to_head":
+            codes = len(self.head_to_heads[at])
+        for _ in range(codes):
+            _, start = decode_int(prefix, start)
+        return start
 
     def decode(self, prefix: bytes, extra: bytes) -> dict[str, int | str | None]:
         """The metrics of an entry as JSON shows them."""
@@ -156,9 +192,9 @@ def _shape_of(plan: BoardPlan, *, revised: bool) -> Shape:
 
 
 def _needs_all(plan: BoardPlan) -> bool:
-    """Whether only all marks together tell a metric, a countback, or when the criteria before `reached` last changed."""
+    """Whether only all marks together tell a metric, a tie-break, or when the criteria before `reached` last changed."""
     kinds = [kind for kind, _ in plan.order]
-    if any(metric.grouped is not None for metric in plan.metrics):
+    if plan.head_to_heads or any(metric.grouped is not None for metric in plan.metrics):
         return True
     if "countback" in kinds or not plan.needs_reached:
         return "countback" in kinds

@@ -14,6 +14,8 @@ import msgspec
 
 from engine.boards import BoardPlan
 from engine.contests import Contest, content
+from engine.headtohead import break_ties
+from engine.lots import draw
 from engine.marks import Mark, scale_values
 from engine.rules import Game
 from engine.shapes import Row, Step
@@ -29,9 +31,12 @@ _PLAYER = itemgetter(0)
 
 
 class Table:
-    """The rows of one ranking that are in memory: all of them offline, a cache of them live."""
+    """The rows of one ranking that are in memory: all of them offline, a cache of them live.
 
-    __slots__ = ("dirty", "name", "plan", "ranking_id", "rows", "shape")
+    `whole` says that the cache holds all; tables that must be are settled only then.
+    """
+
+    __slots__ = ("dirty", "name", "plan", "ranking_id", "rows", "shape", "whole")
 
     def __init__(self, name: TableName, plan: BoardPlan) -> None:
         self.name = name
@@ -40,6 +45,7 @@ class Table:
         self.rows: dict[str, Row] = {}
         self.dirty: dict[str, Row] = {}
         self.ranking_id = 0
+        self.whole = False
 
 
 class Lane(NamedTuple):
@@ -247,10 +253,19 @@ class Fold:
         for tables, steps in self._lanes:
             entrants = set(map(_PLAYER, steps))
             for table in tables:
+                if table.whole:
+                    continue
                 lacking = set(itertools.filterfalse(table.rows.__contains__, entrants))
                 if lacking:
                     found[table] = found[table] | lacking if table in found else lacking
         return found
+
+    def incomplete(self) -> list[Table]:
+        """The tables that the staged steps or new sanctions touch and that need all their rows in memory, but lack some."""
+        touched = {table for tables, _ in self._lanes for table in tables}
+        if self.restated:
+            touched |= {table for table in self.tables.values() if self.restated & table.rows.keys()}
+        return [table for table in touched if table.plan.head_to_heads and not table.whole]
 
     def absorb(self, batch: int = 0) -> None:
         """Takes the staged steps, in order. Rows that are still missing are new."""
@@ -273,6 +288,7 @@ class Fold:
             for table in self.tables.values():
                 row = table.rows.get(player)
                 if row is not None:
+                    row.touched = batch
                     table.dirty[player] = row
         self.restated.clear()
 
@@ -286,11 +302,14 @@ class Fold:
             if table.dirty:
                 # Sorted, so that whoever stores the rows visits each page of index and table once.
                 dirty, table.dirty = sorted(table.dirty.items(), key=_PLAYER), {}
+                if table.plan.head_to_heads:
+                    yield table, self._settle_whole(table, dirty)
+                    continue
                 for at in range(0, len(dirty), stride):
                     yield table, self._settle(table, dirty[at : at + stride])
 
     def _settle(self, table: Table, dirty: list[tuple[str, Row]]) -> list[Change]:
-        sanctions, result = self.sanctions, table.shape.result
+        sanctions, result, lot = self.sanctions, table.shape.result, table.plan.lot
         changes = []
         for player, row in dirty:
             row.dirty = False
@@ -298,9 +317,25 @@ class Fold:
             prefix, extra = result(row.state)
             if sanctions and player in sanctions:
                 prefix = None
+            if lot is not None and prefix is not None:
+                prefix += draw(lot, *table.name[:2], player)
             moved = prefix != before_prefix or extra != before_extra
             row.prefix, row.extra = prefix, extra
             changes.append(Change(table, player, row, moved, before_prefix, before_extra))
+        return changes
+
+    def _settle_whole(self, table: Table, dirty: list[tuple[str, Row]]) -> list[Change]:
+        """`_settle` where the place of a row depends on the other rows: any of them may have moved."""
+        before = {player: (row.prefix, row.extra) for player, row in table.rows.items()}
+        self._settle(table, dirty)
+        break_ties(table.plan, table.rows)
+        touched, batch = dict(dirty), max(row.touched for _, row in dirty)
+        changes = []
+        for player, row in sorted(table.rows.items(), key=_PLAYER):
+            row.touched = batch
+            moved = (row.prefix, row.extra) != before[player]
+            if moved or player in touched:
+                changes.append(Change(table, player, row, moved, *before[player]))
         return changes
 
 

@@ -111,11 +111,12 @@ class Kept(Shape):
         plan = self.plan
         if not plan.selection(state):
             return None, plan.extra([None] * len(plan.metrics))
-        values = self._values(state)
+        values = self.values(state)
         reached = self._reached(state) if plan.needs_reached else None
         return plan.key(values, reached, plan.counts(state)), plan.extra(values)
 
-    def _values(self, marks: list[Mark]) -> list[int | None]:
+    def values(self, marks: list[Mark]) -> list[int | None]:
+        """The board's metrics of marks in contest order."""
         kept = self.plan.selection(marks)
         return [metric.of_marks(marks if metric.over_all else kept) for metric in self.plan.metrics]
 
@@ -123,10 +124,12 @@ class Kept(Shape):
         """When the criteria before `reached` last changed, going through the marks in contest order."""
         plan = self.plan
         criteria = plan.order[: next(at for at, (kind, _) in enumerate(plan.order) if kind == "reached")]
+        # A head-to-head is no number of the player's own that he could have reached.
+        criteria = [criterion for criterion in criteria if criterion[0] != "head_to_head"]
         reached: Order | None = None
         before: list[Any] = []
         for end in range(len(marks) + 1):
-            values, counts = self._values(marks[:end]), plan.counts(marks[:end])
+            values, counts = self.values(marks[:end]), plan.counts(marks[:end])
             present = [counts[at] if kind == "countback" else values[at] for kind, at in criteria]
             if end and present != before:
                 reached = marks[end - 1].order

@@ -181,17 +181,26 @@ class Store:
         """Makes every row that the staged steps need present; the others are new."""
         fold = live.fold
         await self._name_rankings(live, batch)
-        wanted = [(table.ranking_id, entrant) for table, entrants in fold.missing().items() for entrant in entrants]
-        by_id = {table.ranking_id: table for table in fold.tables.values()}
-        if wanted:
-            for row in await self._by_index(Q["rows"], *columns(wanted, 2)):
-                _put(by_id[row["ranking_id"]], row)
         if fold.restated:
             for row in await self._by_index(Q["rows_of_players"], live.generation_id, list(fold.restated)):
                 table = fold.table(row["board"], row["period"], row["segment"])
                 table.ranking_id = row["ranking_id"]
-                if row["player"] not in table.rows:
-                    _put(table, row)
+                _put(table, row)
+        await self._complete(fold)
+        wanted = [(table.ranking_id, entrant) for table, entrants in fold.missing().items() for entrant in entrants]
+        if wanted:
+            by_id = {table.ranking_id: table for table in fold.tables.values()}
+            for row in await self._by_index(Q["rows"], *columns(wanted, 2)):
+                _put(by_id[row["ranking_id"]], row)
+
+    async def _complete(self, fold: Fold) -> None:
+        """Loads what is left of the touched tables that can only be settled as a whole."""
+        tables = {table.ranking_id: table for table in fold.incomplete()}
+        if tables:
+            for row in await self._by_index(Q["rows_of_rankings"], list(tables)):
+                _put(tables[row["ranking_id"]], row)
+        for table in tables.values():
+            table.whole = True
 
     async def _name_rankings(self, live: LiveGame, batch: Batch) -> None:
         """Gives new tables the id of their ranking, from the database or fresh."""
@@ -329,6 +338,9 @@ async def _write(connection: Connection, batch: Batch) -> None:
 
 
 def _put(table: Table, row: asyncpg.Record) -> None:
+    """A row as it is committed, unless memory holds it: a later batch may have changed it already."""
+    if row["player"] in table.rows:
+        return
     held = Row(table.shape.load(row["state"]), row["prefix"], row["extra"], row["since"])
     held.stored = True
     table.rows[row["player"]] = held

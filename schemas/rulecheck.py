@@ -257,6 +257,8 @@ def _rank_by_problems(at: str, board: Board) -> Iterator[Problem]:
     for index, item in enumerate(board.rank_by):
         if isinstance(item, TieBreak):
             yield from _tie_break_problems(f"{at}[{index}]", item, board, first=index == 0)
+            if item.lot is not None and index + 1 < len(board.rank_by):
+                yield Problem(f"{at}[{index}]", "nothing is left to decide behind a lot, so it is the last")
             continue
         yield from _criterion_problems(f"{at}[{index}]", item, board)
         if rank_item(item)[0] == "reached" and index == 0:
