@@ -57,19 +57,28 @@ def _judge_all(corpus: Corpus, options: argparse.Namespace, chosen: list[str], o
 
 
 def select(held: list[str], wanted: str | None) -> list[str]:
-    """The seasons out of `1970,1988-1990` that the corpus holds, all without a choice; ValueError when none is left."""
+    """The seasons out of `1970,1988-1990` that the corpus holds, all without a choice; ValueError when none is left.
+
+    Where seasons have names instead of years, these are listed.
+    """
     if wanted is None:
         return held
+    if set(wanted.split(",")) <= set(held):
+        return [season for season in held if season in wanted.split(",")]
     spans = []
     for part in wanted.split(","):
         first, _, last = part.strip().partition("-")
         if not first.isdecimal() or not (last or first).isdecimal():
             raise ValueError(f"--seasons is written like 1970,1988-1990, not {wanted!r}")
         spans.append((int(first), int(last or first)))
-    chosen = [season for season in held if any(low <= int(season) <= high for low, high in spans)]
+    chosen = [season for season in held if _within(season, spans)]
     if not chosen:
         raise ValueError(f"none of the seasons {wanted} is in this corpus, which has {', '.join(held)}")
     return chosen
+
+
+def _within(season: str, spans: list[tuple[int, int]]) -> bool:
+    return season.isdecimal() and any(low <= int(season) <= high for low, high in spans)
 
 
 @contextmanager

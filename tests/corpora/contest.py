@@ -27,11 +27,22 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Official:
-    """A published line. Without a position the entrant is shown but not ranked (excluded)."""
+    """A published line. Without a position the entrant is shown but not ranked (excluded).
+
+    With `last` any place from `position` to `last` is right: the source lists those who are level in an order that says
+    nothing.
+    """
 
     entrant: str
     position: int | None
     values: Mapping[str, Decimal]
+    last: int | None = None
+
+    def admits(self, rank: int | None) -> bool:
+        """Whether our rank is the published one."""
+        if self.position is None or rank is None:
+            return rank == self.position
+        return self.position <= rank <= (self.last or self.position)
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class Line:
 
 
 Tables = dict[str, list[Line]]
-"""Our lines, by board."""
+"""Our lines, by board; those of a segment by `board/attribute:value`."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _differences(row: Official, line: Line | None) -> Iterator[tuple[str, str, s
     if row.position is not None and (line is None or rank is None):
         yield "listed", f"position {row.position}", NOT_LISTED, None
         return
-    if rank != row.position:
+    if not row.admits(rank):
         number = None if rank is None else Decimal(rank)
         yield "position", NOT_RANKED if row.position is None else str(row.position), str(rank), number
     for name, value in row.values.items() if line is not None else ():

@@ -27,7 +27,11 @@ def play(contest: Contest) -> Iterator[tuple[str, Tables]]:
         fold.settle()
         if fold.rejections:
             raise ValueError(f"rejected: {fold.rejections[0]}")
-        yield step.label, {board: lines_of(fold, table) for (board, period, _), table in fold.tables.items()}
+        yield step.label, {_name(*name): lines_of(fold, table) for name, table in fold.tables.items()}
+
+
+def _name(board: str, _: str, segment: str) -> str:
+    return f"{board}/{segment}" if segment else board
 
 
 def lines_of(fold: Fold, table: Table) -> list[Line]:

@@ -96,8 +96,9 @@ class Stack:
         return f"{epoch.decode()}.{shard}.{entries[-1].decode()}"
 
     def _board(self, game: str, board: str, position: str) -> list[Line]:
-        query = f"limit={PAGE_LINES}&min_position={quote(position)}"
-        page = self._request("GET", f"/v1/games/{game}/boards/{board}?{query}")
+        name, _, segment = board.partition("/")
+        query = f"limit={PAGE_LINES}&min_position={quote(position)}" + (f"&segment={quote(segment)}" if segment else "")
+        page = self._request("GET", f"/v1/games/{game}/boards/{name}?{query}")
         return [Line(entry["player"], entry["rank"], numbers(entry["metrics"])) for entry in page["entries"]]
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> Any:

@@ -1,0 +1,1 @@
+"""Programming contests: problems solved, penalty minutes, then the last accepted run."""
