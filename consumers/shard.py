@@ -97,7 +97,9 @@ class ShardConsumer:
         reached = (self._state.ms, self._state.seq)
         entries: list[Entry] = []
         async for part_of_it in slices(raw):
-            entries += (entry for entry in map(take_in, part_of_it) if (entry.ms, entry.seq) > reached)
+            entries += map(take_in, part_of_it)
+        if entries and (entries[0].ms, entries[0].seq) <= reached:
+            entries = [entry for entry in entries if (entry.ms, entry.seq) > reached]
         behind = len(raw) >= self.limits.batch_events_max
         for part in _parts(entries):
             if isinstance(part[0].event, RulesetChange):

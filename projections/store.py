@@ -212,7 +212,8 @@ class Store:
             unnamed.pop((row["board"], row["period"], row["segment"])).ranking_id = row["ranking_id"]
         fresh = await self.pool.fetch(Q["next_ranking_ids"], len(unnamed)) if unnamed else []
         for (name, table), (ranking_id,) in zip(unnamed.items(), fresh, strict=True):
-            table.ranking_id = ranking_id
+            # Nobody else has rows of it: there is nothing to load.
+            table.ranking_id, table.whole = ranking_id, True
             batch.new_rankings.append((ranking_id, live.generation_id, *name, batch.version))
 
     async def known_ids(self, ids: list[tuple[int, bytes]]) -> dict[tuple[int, bytes], asyncpg.Record]:
