@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from engine.buckets import Bucketed, can_bucket
 from engine.headtohead import Criteria, neutral
 from engine.lots import LOT_BYTES
 from engine.marks import Mark, Predicate, compile_where
@@ -62,7 +63,7 @@ class BoardPlan:
         self._only_whole = len(self.order) == len(self.metrics) == len(ranked) == 1 and only.scale == 0 and not only.big
         used = board.sources if board.sources is not None else list(rules.sources)
         revised = any(not isinstance(rules.sources[name], ScoreSource | AdjustmentSource) for name in used)
-        self.shape = _shape_of(self, revised=revised)
+        self.shape = _shape_of(self, rules, revised=revised)
 
     def segments_of(self, mark: Mark) -> list[str]:
         """The segments that a mark belongs to, as `attribute:value`; the whole board is the empty one."""
@@ -182,9 +183,11 @@ def _qualifier(key: str, where: Predicate) -> Qualifier:
     return lambda value: where(Mark(0, 0, 0, {} if value is None else {key: value}))
 
 
-def _shape_of(plan: BoardPlan, *, revised: bool) -> Shape:
+def _shape_of(plan: BoardPlan, rules: Ruleset, *, revised: bool) -> Shape:
     """The smallest shape that can hold the board. Results can be revised, so their marks are kept one by one."""
     keep = plan.board.keep
+    if any(metric.caps is not None for metric in plan.metrics):
+        return Bucketed(plan, rules) if can_bucket(plan) and not revised else Kept(plan)
     over_all = any(metric.over_all for metric in plan.metrics)
     if revised or keep.per == "round" or keep.n > 1 or (over_all and keep.mode != "all") or _needs_all(plan):
         return Kept(plan)

@@ -1,6 +1,7 @@
 """The metrics of a board: operations over a player's marks."""
 
 from engine.attempts import compile_grouped
+from engine.caps import compile_caps
 from engine.marks import Mark, Predicate, compile_where
 from engine.numbers import unscaled
 from schemas.language import Metric, Ruleset
@@ -9,7 +10,7 @@ from schemas.language import Metric, Ruleset
 class MetricPlan:
     """A board's metric: an operation over the marks that count."""
 
-    __slots__ = ("big", "grouped", "name", "of", "op", "over_all", "scale", "where")
+    __slots__ = ("big", "caps", "grouped", "name", "of", "op", "over_all", "scale", "where")
 
     def __init__(self, name: str, metric: Metric, rules: Ruleset) -> None:
         declared = rules.metrics.get(metric.of or "")
@@ -18,7 +19,8 @@ class MetricPlan:
         self.of = metric.of or ""
         self.where: Predicate | None = compile_where(metric.where, rules.metrics) if metric.where else None
         self.over_all = metric.over == "all"
-        self.grouped = compile_grouped(metric, rules)
+        self.caps = compile_caps(metric, rules)
+        self.grouped = compile_grouped(metric, rules) if self.caps is None else self.caps.of_marks
         self.scale = declared.scale if declared is not None else 0
         self.big = declared is not None and declared.big
 

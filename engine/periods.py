@@ -43,7 +43,7 @@ def _wall(ms: int, zone: ZoneInfo) -> datetime:
     return (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone).replace(tzinfo=None)
 
 
-def _day_of(ms: int, zone: ZoneInfo) -> date:
+def day_of(ms: int, zone: ZoneInfo) -> date:
     """The day whose first instant is the last one not after `ms`; differs from the wall's in a repeated hour."""
     day = local_date(ms, zone)
     following = day + timedelta(days=1)
@@ -51,13 +51,13 @@ def _day_of(ms: int, zone: ZoneInfo) -> date:
 
 
 def _daily(ms: int, zone: ZoneInfo) -> Interval:
-    day = _day_of(ms, zone)
+    day = day_of(ms, zone)
     return day_start(day, zone), day_start(day + timedelta(days=1), zone), f"daily:{day.isoformat()}"
 
 
 def _weekly(first_weekday: int) -> Callable[[int, ZoneInfo], Interval]:
     def interval(ms: int, zone: ZoneInfo) -> Interval:
-        day = _day_of(ms, zone)
+        day = day_of(ms, zone)
         first = day - timedelta(days=(day.weekday() - first_weekday) % 7)
         return day_start(first, zone), day_start(first + timedelta(days=7), zone), f"weekly:{first.isoformat()}"
 
@@ -65,7 +65,7 @@ def _weekly(first_weekday: int) -> Callable[[int, ZoneInfo], Interval]:
 
 
 def _monthly(ms: int, zone: ZoneInfo) -> Interval:
-    first = _day_of(ms, zone).replace(day=1)
+    first = day_of(ms, zone).replace(day=1)
     following = (first + timedelta(days=31)).replace(day=1)
     return day_start(first, zone), day_start(following, zone), f"monthly:{first.isoformat()[:7]}"
 

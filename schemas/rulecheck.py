@@ -222,6 +222,9 @@ def _number_of_problems(at: str, metric: Metric) -> Iterator[Problem]:
         yield Problem(f"{at}.scale", "0 to 12 digits behind the point")
     if not 1 <= metric.n <= 20:
         yield Problem(f"{at}.n", "the last 1 to 20 verdicts")
+    for index, cap in enumerate(metric.caps):
+        if cap.most < 0:
+            yield Problem(f"{at}.caps[{index}].most", "at least 0")
     if metric.op in ("distinct", "attempts") and metric.group is None:
         yield Problem(f"{at}.group", f"{metric.op} needs the attribute that groups the marks")
 
