@@ -217,6 +217,8 @@ def _result(event: Result) -> Iterator[Problem]:
     if event.score is not None and (len(event.score) != 2 or not all(0 <= goals < 100_000 for goals in event.score)):
         yield Problem("score", "two numbers between 0 and 99999")
     yield from _attributes_problems("attributes", event.attributes)
+    yield from _text_problems("reason", event.reason, required=True)
+    yield from _text_problems("author", event.author)
     for index, placement in enumerate(event.placements or ()):
         at = f"placements[{index}]"
         yield from _id_problems(f"{at}.player", placement.player)

@@ -80,7 +80,10 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Result(Event, frozen=True, tag="result"):
-    """A contest ended, or its result was corrected: the highest `revision` holds."""
+    """A contest ended, or its result was corrected: the highest `revision` holds.
+
+    `reason` and `author` say why and by whom, when officials decided it otherwise than it was played.
+    """
 
     fixture: str
     revision: int = 1
@@ -90,6 +93,8 @@ class Result(Event, frozen=True, tag="result"):
     placements: list[Placement] | None = None
     outcomes: dict[str, list[str]] | None = None
     attributes: Attributes | None = None
+    reason: str | None = None
+    author: str | None = None
 
 
 class Adjustment(Event, frozen=True, tag="adjustment"):

@@ -131,6 +131,8 @@ def test_other_names_are_refused_wherever_a_name_stands(bad: str) -> None:
         ({**RESULT, "placements": [{"player": "a", "status": "x" * 1001}]}, [("placements[0].status", TEXT)]),
         ({**ADJUSTMENT, "reason": ""}, [("reason", "a text of 1 to 1000 characters")]),
         ({**ADJUSTMENT, "author": "a\x00"}, [("author", "a text holds no NUL character")]),
+        ({**RESULT, "reason": ""}, [("reason", "a text of 1 to 1000 characters")]),
+        ({**RESULT, "author": "a\x00"}, [("author", "a text holds no NUL character")]),
         ({**VOID, "reason": ""}, [("reason", "a text of 1 to 1000 characters")]),
         ({**PLAYER, "status": "gone"}, [("status", "invalid enum value 'gone'")]),
         ({**PLAYER, "name": "x" * 1001}, [("name", TEXT)]),

@@ -67,6 +67,18 @@ EXPECTED: dict[str, Event] = {
         attributes={"kind": "race"},
     ),
     "result-minimal": events.Result(id="r-2", game="f1-1970", fixture="race-4"),
+    "result-override": events.Result(
+        id="r-3",
+        game="arena",
+        fixture="cup-1.map-2",
+        revision=3,
+        placements=[
+            events.Placement(player="nova", position=1),
+            events.Placement(player="rogue", status="DSQ", attributes={"team": "rogue"}),
+        ],
+        reason="played with a player who was not registered",
+        author="referee-2",
+    ),
     "adjustment": events.Adjustment(
         id="a-1",
         game="league",
