@@ -1,52 +1,54 @@
-"""Local days as stretches of time: what streaks by day and the clock of a game count in."""
+"""Local days as numbers, and the weeks and months that they belong to."""
 
-from bisect import bisect_right
-from datetime import date
-from functools import cache
+from collections.abc import Callable
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.periods import day_interval, day_start
+from engine.periods import day_of, day_start
+from schemas.events import Round
+from schemas.language import WEEKDAYS, Ruleset
 
-FAR = 1 << 62
-"""Later than every instant, in epoch milliseconds."""
-
-Day = tuple[int, int]
-"""[first instant, first instant of the day after), in epoch milliseconds. A day that the clocks skip has none."""
-
-_HELD_MAX = 20_000
+Unit = Callable[[int, Round | None], object]
+"""(local day, round) to the unit that they fall into."""
 
 
 class Days:
-    """The days of a time zone. Remembers those that were asked for, since marks of few days come all the time."""
+    """Numbers the local days of a game: 1 is the first day of the year 1. Remembers the last one: marks come in order."""
 
-    __slots__ = ("_ends", "_starts", "_zone")
+    __slots__ = ("_end", "_number", "_start", "_zone")
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
-        self._starts: list[int] = []
-        self._ends: list[int] = []
+    def __init__(self, rules: Ruleset) -> None:
+        self._zone = ZoneInfo(rules.time_zone)
+        self._start, self._end, self._number = 0, 0, 0
 
-    def of(self, ms: int) -> Day:
-        """The day of an instant. Every instant has one: the first and the last day of the calendar go on for ever."""
-        at = bisect_right(self._starts, ms) - 1
-        if at >= 0 and ms < self._ends[at]:
-            return self._starts[at], self._ends[at]
-        try:
-            start, end = day_interval(ms, self._zone)
-        except (OverflowError, ValueError):
-            if ms > 0:
-                return day_start(date.max, self._zone), FAR
-            return -FAR, day_start(date(1, 1, 3), self._zone)
-        if len(self._starts) >= _HELD_MAX:
-            self._starts.clear()
-            self._ends.clear()
-            at = -1
-        self._starts.insert(at + 1, start)
-        self._ends.insert(at + 1, end)
-        return start, end
+    def of(self, ms: int) -> int:
+        """The number of the day of an instant (epoch milliseconds)."""
+        if not self._start <= ms < self._end:
+            try:
+                day = day_of(ms, self._zone)
+                start, end = day_start(day, self._zone), day_start(day + timedelta(days=1), self._zone)
+            except (OverflowError, ValueError):
+                # The first and last days of the calendar have no neighbour.
+                return (date.max if ms > 0 else date.min).toordinal()
+            self._start, self._end, self._number = start, end, day.toordinal()
+        return self._number
 
 
-@cache
-def days_in(time_zone: str) -> Days:
-    """The days of an IANA time zone."""
-    return Days(ZoneInfo(time_zone))
+def unit_of(per: str, rules: Ruleset) -> Unit:
+    """What a cap per day, week, month or round counts by."""
+    first_weekday = WEEKDAYS.index(rules.week_starts)
+
+    def week(day: int, round_: Round | None) -> object:
+        # date.fromordinal(1) is a Monday, as WEEKDAYS begins.
+        return (day - 1 - first_weekday) // 7
+
+    def month(day: int, round_: Round | None) -> object:
+        return date.fromordinal(day).replace(day=1)
+
+    units: dict[str, Unit] = {
+        "day": lambda day, round_: day,
+        "week": week,
+        "month": month,
+        "round": lambda day, round_: (type(round_), round_),
+    }
+    return units[per]
