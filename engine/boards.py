@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from engine.badges import Badged, judge_of, judged_board
 from engine.buckets import Bucketed, can_bucket
+from engine.derived import Derived
 from engine.headtohead import Criteria, neutral
 from engine.lots import LOT_BYTES
 from engine.marks import Mark, Predicate, compile_where
@@ -12,7 +14,7 @@ from engine.periods import Calendar
 from engine.select import Selection, compile_keep
 from engine.shapes import Kept, Order, Running, Shape, Single
 from engine.tiers import Tiers
-from schemas.language import AdjustmentSource, Board, Ruleset, ScoreSource, TieBreak, rank_item
+from schemas.language import AdjustmentSource, Board, MetricType, Ruleset, ScoreSource, TieBreak, rank_item
 
 _WHOLE = [""]
 
@@ -33,7 +35,8 @@ class BoardPlan:
         self.selection: Selection = compile_keep(board.keep, rules)
         self._mark_segments = [name for name, of in board.segments.items() if of == "mark"]
         index = {key: at for at, key in enumerate(board.metrics)}
-        self._qualify = _compile_qualify(board, self.metrics, rules)
+        self.derived = Derived(board, self.metrics)
+        self._qualify = _compile_qualify(board, self.metrics)
         self._countbacks: list[tuple[Predicate, int]] = []
         self.head_to_heads: list[Criteria] = []
         self.lot: int | None = None
@@ -64,6 +67,10 @@ class BoardPlan:
         used = board.sources if board.sources is not None else list(rules.sources)
         revised = any(not isinstance(rules.sources[name], ScoreSource | AdjustmentSource) for name in used)
         self.shape = _shape_of(self, rules, revised=revised)
+        self.badges: Badged | None = None
+        if board.badges:
+            judged = BoardPlan(name, judged_board(board, self.shape), rules)
+            self.badges = Badged(self.shape, judge_of(board, judged, self.shape))
 
     def segments_of(self, mark: Mark) -> list[str]:
         """The segments that a mark belongs to, as `attribute:value`; the whole board is the empty one."""
@@ -167,14 +174,12 @@ class BoardPlan:
 Qualifier = Callable[[int | None], bool]
 
 
-def _compile_qualify(board: Board, metrics: list[MetricPlan], rules: Ruleset) -> list[tuple[int, Qualifier]]:
+def _compile_qualify(board: Board, metrics: list[MetricPlan]) -> list[tuple[int, Qualifier]]:
     compiled: list[tuple[int, Qualifier]] = []
     for key, condition in board.qualify.items():
         at = next(index for index, metric in enumerate(metrics) if metric.name == key)
-        # The condition is written in the metric's own unit, so it is compared at the scale of what it is made of.
-        of = board.metrics[key].of or ""
-        declared = {key: rules.metrics[of]} if of in rules.metrics else {}
-        where = compile_where({key: condition}, declared)
+        # The condition is written in the metric's own unit, so it is compared at the metric's scale.
+        where = compile_where({key: condition}, {key: MetricType(scale=metrics[at].scale)})
         compiled.append((at, _qualifier(key, where)))
     return compiled
 
@@ -202,6 +207,8 @@ def _needs_all(plan: BoardPlan) -> bool:
     if "countback" in kinds or not plan.needs_reached:
         return "countback" in kinds
     criteria = [plan.metrics[at] for _, at in plan.order[: kinds.index("reached")]]
+    if any(metric.derived or metric.op == "average" for metric in criteria):
+        return True
     keep = plan.board.keep
     if keep.mode == "all":
         # A value that was there before may have been the last one for longer than the last mark.

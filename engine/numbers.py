@@ -10,6 +10,8 @@ _NONE = 0xF0
 _ZERO = 0x80
 _HEADS = tuple(bytes((head,)) for head in range(256))
 NONE_KEY = _HEADS[_NONE]
+INFINITE = 1 << 320
+"""What a number divided by zero is: larger than every quotient of numbers that a board can hold."""
 
 
 def scaled(value: Number, scale: int) -> int | None:

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine.marks import Mark
+from engine.marks import Mark, Predicate
 from schemas.language import rank_item
 
 if TYPE_CHECKING:
+    from engine.badges import Moment
     from engine.boards import BoardPlan
+    from engine.metrics import MetricPlan
 
 Order = tuple[int, int, int]
-Step = tuple[str, Mark | str]
-"""(entrant, the mark to add, or the origin whose marks to withdraw)."""
+Step = tuple[str, "Mark | str | Moment"]
+"""(entrant, the mark to add, or the origin whose marks to withdraw, or, where badges are awarded, the end of the event)."""
+
+PICKED = frozenset(("sum", "max", "min", "last", "first"))
+"""Operations that give a single mark's own value."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_marks = msgspec.json.Decoder(list[Mark]).decode
@@ -118,7 +123,8 @@ class Kept(Shape):
     def values(self, marks: list[Mark]) -> list[int | None]:
         """The board's metrics of marks in contest order."""
         kept = self.plan.selection(marks)
-        return [metric.of_marks(marks if metric.over_all else kept) for metric in self.plan.metrics]
+        values = [metric.of_marks(marks if metric.over_all else kept) for metric in self.plan.metrics]
+        return self.plan.derived.complete(values)
 
     def _reached(self, marks: list[Mark]) -> Order | None:
         """When the criteria before `reached` last changed, going through the marks in contest order."""
@@ -152,7 +158,7 @@ class Single(Shape):
         self._by, descending = rank_item(keep.by) if keep.by is not None else ("", True)
         self._sign = 1 if descending else -1
         self._mode = keep.mode
-        plain = all(metric.op != "count" and metric.where is None for metric in plan.metrics)
+        plain = all(metric.op in PICKED and metric.where is None for metric in plan.metrics)
         # A sum of nothing is 0, the others of nothing are None.
         columns = [(metric.of, 0 if metric.op == "sum" else None) for metric in plan.metrics]
         self._columns = columns if plain else None
@@ -215,7 +221,7 @@ class Single(Shape):
             if added:
                 totals = {name: total for name, (total, _) in added.items()}
                 marks.append(Mark(0, 0, 0, totals, adjusts=True))
-            values = [metric.of_marks(marks) for metric in plan.metrics]
+            values = plan.derived.complete([metric.of_marks(marks) for metric in plan.metrics])
         reached = None if held is None else held.order
         if added and plan.needs_reached:
             for name in self._before & added.keys():
@@ -232,16 +238,19 @@ class Single(Shape):
 
 
 class Running(Shape):
-    """Sums, counts and extremes brought up to date by each mark.
+    """Sums, counts, averages and extremes brought up to date by each mark.
 
-    The state is [values, orders, marks, adjustments]: one value a metric; the order of the mark that it was reached with (of
+    The state is [values, orders, marks, adjustments]: one value a metric (of an average the sum), and behind them for each
+    average how many values it is of; the order of the mark that it was reached with (of
     the last that changed a sum or count, of the first that attained an extreme; kept only where it is needed); how many
     marks there were; {metric: [total, order]} of the adjustments, or None.
     """
 
     def __init__(self, plan: "BoardPlan") -> None:
         self.plan = plan
-        self._steps = [(at, metric.op, metric.of, metric.where) for at, metric in enumerate(plan.metrics)]
+        self._means = [(at, metric) for at, metric in enumerate(plan.metrics) if metric.op == "average"]
+        self._steps = _steps_of(plan.metrics)
+        self._finishes = bool(self._means) or any(metric.derived for metric in plan.metrics)
         self.ordered = plan.needs_reached or any(op not in ("sum", "count") for _, op, _, _ in self._steps)
         self._simple = not self.ordered and all(where is None for _, _, _, where in self._steps)
         self._sums = [(at, of) for at, op, of, _ in self._steps if op == "sum"]
@@ -251,7 +260,9 @@ class Running(Shape):
         self._before = [at for _, at in plan.order[:until]]
 
     def new(self) -> list[Any]:
-        values = [0 if op in ("sum", "count") else None for _, op, _, _ in self._steps]
+        values: list[int | None] = [None] * (len(self.plan.metrics) + len(self._means))
+        for at, op, _, _ in self._steps:
+            values[at] = 0 if op in ("sum", "count") else None
         return [values, [None] * len(values) if self.ordered else None, 0, None]
 
     def absorb(self, state: list[Any], mark: Mark) -> bool:
@@ -316,7 +327,7 @@ class Running(Shape):
         _, _, marks, added = state
         if not marks:
             return None, plan.extra([None] * len(plan.metrics))
-        if not added and orders is None:
+        if not added and orders is None and not self._finishes:
             return plan.key(values, None, []), plan.extra(values)
         values, orders = list(values), list(orders or [None] * len(values))
         for name, (total, since) in (added or {}).items():
@@ -324,6 +335,9 @@ class Running(Shape):
                 if of == name and op != "count":
                     values[at] = (values[at] or 0) + total
                     orders[at] = _later(orders[at], since)
+        for counted, (at, metric) in enumerate(self._means, len(plan.metrics)):
+            values[at] = metric.mean(values[at] or 0, values[counted] or 0)
+        plan.derived.complete(values)
         reached = max((order for at in self._before if (order := orders[at]) is not None), default=None)
         return plan.key(values, reached, []), plan.extra(values)
 
@@ -336,6 +350,19 @@ class Running(Shape):
         if orders is not None:
             orders = [None if order is None else tuple(order) for order in orders]
         return [values, orders, marks, _adjustments(added)]
+
+
+def _steps_of(metrics: "list[MetricPlan]") -> list[tuple[int, str, str, Predicate | None]]:
+    """(slot, operation, metric, condition) of all that a mark can change."""
+    steps: list[tuple[int, str, str, Predicate | None]] = []
+    counts: list[tuple[int, str, str, Predicate | None]] = []
+    for at, metric in enumerate(metrics):
+        if metric.op == "average":
+            steps.append((at, "sum", metric.of, metric.where))
+            counts.append((len(metrics) + len(counts), "count", metric.of, metric.has_value))
+        elif not metric.derived:
+            steps.append((at, metric.op, metric.of, metric.where))
+    return steps + counts
 
 
 Adjustments = dict[str, list[Any]]
