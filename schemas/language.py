@@ -237,9 +237,11 @@ Op = Literal[
 class Metric(_Table, frozen=True):
     """A number of a board: `op` over the metric `of` of the marks that count and meet `where`.
 
-    `over = "all"` looks at every mark, also at those that `keep` drops. sum takes `caps`. average is the mean over marks, at
-    `scale` digits. difference and ratio are made of two metrics of the same board, `of` and `by`; a ratio by zero ranks
-    before every number and shows as null, unless `of` is zero as well. streak (the present one) and longest_streak count
+    `over = "all"` looks at every mark, also at those that `keep` drops. sum takes `caps`. average is the mean over the
+    marks that have the metric, adjustments added before dividing. difference and ratio are made of two metrics of the same
+    board, `of` and `by`. average and ratio have `scale` digits (6 unless said), rounded half up. A positive number divided
+    by zero is more than any number, zero or less divided by zero is nothing and ranks last; either shows
+    as null. streak (the present one) and longest_streak count
     marks in contest order: one that meets `where` adds, one that meets `hold` changes nothing, any other starts anew;
     `per = "day"` counts local days with such a mark, and a day without one ends it, `per = "round"` rounds. form is the last
     `n` verdicts in letters (W, D, L, P, V). distinct counts the values of the attribute `group`. attempts adds, for every

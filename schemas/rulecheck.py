@@ -111,6 +111,8 @@ def _source_problems(at: str, name: str, source: Source, rules: Ruleset) -> Iter
     )
     if computes:
         used["metric"] = source.metric
+    if isinstance(source, TableSource) and source.scored is not None and source.scored == source.conceded:
+        yield Problem(f"{at}.conceded", "another metric than that of what is scored")
     for key, metric in used.items():
         if metric not in rules.metrics:
             yield Problem(f"{at}.{key}", f"unknown metric {metric!r}; {_known(rules)}")
@@ -307,6 +309,8 @@ def _presentation_problems(at: str, board: Board) -> Iterator[Problem]:
         for key in where:
             if key not in board.metrics:
                 yield Problem(f"{field}.{key}", f"unknown metric; this board has {', '.join(board.metrics)}")
+            elif board.metrics[key].op == "form":
+                yield Problem(f"{field}.{key}", "a form is no number")
 
 
 def _copy_problems(at: str, board: Board) -> Iterator[Problem]:
