@@ -7,11 +7,13 @@ places changed. Nothing depends on how events are cut into batches.
 
 import itertools
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
 
+from engine.badges import Award, Moment, awards_of
 from engine.boards import BoardPlan
 from engine.contests import Contest, content
 from engine.headtohead import break_ties
@@ -36,12 +38,13 @@ class Table:
     `whole` says that the cache holds all; tables that must be are settled only then.
     """
 
-    __slots__ = ("dirty", "name", "plan", "ranking_id", "rows", "shape", "whole")
+    __slots__ = ("badged", "dirty", "name", "plan", "ranking_id", "rows", "shape", "whole")
 
     def __init__(self, name: TableName, plan: BoardPlan) -> None:
         self.name = name
         self.plan = plan
-        self.shape = plan.shape
+        self.badged = plan.badges is not None and not name[2]
+        self.shape = plan.badges if plan.badges is not None and not name[2] else plan.shape
         self.rows: dict[str, Row] = {}
         self.dirty: dict[str, Row] = {}
         self.ranking_id = 0
@@ -95,8 +98,12 @@ class Fold:
         self.restated: set[str] = set()
         self.rejections: list[Rejection] = []
         self.touched_contests: set[str] = set()
+        self.awards: list[Award] = []
+        self.home = (1, 0)
+        """(epoch, shard) of the scores that are staged."""
         self._lanes: list[Lane] = []
         self._road = _Road(0, 0, None, ())
+        self._earners: dict[tuple[tuple[Table, ...], str], None] = {}
 
     def apply(self, event: Event, position: Position) -> None:
         """Stages and absorbs one event, for a fold whose state is all in memory."""
@@ -105,6 +112,8 @@ class Fold:
 
     def stage(self, event: Event, position: Position) -> None:
         """Turns an event into steps on rows. Needs the state of its contest present, but of no row."""
+        if self.game.badged:
+            self.home = position[:2]
         if type(event) is Score:
             self.stage_score(event, position[2], position[3])
         elif isinstance(event, Result):
@@ -116,6 +125,9 @@ class Fold:
         elif isinstance(event, Fixture):
             before = self.contests.get(event.fixture) or Contest(event.fixture)
             self._contest_changes(before, before.planned(event))
+
+        if self._earners:
+            self._judge(position.ms, position.seq, event.occurred_at)
 
     def stage_score(self, event: Score, ms: int, seq: int) -> None:
         """`stage` for the event that nearly all are; (ms, seq) is its entry."""
@@ -142,6 +154,17 @@ class Fold:
             for entrant, mark in source.marks(event, values, occurred, ms, seq):
                 for plan in plans:
                     self._add(plan, entrant, mark)
+        if self._earners:
+            self._judge(ms, seq, occurred_at)
+
+    def _judge(self, ms: int, seq: int, occurred_at: datetime | int | None) -> None:
+        """An event is over: the rows that it touched are judged for badges."""
+        occurred = ms if occurred_at is None else epoch_ms(occurred_at)
+        moment = Moment(*self.home, ms, seq, occurred)
+        earners, self._earners = self._earners, {}
+        for tables, entrant in earners:
+            self._push(tables, (entrant, moment))
+        self._earners.clear()
 
     def _find_road(self, occurred: int, round_: Round | None) -> _Road:
         """The tables of all boards for marks of this time and round, and until when that holds."""
@@ -234,6 +257,8 @@ class Fold:
 
     def _push(self, tables: tuple[Table, ...], step: Step) -> None:
         lanes = self._lanes
+        if self.game.badged and (earning := tuple(table for table in tables if table.badged)):
+            self._earners[earning, step[0]] = None
         if lanes and lanes[-1].tables == tables:
             lanes[-1].steps.append(step)
         elif tables:
@@ -302,6 +327,8 @@ class Fold:
             if table.dirty:
                 # Sorted, so that whoever stores the rows visits each page of index and table once.
                 dirty, table.dirty = sorted(table.dirty.items(), key=_PLAYER), {}
+                if table.badged:
+                    self.awards += awards_of(table.name, dirty)
                 if table.plan.head_to_heads:
                     yield table, self._settle_whole(table, dirty)
                     continue

@@ -6,6 +6,7 @@ criterion is settled, this pass goes over all of it and writes the criterion's s
 
 from typing import TYPE_CHECKING
 
+from engine.badges import bare
 from engine.marks import Mark
 from engine.numbers import NONE_KEY, encode_int
 from engine.shapes import Kept, Row
@@ -53,7 +54,7 @@ def _break_ties_at(
 
 def _slot(plan: "BoardPlan", criteria: Criteria, row: Row, group: dict[str, bytes]) -> bytes:
     assert isinstance(plan.shape, Kept)
-    values = plan.shape.values([mark for mark in row.state if _opponent(mark) in group])
+    values = plan.shape.values([mark for mark in bare(row.state) if _opponent(mark) in group])
     parts = []
     for descending, metric in criteria:
         value = values[metric]

@@ -34,7 +34,8 @@ class Game:
         self.contest_routes: list[tuple[ContestSource, list[BoardPlan]]] = []
         for name, source in rules.sources.items():
             self._add_route(name, source)
-        self.straight = all(
+        self.badged = any(plan.badges is not None for plan in self.boards.values())
+        self.straight = not self.badged and all(
             source.plain and plan.where is None and not plan.board.segments
             for source, plans in self.score_routes
             for plan in plans

@@ -73,7 +73,7 @@ class Shape:
             row.touched = batch
             if isinstance(mark, str):
                 self.withdraw(row.state, mark)
-            elif not self.absorb(row.state, mark):
+            elif not self.absorb(row.state, mark):  # type: ignore[arg-type]
                 continue
             if not row.dirty:
                 row.dirty = True
