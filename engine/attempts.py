@@ -35,7 +35,7 @@ def _distinct(metric: Metric, rules: Ruleset) -> Grouped:
 def _attempts(metric: Metric, rules: Ruleset) -> Grouped:
     where, tries = compile_where(metric.where, rules.metrics), compile_where(metric.tries, rules.metrics)
     group, of = metric.group or "", metric.of or ""
-    each = Fraction(metric.each) * 10 ** rules.metrics[of].scale
+    each = Fraction(metric.each) * 10 ** (rules.metrics[of].scale if of in rules.metrics else 0)
     greatest = metric.across == "max"
 
     def cost(marks: list[Mark]) -> int | None:

@@ -15,6 +15,14 @@ from schemas.language import MetricType, TableSource
 VERDICTS = {1: "win", 0: "draw", -1: "loss"}
 
 
+def _decided(contest: Contest, best_of: int | str | None, home: int, away: int) -> bool:
+    """Whether a series is over; what is no series always is."""
+    games = contest.facts.get(best_of) if isinstance(best_of, str) else best_of
+    if type(games) is not int:
+        return True
+    return 2 * max(home, away) > games or home + away >= games
+
+
 class TableMarks:
     """A compiled source of tables."""
 
@@ -32,6 +40,8 @@ class TableMarks:
         if result is None or result.status != "final" or result.score is None or sides is None or len(sides) != 2:
             return ()
         home, away = result.score
+        if not _decided(contest, self._source.best_of, home, away):
+            return ()
         facts = [
             self._facts(contest, sides[1], home, away, "home"),
             self._facts(contest, sides[0], away, home, "away"),

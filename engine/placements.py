@@ -50,6 +50,8 @@ class PlacementMarks:
         if line.status is not None:
             attributes["status"] = line.status
         values = scale_values(line.values or {}, self._metrics)
+        if line.position is not None:
+            values["position"] = line.position
         return Mark(contest.occurred_ms, 0, 0, values, contest.held_in, attributes, contest.fixture)
 
     def _entrant(self, line: Placement, facts: Mark) -> str | None:

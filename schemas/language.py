@@ -105,6 +105,8 @@ class TableSource(_Source, frozen=True, tag="table"):
 
     A mark carries the points for its verdict (win, draw or loss), `scored` and `conceded` when these metrics are declared,
     and the attributes verdict, venue (home, away, or neutral when the fixture's attribute `neutral` is true) and opponent.
+    With `best_of` the score of a match is the games that each side won of a series, which counts once it is decided: one
+    side has more than half of so many games, or all of them are played. A name is the attribute that says how many.
     """
 
     win: Number = 3
@@ -112,6 +114,7 @@ class TableSource(_Source, frozen=True, tag="table"):
     loss: Number = 0
     scored: str | None = None
     conceded: str | None = None
+    best_of: int | str | None = None
     bonuses: list[Bonus] = []
     factors: list[Factor] = []
 
@@ -235,7 +238,8 @@ Op = Literal[
 
 
 class Metric(_Table, frozen=True):
-    """A number of a board: `op` over the metric `of` of the marks that count and meet `where`.
+    """A number of a board: `op` over the metric `of` of the marks that count and meet `where`. Marks of placements have the
+    metric `position`, undeclared.
 
     `over = "all"` looks at every mark, also at those that `keep` drops. sum takes `caps`. average is the mean over the
     marks that have the metric, adjustments added before dividing. difference and ratio are made of two metrics of the same

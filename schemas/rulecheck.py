@@ -98,7 +98,10 @@ def _metric_type_problems(at: str, name: str, metric: MetricType) -> Iterator[Pr
 HOST_ZONES = frozenset(("localtime", "posixrules", "Factory"))
 """Names that a machine's zone files may hold and that do not mean the same on every machine."""
 
-RESERVED = frozenset(("reached", "round", "position", "status", "verdict"))
+POSITION = "position"
+"""The metric that marks of placements have without being declared."""
+
+RESERVED = frozenset(("reached", "round", POSITION, "status", "verdict"))
 
 
 def _source_problems(at: str, name: str, source: Source, rules: Ruleset) -> Iterator[Problem]:
@@ -116,6 +119,8 @@ def _source_problems(at: str, name: str, source: Source, rules: Ruleset) -> Iter
     for key, metric in used.items():
         if metric not in rules.metrics:
             yield Problem(f"{at}.{key}", f"unknown metric {metric!r}; {_known(rules)}")
+    if isinstance(source, TableSource) and isinstance(source.best_of, int) and not 1 <= source.best_of <= 99:
+        yield Problem(f"{at}.best_of", "1 to 99 games, or the attribute that says how many")
     if isinstance(source, PicksSource):
         yield from _picks_problems(at, source)
 
@@ -197,9 +202,9 @@ def _metric_problems(at: str, key: str, metric: Metric, board: Board, rules: Rul
         yield from _derived_problems(at, key, metric, board)
     elif metric.of is None:
         yield Problem(f"{at}.of", f"{metric.op} needs the metric that it is of; {_known(rules)}")
-    elif metric.of not in rules.metrics and metric.of not in board.metrics:
+    elif metric.of not in (*rules.metrics, *board.metrics, POSITION):
         yield Problem(f"{at}.of", f"unknown metric {metric.of!r}; {_known(rules)}")
-    elif metric.of not in rules.metrics:
+    elif metric.of not in (*rules.metrics, POSITION):
         cycle = metric.of == key or board.metrics[metric.of].of == key
         rule = "a metric cannot be made of itself (a cycle)" if cycle else "made of a declared metric, not of a board's"
         yield Problem(f"{at}.of", f"{rule}; {_known(rules)}")
@@ -240,7 +245,7 @@ def _keep_problems(at: str, board: Board, rules: Ruleset) -> Iterator[Problem]:
             yield Problem(f"{at}.{key}", "at least 1")
     if keep.mode == "best" and keep.by is None:
         yield Problem(f"{at}.by", f"best needs the metric to compare; {_known(rules)}")
-    if keep.by is not None and rank_item(keep.by)[0] not in rules.metrics:
+    if keep.by is not None and rank_item(keep.by)[0] not in (*rules.metrics, POSITION):
         yield Problem(f"{at}.by", f"unknown metric {keep.by!r}; {_known(rules)}")
     if keep.by is not None and not re.fullmatch(r"\S+( (asc|desc))?", keep.by):
         yield Problem(f"{at}.by", 'a metric, with " desc" or " asc" behind it')
