@@ -5,7 +5,7 @@ from collections.abc import Callable
 from engine.badges import Badged, judge_of, judged_board
 from engine.buckets import Bucketed, can_bucket
 from engine.derived import Derived
-from engine.headtohead import Criteria, neutral
+from engine.headtohead import Criteria, names, neutral, shown
 from engine.lots import LOT_BYTES
 from engine.marks import Mark, Predicate, compile_where
 from engine.metrics import MetricPlan
@@ -31,7 +31,7 @@ class BoardPlan:
         self.calendars = [Calendar(kind, rules) for kind in board.periods]
         self.where: Predicate | None = compile_where(board.where, rules.metrics) if board.where else None
         self.metrics = [MetricPlan(key, metric, rules) for key, metric in board.metrics.items()]
-        self.metric_names = tuple(board.metrics)
+        self.metric_names: tuple[str, ...] = tuple(board.metrics)
         self.selection: Selection = compile_keep(board.keep, rules)
         self._mark_segments = [name for name, of in board.segments.items() if of == "mark"]
         index = {key: at for at, key in enumerate(board.metrics)}
@@ -57,6 +57,7 @@ class BoardPlan:
                 at = index.get(key, -1)
                 self.order.append(("reached", 0) if key == "reached" else ("desc" if descending else "asc", at))
         self._leads_desc = [kind for kind, _ in self.order] in (["desc"], ["desc", "reached"])
+        self.metric_names += tuple(names(self))
         self.needs_reached = any(kind == "reached" for kind, _ in self.order)
         ranked = {at for kind, at in self.order if kind in ("asc", "desc")}
         self._extra = [at for at in range(len(self.metrics)) if at not in ranked]
@@ -150,13 +151,14 @@ class BoardPlan:
         return start
 
     def decode(self, prefix: bytes, extra: bytes) -> dict[str, int | str | None]:
-        """The metrics of an entry as JSON shows them."""
+        """The metrics of an entry as JSON shows them; behind them the numbers of a head-to-head."""
         if self._only_whole:
             # Written out because it is the usual board, and every line of every page comes by here.
             value, _ = decode_int(prefix, 0)
             return {self.metric_names[0]: -value if value is not None and self.order[0][0] == "desc" else value}
         values = self.values(prefix, extra)
-        return {metric.name: metric.shown(value) for metric, value in zip(self.metrics, values, strict=True)}
+        found = {metric.name: metric.shown(value) for metric, value in zip(self.metrics, values, strict=True)}
+        return {**found, **shown(self, prefix)} if self.head_to_heads else found
 
     def counts(self, marks: list[Mark]) -> list[list[int]]:
         """For each countback the number of first places, of second places, and so on."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.badges import bare
 from engine.marks import Mark
-from engine.numbers import NONE_KEY, encode_int
+from engine.numbers import NONE_KEY, decode_int, encode_int
 from engine.shapes import Kept, Row
 
 if TYPE_CHECKING:
@@ -24,6 +24,28 @@ Criteria = list[tuple[bool, int]]
 def neutral(criteria: Criteria) -> bytes:
     """What stands in the slot of a player who is level with nobody."""
     return NONE_KEY * len(criteria)
+
+
+def names(plan: "BoardPlan") -> list[str]:
+    """What the numbers that decided are called where metrics are shown, each once."""
+    metrics = [plan.metrics[metric].name for criteria in plan.head_to_heads for _, metric in criteria]
+    return [f"head_to_head.{name}" for name in dict.fromkeys(metrics)]
+
+
+def shown(plan: "BoardPlan", prefix: bytes) -> dict[str, int | str | None]:
+    """The numbers in a key's slots as JSON shows them; null for who is level with nobody.
+
+    Of a metric that two slots hold, the first one's.
+    """
+    found: dict[str, int | str | None] = {}
+    for at, (kind, number) in enumerate(plan.order):
+        if kind == "head_to_head":
+            start = plan.start_of(at, prefix)
+            for descending, metric in plan.head_to_heads[number]:
+                value, start = decode_int(prefix, start)
+                value = -value if descending and value is not None else value
+                found.setdefault(f"head_to_head.{plan.metrics[metric].name}", plan.metrics[metric].shown(value))
+    return found
 
 
 def break_ties(plan: "BoardPlan", rows: dict[str, Row]) -> None:

@@ -81,8 +81,8 @@ def leagues(draw: st.DrawFn) -> list[AnyEvent]:
     return events
 
 
-def naive(events: list[AnyEvent]) -> list[tuple[int, str, dict[str, int]]]:
-    """(rank, team, metrics) of the board of all rounds."""
+def naive(events: list[AnyEvent]) -> list[tuple[int, str, dict[str, int | None]]]:
+    """(rank, team, metrics, with what decided between those who are level) of the board of all rounds."""
     results: dict[str, Result] = {}
     added = dict.fromkeys(TEAMS, 0)
     banned: set[str] = set()
@@ -106,16 +106,19 @@ def naive(events: list[AnyEvent]) -> list[tuple[int, str, dict[str, int]]]:
     def among(level: list[str], team: str) -> dict[str, int]:
         return metrics([m for m in matches if m.team == team and m.opponent in level])
 
+    shown: dict[str, dict[str, int | None]] = {team: {**totals[team]} for team in teams}
     keys: dict[str, tuple[int, ...]] = {team: (-totals[team]["points"],) for team in teams}
     for criteria in (["points", "-conceded"], ["away"]):
         groups = {team: [other for other in teams if keys[other] == keys[team]] for team in teams}
         for team, level in groups.items():
             mini = among(level, team)
-            found = (mini[name[1:]] if name[0] == "-" else -mini[name] for name in criteria)
-            keys[team] += tuple(found) if len(level) > 1 else (0,) * len(criteria)
+            for name in criteria:
+                metric = name.removeprefix("-")
+                shown[team][f"head_to_head.{metric}"] = mini[metric] if len(level) > 1 else None
+                keys[team] += (mini[metric] if metric != name else -mini[metric],)
     keys = {team: (*key, -totals[team]["scored"]) for team, key in keys.items()}
     ordered = sorted(teams, key=lambda team: (keys[team], team))
-    return [(1 + sum(keys[other] < keys[team] for other in teams), team, totals[team]) for team in ordered]
+    return [(1 + sum(keys[other] < keys[team] for other in teams), team, shown[team]) for team in ordered]
 
 
 def sides(result: Result) -> list[Match]:

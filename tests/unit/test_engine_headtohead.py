@@ -37,7 +37,7 @@ def test_two_level_players_are_parted_by_their_own_match() -> None:
     shown = league().events(*duel("ann", "bob", (0, 1)), *duel("ann", "cid", (7, 0)), *duel("cid", "bob", (1, 0)))
     shown.events(*duel("cid", "ann", (0, 0)))
     # ann has 4 points, cid 4, bob 3: ann and cid are level, and ann won 7 to 0.
-    shown.then.board().is_([(1, "ann", 4, 7), (2, "cid", 4, 1), (3, "bob", 3, 1)])
+    shown.then.board().is_([(1, "ann", 4, 7, 4, 7), (2, "cid", 4, 1, 1, 0), (3, "bob", 3, 1, None, None)])
 
 
 def test_three_level_players_make_one_table_of_their_own() -> None:
@@ -51,12 +51,19 @@ def test_three_level_players_make_one_table_of_their_own() -> None:
         *duel("bob", "dan", (1, 0)),
     )
     # Among the three each has 3 points; goals there: bob 3, cid 2, ann 1.
-    shown.then.board().is_([(1, "bob", 6, 4), (2, "cid", 6, 11), (3, "ann", 6, 2), (4, "dan", 0, 0)])
+    shown.then.board().is_(
+        [
+            (1, "bob", 6, 4, 3, 3),
+            (2, "cid", 6, 11, 3, 2),
+            (3, "ann", 6, 2, 3, 1),
+            (4, "dan", 0, 0, None, None),
+        ]
+    )
 
 
 def test_what_stays_level_falls_through_to_the_next_criterion() -> None:
     shown = league().events(*duel("ann", "bob", (1, 1)), *duel("ann", "dan", (1, 0)), *duel("bob", "dan", (5, 0)))
-    shown.then.board().is_([(1, "bob", 4, 6), (2, "ann", 4, 2), (3, "dan", 0, 0)])
+    shown.then.board().is_([(1, "bob", 4, 6, 1, 1), (2, "ann", 4, 2, 1, 1), (3, "dan", 0, 0, None, None)])
 
 
 def test_a_second_table_among_those_whom_the_first_left_level() -> None:
@@ -96,7 +103,7 @@ def test_who_does_not_qualify_is_no_part_of_the_group() -> None:
 def test_points_taken_off_count_in_the_table_but_not_between_the_players() -> None:
     shown = league().events(*duel("ann", "bob", (1, 0)), *duel("bob", "dan", (1, 0)), *duel("ann", "dan", (1, 0)))
     shown.events(adjustment("ann", points=-3), adjustment("bob", goals=50))
-    shown.then.board().is_([(1, "ann", 3, 2), (2, "bob", 3, 51), (3, "dan", 0, 0)])
+    shown.then.board().is_([(1, "ann", 3, 2, 3, 1), (2, "bob", 3, 51, 0, 0), (3, "dan", 0, 0, None, None)])
 
 
 def test_rows_that_no_event_touched_are_among_the_changes() -> None:
