@@ -58,6 +58,7 @@ def make_app(
         ("GET", BOARD, reads.board),
         ("POST", BOARD + "/ranks", reads.friends),
         ("GET", PLAYER + "/history", reads.history),
+        ("GET", BOARD + "/segments", listing.segments),
         ("POST", GAME + "/events", publishing.publish),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),

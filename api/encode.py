@@ -45,6 +45,7 @@ class Page(msgspec.Struct, frozen=True):
     entries: list[Line]
     next: str | None
     previous: str | None
+    segment: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
@@ -67,6 +68,7 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     metrics: Metrics
     around: list[Line]
     tier: str | msgspec.UnsetType | None = msgspec.UNSET
+    segment: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class FriendPlace(msgspec.Struct, frozen=True):
@@ -92,6 +94,7 @@ class FriendPlaces(msgspec.Struct, frozen=True):
     total: int
     players: list[FriendPlace]
     missing: list[str]
+    segment: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class HistoryLine(msgspec.Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
@@ -113,6 +116,7 @@ class History(msgspec.Struct, frozen=True):
     period: str
     player: str
     history: list[HistoryLine]
+    segment: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def lines_of(plan: BoardPlan, window: Window | None) -> list[Line]:
@@ -137,7 +141,7 @@ def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.
 
 def page_bytes(view: View, window: Window) -> bytes:
     """A page as JSON, all but its position."""
-    info, plan, period, _ = view
+    info, plan, period, _, segment = view
     entries = window.entries
     more = bool(entries) and window.first + len(entries) < window.total
     page = Page(
@@ -150,6 +154,7 @@ def page_bytes(view: View, window: Window) -> bytes:
         lines_of(plan, window),
         cursor_of(member(entries[-1].prefix, entries[-1].player)) if more else None,
         cursor_of(member(entries[0].prefix, entries[0].player)) if entries and window.first > 0 else None,
+        segment or msgspec.UNSET,
     )
     return _encode(page)
 
@@ -161,7 +166,7 @@ def with_position(position: str, rest: bytes) -> bytes:
 
 def place_bytes(view: View, position: str, place: Place) -> bytes:
     """A player's place as JSON."""
-    info, plan, period, _ = view
+    info, plan, period, _, segment = view
     ahead, total = _ahead(plan.style, place), place.total
     return _encode(
         PlayerPlace(
@@ -179,6 +184,7 @@ def place_bytes(view: View, position: str, place: Place) -> bytes:
             plan.decode(place.prefix, place.extra),
             lines_of(plan, place.around),
             tier_of(plan, place, total),
+            segment or msgspec.UNSET,
         )
     )
 
@@ -192,7 +198,7 @@ def _ahead(style: str, place: Place) -> int:
 
 def friends_bytes(view: View, position: str, total: int, places: list[Place], missing: list[str]) -> bytes:
     """Several players' places as JSON."""
-    info, plan, period, _ = view
+    info, plan, period, _, segment = view
     places = sorted(places, key=lambda place: place.ordinal)
     friends = [
         FriendPlace(
@@ -206,7 +212,11 @@ def friends_bytes(view: View, position: str, total: int, places: list[Place], mi
         )
         for place, rank in zip(places, ranks_among(plan.style, [place.prefix for place in places]), strict=True)
     ]
-    return _encode(FriendPlaces(position, info.name, plan.name, period, plan.style, total, friends, missing))
+    return _encode(
+        FriendPlaces(
+            position, info.name, plan.name, period, plan.style, total, friends, missing, segment or msgspec.UNSET
+        )
+    )
 
 
 def ranks_among(style: str, prefixes: list[bytes]) -> list[int]:
@@ -233,4 +243,5 @@ def ranks_among(style: str, prefixes: list[bytes]) -> list[int]:
 def history_bytes(view: View, position: str, player: str, rows: list[HistoryRow]) -> bytes:
     """A player's history as JSON."""
     lines = [HistoryLine(row.from_at, row.to_at, str(row.position), row.ranked, row.metrics) for row in rows]
-    return _encode(History(position, view.info.name, view.plan.name, view.period, player, lines))
+    info, plan, period, _, segment = view
+    return _encode(History(position, info.name, plan.name, period, player, lines, segment or msgspec.UNSET))

@@ -1,5 +1,7 @@
 """What exists: games, their boards and the periods that these have."""
 
+import heapq
+
 import msgspec
 from aiohttp import web
 
@@ -9,13 +11,18 @@ from api.views import Views
 from engine.boards import BoardPlan
 from engine.rules import ranked_by
 from projections.catalog import Catalog, GameInfo
+from schemas.errors import NotFound
 
 GAMES_DEFAULT = 100
+SEGMENTS_DEFAULT = 100
 PERIODS_MAX = 1_000
 
 
 class BoardLine(msgspec.Struct, frozen=True):
-    """A board: its order in words, its kinds of periods, and the newest periods that have a ranking."""
+    """A board: its order in words, its kinds of periods, and the newest periods that have a ranking.
+
+    `segments` are the attributes whose values have copies of the board; these are listed by /segments.
+    """
 
     board: str
     title: str
@@ -24,6 +31,16 @@ class BoardLine(msgspec.Struct, frozen=True):
     metrics: list[str]
     period_kinds: list[str]
     periods: list[str]
+    segments: list[str]
+
+
+class SegmentPage(msgspec.Struct, frozen=True):
+    """Segments of a board by id; `next` is what `after` takes for those behind."""
+
+    game: str
+    board: str
+    segments: list[str]
+    next: str | None
 
 
 class GameLine(msgspec.Struct, frozen=True):
@@ -71,6 +88,24 @@ class Listing:
         lines = [GameLine(info.name, _title(info), info.ruleset_version, list(info.game.boards)) for info in shown]
         return json_response(GamePage(lines, shown[-1].name if len(behind) > limit else None))
 
+    async def segments(self, request: web.Request) -> Ready:
+        """GET /v1/games/{game}/boards/{board}/segments: those of a period, or of any."""
+        (_, _, _, game, _, board, _), query = target(request)
+        given = parameters(query, "period", "limit", "after")
+        limit = number_of(given, "limit", SEGMENTS_DEFAULT, 1, PAGE_MAX)
+        info = await self._catalog.game(name_of(game, "game"))
+        plan = info.game.boards.get(name_of(board, "board"))
+        if plan is None:
+            raise NotFound("board", board)
+        period, after = given.get("period"), given.get("after", "")
+        held = {
+            segment
+            for name, of, segment in info.rankings
+            if name == plan.name and segment > after and period in (None, of)
+        }
+        shown = heapq.nsmallest(limit, held)
+        return json_response(SegmentPage(info.name, plan.name, shown, shown[-1] if len(held) > limit else None))
+
     async def game(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}"""
         (_, _, _, segment), query = target(request)
@@ -101,6 +136,7 @@ def _board(plan: BoardPlan, periods: list[str]) -> BoardLine:
         list(plan.metric_names),
         list(plan.period_kinds),
         periods[:PERIODS_MAX],
+        list(plan.board.segments),
     )
 
 

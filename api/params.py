@@ -32,6 +32,7 @@ class PageQuery(NamedTuple):
     """Which page of a board: the first, or the one behind or in front of a member."""
 
     period: str | None
+    segment: str | None
     limit: int
     after: bytes | None
     before: bytes | None
@@ -42,6 +43,7 @@ class PlaceQuery(NamedTuple):
     """Which place of a player, or of several; `number` is how many entries around it, or how many rows."""
 
     period: str | None
+    segment: str | None
     number: int
     min_position: Position | None
 
@@ -101,11 +103,12 @@ def member_of(cursor: str, field: str) -> bytes:
 @functools.lru_cache(maxsize=4096)
 def page_query(query: str) -> PageQuery:
     """The parameters of a page."""
-    given = _parameters(query, ("period", "limit", "after", "before", "min_position"))
+    given = _parameters(query, ("period", "segment", "limit", "after", "before", "min_position"))
     if "after" in given and "before" in given:
         raise invalid("before", "a page is either behind or in front of a cursor")
     return PageQuery(
         given.get("period"),
+        given.get("segment"),
         number_of(given, "limit", PAGE_DEFAULT, 1, PAGE_MAX),
         member_of(given["after"], "after") if "after" in given else None,
         member_of(given["before"], "before") if "before" in given else None,
@@ -116,12 +119,12 @@ def page_query(query: str) -> PageQuery:
 @functools.lru_cache(maxsize=4096)
 def place_query(query: str, number: str | None = "around") -> PlaceQuery:
     """The parameters of a place; `number` names the one that holds a number, if there is one."""
-    given = _parameters(query, ("period", "min_position", *([number] if number else [])))
+    given = _parameters(query, ("period", "segment", "min_position", *([number] if number else [])))
     if number == "around":
         count = number_of(given, "around", 0, 0, AROUND_MAX)
     else:
         count = number_of(given, number, HISTORY_DEFAULT, 1, PAGE_MAX) if number else 0
-    return PlaceQuery(given.get("period"), count, _position(given))
+    return PlaceQuery(given.get("period"), given.get("segment"), count, _position(given))
 
 
 def parameters(query: str, *known: str) -> dict[str, str]:

@@ -8,9 +8,9 @@ import msgspec
 from aiohttp import web
 
 from api.encode import friends_bytes, history_bytes, place_bytes
-from api.freshness import SingleFlight
+from api.freshness import Shown, SingleFlight
 from api.pages import Page, Pages, etag
-from api.params import Target, name_of, page_query, place_query, player_of, target
+from api.params import PlaceQuery, Target, name_of, page_query, place_query, player_of, target
 from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
 from api.response import JSON, NO_CACHE, Ready
 from api.views import View, Views
@@ -54,7 +54,7 @@ class Reads:
         (_, _, _, game, _, board), raw_query = url
         query = page_query(raw_query)
         view, shown = await self._views.see(
-            name_of(game, "game"), name_of(board, "board"), query.period, query.min_position
+            name_of(game, "game"), name_of(board, "board"), query.period, query.segment, query.min_position
         )
         page = await self._pages.page(view, query, shown)
         if page.fresh_until and len(page.body) <= SERVED_BYTES_MAX:
@@ -65,11 +65,11 @@ class Reads:
 
     async def place(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}/players/{player}"""
-        (_, _, _, game, _, board, _, segment), raw_query = target(request)
-        period, around, min_position = place_query(raw_query)
-        player = player_of(segment)
-        view, shown = await self._views.see(name_of(game, "game"), name_of(board, "board"), period, min_position)
-        answer = await self._views.ask(view, shown, [Lookup("player", player, around)])
+        (_, _, _, game, _, board, _, who), raw_query = target(request)
+        query = place_query(raw_query)
+        player = player_of(who)
+        view, shown = await self._see(game, board, query)
+        answer = await self._views.ask(view, shown, [Lookup("player", player, query.number)])
         place = answer.found[0]
         if not isinstance(place, Place):
             raise NotFound("player", player)
@@ -78,9 +78,9 @@ class Reads:
     async def friends(self, request: web.Request) -> Ready:
         """POST /v1/games/{game}/boards/{board}/ranks"""
         (_, _, _, game, _, board, _), raw_query = target(request)
-        period, _, min_position = place_query(raw_query, None)
+        query = place_query(raw_query, None)
         players = _players(await request.read())
-        view, shown = await self._views.see(name_of(game, "game"), name_of(board, "board"), period, min_position)
+        view, shown = await self._see(game, board, query)
         answer = await self._views.ask(view, shown, [Lookup("player", player, 0) for player in players])
         places = [place for place in answer.found if isinstance(place, Place)]
         ranked = {place.player for place in places}
@@ -89,14 +89,18 @@ class Reads:
 
     async def history(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}/players/{player}/history"""
-        (_, _, _, game, _, board, _, segment, _), raw_query = target(request)
-        period, limit, min_position = place_query(raw_query, "limit")
-        player = player_of(segment)
-        view, shown = await self._views.see(name_of(game, "game"), name_of(board, "board"), period, min_position)
-        rows = await self._history(view, player, limit)
+        (_, _, _, game, _, board, _, who, _), raw_query = target(request)
+        query = place_query(raw_query, "limit")
+        player = player_of(who)
+        view, shown = await self._see(game, board, query)
+        rows = await self._history(view, player, query.number)
         if not rows:
             raise NotFound("player", player)
         return Ready(200, _HEADERS, history_bytes(view, shown.text, player, rows))
+
+    async def _see(self, game: str, board: str, query: PlaceQuery) -> tuple[View, Shown]:
+        names = name_of(game, "game"), name_of(board, "board")
+        return await self._views.see(*names, query.period, query.segment, query.min_position)
 
     async def _history(self, view: View, player: str, limit: int) -> list[Any]:
         if view.ranking_id is None:

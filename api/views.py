@@ -11,6 +11,7 @@ from api.problems import NOT_YET, RefusedError, invalid
 from engine.boards import BoardPlan
 from engine.periods import well_formed
 from engine.places import Answer, Lookup, Window
+from engine.segments import may_be_segment
 from projections.catalog import Catalog, GameInfo
 from projections.fallback import PostgresRankings
 from projections.rankings import RedisRankings
@@ -22,12 +23,13 @@ MIN_POSITION_WAIT_S = 5.0
 
 
 class View(NamedTuple):
-    """One copy of a board; `ranking_id` is None while nothing was ever folded into it."""
+    """One copy of a board; `ranking_id` is None while nothing was ever folded into it. The whole board's segment is ""."""
 
     info: GameInfo
     plan: BoardPlan
     period: str
     ranking_id: int | None
+    segment: str = ""
 
 
 def wall_clock_ms() -> int:
@@ -52,32 +54,39 @@ class Views:
         self._fallback = fallback
         self._clock_ms = clock_ms
 
-    async def see(self, game: str, board: str, period: str | None, min_position: Position | None) -> tuple[View, Shown]:
+    async def see(
+        self, game: str, board: str, period: str | None, segment: str | None, min_position: Position | None
+    ) -> tuple[View, Shown]:
         """A view, and what it shows at least. In this order: what was published by then includes the ranking itself."""
         info = self.catalog.known(game) or await self.catalog.game(game)
         if min_position is None:
             shown = self.applied.recent(info.shard) or await self.applied.read(info.shard)
         else:
             shown = await self.shown(info.shard, min_position)
-        return await self.find(game, board, period), shown
+        return await self.find(game, board, period, segment), shown
 
-    async def find(self, game: str, board: str, period: str | None, segment: str = "") -> View:
-        """The view of a board in a period (None: the present one); raises NotFound, or refuses a malformed period."""
+    async def find(self, game: str, board: str, period: str | None, segment: str | None = None) -> View:
+        """The view of a board in a period (None: the present one) and a segment (None: the whole board).
+
+        Raises NotFound, or refuses what cannot be a period or segment of the board.
+        """
         info = self.catalog.known(game) or await self.catalog.game(game)
         plan = info.game.boards.get(board)
         if plan is None:
             raise NotFound("board", board)
         if period is None:
             period = self._present(info, plan)
-        ranking_id = info.rankings.get((board, period, segment))
+        ranking_id = info.rankings.get((board, period, segment or ""))
+        if segment is not None and (ranking_id is None or not segment):
+            _check_segment(plan, segment)
         if ranking_id is None:
             if not any(well_formed(kind, period) for kind in plan.period_kinds):
                 raise invalid("period", f"a period of this board: {', '.join(map(_example, plan.period_kinds))}")
-            ranking_id = await self.catalog.ranking(info, board, period, segment)
+            ranking_id = await self.catalog.ranking(info, board, period, segment or "")
             if self.catalog.known(game) is not info:
                 # Another generation went live meanwhile, perhaps under other rules.
                 return await self.find(game, board, period, segment)
-        return View(info, plan, period, ranking_id)
+        return View(info, plan, period, ranking_id, segment or "")
 
     def _present(self, info: GameInfo, plan: BoardPlan) -> str:
         """`all` where the board has it, else the present one of its first kind, else the one that began last."""
@@ -120,6 +129,13 @@ class Views:
             except RedisError as error:
                 self.applied.redis_is_away(error)
         return await self._fallback.lookup(view.ranking_id, view.plan, lookups) or _nothing(lookups)
+
+
+def _check_segment(plan: BoardPlan, segment: str) -> None:
+    names = list(plan.board.segments)
+    if not may_be_segment(segment, names):
+        known = "a segment of this board: " + ", ".join(f"{name}:VALUE" for name in names)
+        raise invalid("segment", known if names else "this board has no segments")
 
 
 def _nothing(lookups: list[Lookup]) -> Answer:

@@ -16,6 +16,7 @@ from engine.fold import Fold, number
 from engine.leaderboard import Leaderboard
 from engine.periods import well_formed
 from engine.rules import Game, compile_ruleset
+from engine.segments import may_be_segment
 from schemas.codec import epoch_ms
 from schemas.errors import InvalidInput, NotFound, Problem
 from schemas.events import AnyEvent
@@ -45,6 +46,9 @@ def fold_command(
     period: Annotated[
         str | None, typer.Option(help="all, round:7, daily:2026-02-08, or a kind such as daily for its latest.")
     ] = None,
+    segment: Annotated[
+        str | None, typer.Option(help="Only marks with this value of an attribute, such as repo:tools.")
+    ] = None,
     form: Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How to print it.")] = "table",
     until: Annotated[str | None, typer.Option(help=f"Stop behind {UNTIL_RULE}.")] = None,
     limit: Annotated[
@@ -62,8 +66,8 @@ def fold_command(
     if digest:
         _show_digest(folded, form)
         return
-    chosen = choose_period(folded.fold, plan, period)
-    show(page_of(folded, plan, chosen, limit or (LIMIT_TABLE if form == "table" else None)), form)
+    chosen = choose_period(folded.fold, plan, period), choose_segment(folded.fold, plan, segment)
+    show(page_of(folded, plan, *chosen, limit or (LIMIT_TABLE if form == "table" else None)), form)
 
 
 def _board_of(game: Game, board: str | None) -> str:
@@ -165,16 +169,30 @@ def choose_period(fold: Fold, board: str, asked: str | None) -> str:
     return latest[-1] if latest else "all"
 
 
+def choose_segment(fold: Fold, board: str, asked: str | None) -> str:
+    """The segment to print, empty for the whole board; raises NotFound or InvalidInput."""
+    if asked is None:
+        return ""
+    names = list(fold.game.boards[board].board.segments)
+    if not may_be_segment(asked, names):
+        rule = ", ".join(f"{name}:VALUE" for name in names)
+        raise InvalidInput(Problem("--segment", rule or "this board has no segments"))
+    held = sorted({segment for name, _, segment in fold.tables if name == board and segment})
+    if asked not in held:
+        raise NotFound("segment", f"{asked} has no events; there are {', '.join(held[:5]) or 'none'}")
+    return asked
+
+
 def _age(period: str) -> tuple[int, str]:
     """Sorts round:9 before round:10; ids made of days are as old as they sort."""
     rest = period.partition(":")[2]
     return (int(rest), "") if rest.isascii() and rest.isdecimal() else (0, rest)
 
 
-def page_of(folded: Folded, board: str, period: str, limit: int | None) -> Page:
+def page_of(folded: Folded, board: str, period: str, segment: str, limit: int | None) -> Page:
     """The first lines of a board."""
     plan = folded.fold.game.boards[board]
-    table = folded.fold.tables.get((board, period, ""))
+    table = folded.fold.tables.get((board, period, segment))
     ranking = Leaderboard(plan.style)
     for player, row in table.rows.items() if table is not None else ():
         ranking.set(player, row.prefix, row.extra)
@@ -190,7 +208,7 @@ def page_of(folded: Folded, board: str, period: str, limit: int | None) -> Page:
     position = None if folded.position is None else str(folded.position)
     game = folded.fold.game.rules.game
     marks = [] if tiers is None else ["tier"]
-    return Page(game, board, plan.title, period, len(ranking), plan.metric_names, found, position, marks)
+    return Page(game, board, plan.title, period, len(ranking), plan.metric_names, found, position, marks, segment)
 
 
 def _show_digest(folded: Folded, form: str) -> None:

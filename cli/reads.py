@@ -20,6 +20,7 @@ Player = Annotated[str, typer.Argument(help="The player's id.")]
 Period = Annotated[
     str | None, typer.Option(help="all, round:7, daily:2026-02-08 ...; by default all, or the present one.")
 ]
+Segment = Annotated[str | None, typer.Option(help="Only marks with this value of an attribute, such as repo:tools.")]
 MinPosition = Annotated[str | None, typer.Option(help="Wait until the answer shows at least this position.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer.")]
 
@@ -60,13 +61,14 @@ def board_command(
     game: Game,
     board: Board,
     period: Period = None,
+    segment: Segment = None,
     limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 20,
     after: Annotated[str | None, typer.Option(help="Go on behind a page: the cursor that it ended with.")] = None,
     min_position: MinPosition = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a board."""
-    answer = asyncio.run(_pages(game, board, period, limit, after, min_position))
+    answer = asyncio.run(_pages(game, board, period, segment, limit, after, min_position))
     if as_json:
         show_json(answer)
         return
@@ -76,11 +78,18 @@ def board_command(
 
 
 async def _pages(
-    game: str, board: str, period: str | None, limit: int, after: str | None, min_position: str | None
+    game: str,
+    board: str,
+    period: str | None,
+    segment: str | None,
+    limit: int,
+    after: str | None,
+    min_position: str | None,
 ) -> dict[str, Any]:
     """As many pages as the limit needs, put together; the position is that of the first, which all show at least."""
     async with Api(local.load().url) as api:
-        path, query = ("games", game, "boards", board), {"period": period, "min_position": min_position}
+        path = ("games", game, "boards", board)
+        query = {"period": period, "segment": segment, "min_position": min_position}
         answer: dict[str, Any] = await api.get(*path, **query, limit=min(limit, PAGE_MAX), after=after)
         query["period"] = answer["period"]
         while answer["next"] is not None and len(answer["entries"]) < limit:
@@ -101,7 +110,7 @@ def page_of(answer: dict[str, Any]) -> Page:
     ]
     metrics = list(lines[0].metrics) if lines else []
     names = (answer["game"], answer["board"], answer["title"], answer["period"])
-    return Page(*names, answer["total"], metrics, lines, answer["position"], marks)
+    return Page(*names, answer["total"], metrics, lines, answer["position"], marks, answer.get("segment", ""))
 
 
 def rank_command(
@@ -109,13 +118,14 @@ def rank_command(
     board: Board,
     player: Player,
     period: Period = None,
+    segment: Segment = None,
     around: Annotated[int, typer.Option(min=0, max=50, help="So many neighbours on each side.")] = 0,
     min_position: MinPosition = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a player's rank."""
     path = ("games", game, "boards", board, "players", player)
-    answer = _get(*path, period=period, around=around or None, min_position=min_position)
+    answer = _get(*path, period=period, segment=segment, around=around or None, min_position=min_position)
     if as_json:
         show_json(answer)
         return
@@ -136,13 +146,14 @@ def history_command(
     board: Board,
     player: Player,
     period: Period = None,
+    segment: Segment = None,
     limit: Annotated[int, typer.Option(min=1, max=PAGE_MAX, help="How many lines.")] = 20,
     min_position: MinPosition = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a board has shown of a player, newest first."""
     path = ("games", game, "boards", board, "players", player, "history")
-    answer = _get(*path, period=period, limit=limit, min_position=min_position)
+    answer = _get(*path, period=period, segment=segment, limit=limit, min_position=min_position)
     if as_json:
         show_json(answer)
         return
@@ -152,7 +163,7 @@ def history_command(
         [_moment(line["from"]), _moment(line["to"]), *(line["metrics"].get(name) for name in metrics), line["position"]]
         for line in lines
     ]
-    title = f"{player} · {board} · {answer['period']}"
+    title = " · ".join(filter(None, (player, board, answer["period"], answer.get("segment"))))
     out().print(table(title, ["from (UTC)", "to", *metrics, "position"], rows, metrics))
 
 

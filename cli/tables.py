@@ -35,6 +35,7 @@ class Page(NamedTuple):
     position: str | None = None
     marks: Sequence[str] = ()
     """What else of the lines is shown, such as `tier`."""
+    segment: str = ""
 
     def document(self) -> dict[str, Any]:
         """The page for programs."""
@@ -44,6 +45,8 @@ class Page(NamedTuple):
             for line in self.lines
         ]
         head = {"game": self.game, "board": self.board, "period": self.period, "total": self.total}
+        if self.segment:
+            head["segment"] = self.segment
         return {**head, "position": self.position, "entries": entries}
 
 
@@ -62,7 +65,7 @@ def show_table(page: Page, mark: str | None = None) -> None:
         ]
         for line in page.lines
     ]
-    title = f"{page.title} · {page.game} · {page.period}"
+    title = " · ".join(filter(None, (page.title, page.game, page.period, page.segment)))
     console.print(table(title, ["rank", "player", *page.metrics, *page.marks], rows, ["rank", *page.metrics]))
     position = f", at {page.position}" if page.position else ""
     console.print(Text(f"{len(page.lines):,} of {page.total:,} ranked{position}", style="dim"))

@@ -11,6 +11,7 @@ from engine.marks import Mark, Predicate, compile_where
 from engine.metrics import MetricPlan
 from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order
 from engine.periods import Calendar
+from engine.segments import segment_id
 from engine.select import Selection, compile_keep
 from engine.shapes import Kept, Order, Running, Shape, Single
 from engine.tiers import Tiers
@@ -74,11 +75,12 @@ class BoardPlan:
             self.badges = Badged(self.shape, judge_of(board, judged, self.shape))
 
     def segments_of(self, mark: Mark) -> list[str]:
-        """The segments that a mark belongs to, as `attribute:value`; the whole board is the empty one."""
+        """The segments that a mark belongs to; the whole board is the empty one."""
         if not self._mark_segments:
             return _WHOLE
         attributes = mark.attributes or {}
-        return ["", *(f"{name}:{attributes[name]}" for name in self._mark_segments if name in attributes)]
+        found = (segment_id(name, attributes[name]) for name in self._mark_segments if name in attributes)
+        return ["", *(segment for segment in found if segment is not None)]
 
     def key(self, values: list[int | None], reached: Order | None, counts: list[list[int]]) -> bytes | None:
         """The sort key's prefix, or None for who does not qualify to be ranked.

@@ -46,6 +46,8 @@ class Game:
         self._limits = rules.metrics
         self._tables = [source for source in rules.sources.values() if isinstance(source, TableSource)]
         self._entrants = {source.entrant for source in rules.sources.values() if source.entrant is not None}
+        for plan in self.boards.values():
+            self._entrants |= {name for name, of in plan.board.segments.items() if of == "mark"}
 
     def _add_route(self, name: str, source: Source) -> None:
         """Remembers which boards take the marks of a source, unless none does."""
@@ -104,7 +106,7 @@ class Game:
                 yield from _metric_problems(f"score[{index}]", number, self._limits[name], bounded=True)
 
     def _entrant_problems(self, at: str, attributes: Attributes) -> Iterator[Problem]:
-        """Attributes that are ranked like players are ids."""
+        """Attributes that are ranked like players, or that segments are made of, are ids."""
         for name in self._entrants & attributes.keys():
             if not good_id(str(attributes[name])):
                 yield Problem(f"{at}.{name}", ID_RULE)

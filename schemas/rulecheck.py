@@ -24,6 +24,10 @@ from schemas.language import (
 )
 
 
+SEGMENTS_MAX = 8
+WINDOWS_MAX = 8
+
+
 def number_problems_of(at: str, value: object) -> Iterator[Problem]:
     """Wherever a number stands, it is one that an event could carry: nothing computes with others."""
     if isinstance(value, msgspec.Struct):
@@ -322,6 +326,10 @@ def _copy_problems(at: str, board: Board) -> Iterator[Problem]:
     for name in board.segments:
         if not NAME.match(name):
             yield Problem(f"{at}.segments.{name}", NAME_RULE)
+    if len(board.segments) > SEGMENTS_MAX:
+        yield Problem(f"{at}.segments", f"at most {SEGMENTS_MAX} attributes: each of their values is a copy of the board")
+    if len(board.windows) > WINDOWS_MAX:
+        yield Problem(f"{at}.windows", f"at most {WINDOWS_MAX} windows")
     if len(board.windows) != len(set(board.windows)) or not all(1 <= days <= 3_660 for days in board.windows):
         yield Problem(f"{at}.windows", "days, 1 to 3660, each once")
     for index, tier in enumerate(board.tiers):

@@ -206,3 +206,15 @@ def test_files_that_are_not_there_are_bad_input(files: Files) -> None:
     result = files.fold()
     assert result.exit_code == 2
     assert "not valid TOML" in result.stderr
+
+
+def test_a_segment_is_printed(files: Files) -> None:
+    files.rules.write_text(RULES.replace("[boards.total]", '[boards.total]\nsegments = { repo = "mark" }'))
+    files.write(score(n, f"p{n}", n, attributes={"repo": "even" if n % 2 == 0 else "odd"}) for n in range(1, 5))
+    page = json.loads(files.fold("--segment", "repo:even", "--format", "json").stdout)
+    assert [line["player"] for line in page["entries"]] == ["p4", "p2"]
+    assert (page["period"], page["segment"]) == ("all", "repo:even")
+    assert "Total · arcade · all · repo:odd" in files.fold("--segment", "repo:odd").stdout
+    assert "repo:VALUE" in files.fold("--segment", "repo:").stderr
+    assert "there are repo:even, repo:odd" in files.fold("--segment", "repo:none").stderr
+    assert "no segments" in files.fold("--board", "today", "--segment", "repo:odd").stderr
