@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engine.kept import Kept
 from engine.metrics import DERIVED, MetricPlan
-from engine.shapes import Kept, Row, Shape, Step
+from engine.shapes import Row, Shape, Step
 from engine.tiers import MetricTest, Values, compile_conditions
 from schemas.language import Badge, Board, RankBy
 
@@ -89,6 +90,7 @@ class Badged(Shape):
     def __init__(self, shape: Shape, judge: Judge) -> None:
         self._shape = shape
         self._judge = judge
+        self.clocked = shape.clocked
 
     def new(self) -> Earned:
         return Earned(self._shape.new(), {})
@@ -116,6 +118,9 @@ class Badged(Shape):
 
     def result(self, state: Earned) -> tuple[bytes | None, bytes]:
         return self._shape.result(state.state)
+
+    def result_at(self, state: Earned, clock: int) -> tuple[bytes | None, bytes, int | None]:
+        return self._shape.result_at(state.state, clock)
 
     def dump(self, state: Earned) -> bytes:
         return b"[%b,%b]" % (self._shape.dump(state.state), _encode(dict(sorted(state.badges.items()))))

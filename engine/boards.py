@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from engine.badges import Badged, judge_of, judged_board
 from engine.buckets import Bucketed, can_bucket
+from engine.clock import FAR
 from engine.derived import Derived
 from engine.headtohead import Criteria, names, neutral, shown
+from engine.kept import Kept
 from engine.lots import LOT_BYTES
 from engine.marks import Mark, Predicate, compile_where
 from engine.metrics import MetricPlan
@@ -13,7 +15,7 @@ from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order
 from engine.periods import Calendar
 from engine.segments import segment_id
 from engine.select import Selection, compile_keep
-from engine.shapes import Kept, Order, Running, Shape, Single
+from engine.shapes import Order, Running, Shape, Single
 from engine.tiers import Tiers
 from schemas.language import AdjustmentSource, Board, MetricType, Ruleset, ScoreSource, TieBreak, rank_item
 
@@ -73,6 +75,11 @@ class BoardPlan:
         if board.badges:
             judged = BoardPlan(name, judged_board(board, self.shape), rules)
             self.badges = Badged(self.shape, judge_of(board, judged, self.shape))
+
+    def end_of(self, period: str) -> int:
+        """The first instant behind a period of this board, epoch milliseconds; FAR when it has no end."""
+        kind = period.partition(":")[0]
+        return next((calendar.end_of(period) for calendar in self.calendars if calendar.kind == kind), FAR)
 
     def segments_of(self, mark: Mark) -> list[str]:
         """The segments that a mark belongs to; the whole board is the empty one."""
@@ -206,7 +213,7 @@ def _shape_of(plan: BoardPlan, rules: Ruleset, *, revised: bool) -> Shape:
 def _needs_all(plan: BoardPlan) -> bool:
     """Whether only all marks together tell a metric, a tie-break, or when the criteria before `reached` last changed."""
     kinds = [kind for kind, _ in plan.order]
-    if plan.head_to_heads or any(metric.grouped is not None for metric in plan.metrics):
+    if plan.head_to_heads or any(metric.grouped or metric.streak for metric in plan.metrics):
         return True
     if "countback" in kinds or not plan.needs_reached:
         return "countback" in kinds

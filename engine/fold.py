@@ -15,6 +15,7 @@ import msgspec
 
 from engine.badges import Award, Moment, awards_of
 from engine.boards import BoardPlan
+from engine.clock import FAR
 from engine.contests import Contest, content
 from engine.headtohead import break_ties
 from engine.lots import draw
@@ -22,7 +23,7 @@ from engine.marks import Mark, scale_values
 from engine.rules import Game
 from engine.shapes import Row, Step
 from schemas.codec import epoch_ms
-from schemas.events import Adjustment, Event, Fixture, Player, PlayerStatus, Result, Round, Score
+from schemas.events import Adjustment, Event, Fixture, Player, PlayerStatus, Result, Round, Score, Tick
 from schemas.language import Ruleset
 from schemas.position import Position
 
@@ -35,10 +36,11 @@ _PLAYER = itemgetter(0)
 class Table:
     """The rows of one ranking that are in memory: all of them offline, a cache of them live.
 
-    `whole` says that the cache holds all; tables that must be are settled only then.
+    `whole` says that the cache holds all; tables that must be are settled only then. No row is due before `due`; the period
+    ends at `end` (epoch milliseconds).
     """
 
-    __slots__ = ("badged", "dirty", "name", "plan", "ranking_id", "rows", "shape", "whole")
+    __slots__ = ("badged", "dirty", "due", "end", "name", "plan", "ranking_id", "rows", "shape", "whole")
 
     def __init__(self, name: TableName, plan: BoardPlan) -> None:
         self.name = name
@@ -49,6 +51,8 @@ class Table:
         self.dirty: dict[str, Row] = {}
         self.ranking_id = 0
         self.whole = False
+        self.due = FAR
+        self.end = plan.end_of(name[1]) if self.shape.clocked else FAR
 
 
 class Lane(NamedTuple):
@@ -101,14 +105,35 @@ class Fold:
         self.awards: list[Award] = []
         self.home = (1, 0)
         """(epoch, shard) of the scores that are staged."""
+        self.clock = -FAR
+        self._day_end = -FAR
+        self._batch = 0
         self._lanes: list[Lane] = []
         self._road = _Road(0, 0, None, ())
         self._earners: dict[tuple[tuple[Table, ...], str], None] = {}
 
     def apply(self, event: Event, position: Position) -> None:
         """Stages and absorbs one event, for a fold whose state is all in memory."""
+        self.pass_time(position.ms)
         self.stage(event, position)
         self.absorb()
+
+    def pass_time(self, ms: int) -> None:
+        """So late is it at least (epoch milliseconds): to be called with the recorded time of every batch's last event.
+
+        With ticks, which may be ahead, that is the game's clock. Places depend on the local day that it is in, no more.
+        """
+        self.clock = max(self.clock, ms)
+
+    def new_day(self) -> bool:
+        """Whether the clock has come to another local day since this was asked last, and some board goes by that.
+
+        Then rows that are not in memory may be due.
+        """
+        if self.clock < self._day_end or not self.game.clocked:
+            return False
+        self._day_end = self.game.days.of(self.clock)[1]
+        return True
 
     def stage(self, event: Event, position: Position) -> None:
         """Turns an event into steps on rows. Needs the state of its contest present, but of no row."""
@@ -120,6 +145,8 @@ class Fold:
             self._stage_result(event, position)
         elif isinstance(event, Adjustment):
             self._stage_adjustment(event, position)
+        elif isinstance(event, Tick):
+            self.pass_time(epoch_ms(event.at))
         elif isinstance(event, Player):
             self._stage_player(event)
         elif isinstance(event, Fixture):
@@ -290,6 +317,7 @@ class Fold:
         touched = {table for tables, _ in self._lanes for table in tables}
         if self.restated:
             touched |= {table for table in self.tables.values() if self.restated & table.rows.keys()}
+        touched |= {table for table in self.tables.values() if table.due <= self.clock}
         return [table for table in touched if table.plan.head_to_heads and not table.whole]
 
     def absorb(self, batch: int = 0) -> None:
@@ -299,7 +327,7 @@ class Fold:
 
     def absorbing(self, batch: int = 0, stride: int = 2_000) -> Iterator[None]:
         """`absorb`, with a pause every `stride` steps for who has something else to do."""
-        lanes, self._lanes = self._lanes, []
+        lanes, self._lanes, self._batch = self._lanes, [], batch
         for tables, steps in lanes:
             # A player's steps stand together, in their order: rows are independent, and memory is slow.
             steps.sort(key=_PLAYER)
@@ -324,6 +352,8 @@ class Fold:
     def settling(self, stride: int = 500) -> Iterator[tuple[Table, list[Change]]]:
         """`settle` in stretches of at most `stride` rows of one table, in the order of the players' ids."""
         for table in list(self.tables.values()):
+            if table.due <= self.clock:
+                self._expire(table)
             if table.dirty:
                 # Sorted, so that whoever stores the rows visits each page of index and table once.
                 dirty, table.dirty = sorted(table.dirty.items(), key=_PLAYER), {}
@@ -335,13 +365,32 @@ class Fold:
                 for at in range(0, len(dirty), stride):
                     yield table, self._settle(table, dirty[at : at + stride])
 
+    def _expire(self, table: Table) -> None:
+        """Has the rows that are due settled like changed ones."""
+        table.due = FAR
+        for player, row in table.rows.items():
+            if row.due is not None and row.due <= self.clock:
+                row.touched = self._batch
+                table.dirty[player] = row
+            elif row.due is not None:
+                table.due = min(table.due, row.due)
+
+    def place_of(self, table: Table, row: Row) -> tuple[bytes | None, bytes]:
+        """(prefix, extra) of a row of a clocked board now, or when its period ended; notes when that will change."""
+        prefix, extra, due = table.shape.result_at(row.state, min(self.clock, table.end - 1))
+        row.due = due if due is not None and due < table.end else None
+        if row.due is not None:
+            table.due = min(table.due, row.due)
+        return prefix, extra
+
     def _settle(self, table: Table, dirty: list[tuple[str, Row]]) -> list[Change]:
         sanctions, result, lot = self.sanctions, table.shape.result, table.plan.lot
+        clocked = table.shape.clocked
         changes = []
         for player, row in dirty:
             row.dirty = False
             before_prefix, before_extra = row.prefix, row.extra
-            prefix, extra = result(row.state)
+            prefix, extra = self.place_of(table, row) if clocked else result(row.state)
             if sanctions and player in sanctions:
                 prefix = None
             if lot is not None and prefix is not None:

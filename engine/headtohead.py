@@ -7,9 +7,10 @@ criterion is settled, this pass goes over all of it and writes the criterion's s
 from typing import TYPE_CHECKING
 
 from engine.badges import bare
+from engine.kept import Kept
 from engine.marks import Mark
 from engine.numbers import NONE_KEY, decode_int, encode_int
-from engine.shapes import Kept, Row
+from engine.shapes import Row
 
 if TYPE_CHECKING:
     from engine.boards import BoardPlan

@@ -7,6 +7,7 @@ from engine.caps import compile_caps
 from engine.form import compile_form, letters
 from engine.marks import Mark, Predicate, compile_where
 from engine.numbers import INFINITE, round_half_up, unscaled
+from engine.streaks import Streak, compile_streak
 from schemas.language import Metric, Ruleset
 
 AVERAGE_SCALE = 6
@@ -31,6 +32,7 @@ class MetricPlan:
         "op",
         "over_all",
         "scale",
+        "streak",
         "where",
     )
 
@@ -46,15 +48,18 @@ class MetricPlan:
         self.grouped = compile_grouped(metric, rules) if self.caps is None else self.caps.of_marks
         if metric.op == "form":
             self.grouped = compile_form(metric.n, self.where)
+        self.streak: Streak | None = compile_streak(metric, rules)
         self.scale = self._digits = declared.scale if declared is not None and not self.derived else 0
         if metric.op == "average":
             self.scale = AVERAGE_SCALE if metric.scale is None else metric.scale
         self.big = declared is not None and declared.big
 
-    def of_marks(self, marks: list[Mark]) -> int | None:
+    def of_marks(self, marks: list[Mark], clock: int | None = None) -> int | None:
         """The metric of marks in contest order; adjustments add to whatever the operation gives, or averages."""
         if self.derived:
             return None
+        if self.streak is not None:
+            return self.streak.value(marks, clock)
         if self.grouped is not None:
             return self.grouped(marks)
         if self.op == "count":

@@ -90,7 +90,7 @@ def _seasonal(seasons: Sequence[Season]) -> Callable[[int, ZoneInfo], Interval]:
 class Calendar:
     """Finds the period of an instant for one kind of period, and remembers the last one: marks come in time order."""
 
-    __slots__ = ("_find", "_zone", "end", "kind", "period", "start", "timed")
+    __slots__ = ("_find", "_first_days", "_zone", "end", "kind", "period", "start", "timed")
 
     def __init__(self, kind: PeriodKind, rules: Ruleset) -> None:
         self.kind = kind
@@ -104,6 +104,7 @@ class Calendar:
         }
         self._find = finders.get(kind)
         self.timed = self._find is not None
+        self._first_days = {season.id: season.first for season in rules.seasons}
         self.start, self.end = 0, 0
         self.period: str | None = None
 
@@ -118,6 +119,16 @@ class Calendar:
                 # The first and last days of the calendar have no neighbour.
                 return None
         return self.period
+
+    def end_of(self, period: str) -> int:
+        """The first instant behind a period of this kind; that of `all` and of a round never comes."""
+        rest = period.partition(":")[2]
+        first = self._first_days.get(rest, "") if self.kind == "season" else rest + "-01" * (self.kind == "monthly")
+        try:
+            ms = day_start(date.fromisoformat(first), self._zone)
+        except (OverflowError, ValueError):
+            return FOREVER[1]
+        return FOREVER[1] if self._find is None else self._find(ms, self._zone)[1]
 
 
 def well_formed(kind: PeriodKind, period: str) -> bool:

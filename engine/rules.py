@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from engine.boards import BoardPlan
+from engine.clock import days_in
 from engine.matches import TableMarks
 from engine.numbers import scaled
 from engine.placements import PlacementMarks
@@ -29,6 +30,8 @@ class Game:
     def __init__(self, rules: Ruleset) -> None:
         self.rules = rules
         self.boards = {name: BoardPlan(name, board, rules) for name, board in rules.boards.items()}
+        self.clocked = [name for name, plan in self.boards.items() if plan.shape.clocked]
+        self.days = days_in(rules.time_zone)
         self.score_routes: list[tuple[ValueSource, list[BoardPlan]]] = []
         self.adjustment_routes: list[tuple[ValueSource, list[BoardPlan]]] = []
         self.contest_routes: list[tuple[ContestSource, list[BoardPlan]]] = []

@@ -1,8 +1,8 @@
 """Shapes: the forms in which a board keeps a player's marks, and how each mark brings them up to date.
 
-`Running` has constant size, for metrics that each mark alone can bring up to date; `Single` keeps one mark; `Kept` keeps
-all, for what cannot be had otherwise (best n, spans, results that may be revised). All give the same metrics for the same
-marks, in whatever order these arrive.
+`Running` has constant size, for metrics that each mark alone can bring up to date; `Single` keeps one mark; `Kept`
+(engine/kept.py) keeps all, for what cannot be had otherwise. All give the same metrics for the same marks, in whatever
+order these arrive.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ PICKED = frozenset(("sum", "max", "min", "last", "first"))
 """Operations that give a single mark's own value."""
 
 _encode = msgspec.json.Encoder().encode
-_decode_marks = msgspec.json.Decoder(list[Mark]).decode
 _decode_running = msgspec.json.Decoder(list[Any]).decode
 _decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, Any] | None]).decode
 
@@ -34,10 +33,10 @@ class Row:
     """One player in one ranking: the state of his marks, and the place that follows from it.
 
     `since` is the version from which the place is shown; `touched` the batch that last looked at it, for caches; `dirty`
-    says that it waits to be settled.
+    says that it waits to be settled; `due` is when its place changes although no mark comes (epoch milliseconds).
     """
 
-    __slots__ = ("dirty", "extra", "prefix", "since", "state", "stored", "touched")
+    __slots__ = ("dirty", "due", "extra", "prefix", "since", "state", "stored", "touched")
 
     def __init__(self, state: Any, prefix: bytes | None = None, extra: bytes = b"", since: int = 0) -> None:
         self.state = state
@@ -47,10 +46,16 @@ class Row:
         self.stored = False
         self.touched = 0
         self.dirty = False
+        self.due: int | None = None
 
 
 class Shape:
-    """How a plan keeps a player's marks: the operations on his state."""
+    """How a plan keeps a player's marks: the operations on his state.
+
+    The results of `clocked` shapes change as time passes: `result_at` is asked, `result` is as of the last mark.
+    """
+
+    clocked = False
 
     def new(self) -> Any:
         """The state before any mark."""
@@ -83,6 +88,13 @@ class Shape:
         """(prefix, extra) of the state."""
         raise NotImplementedError
 
+    def result_at(self, state: Any, clock: int) -> tuple[bytes | None, bytes, int | None]:
+        """(prefix, extra, due) of the state when it is `clock` (epoch milliseconds).
+
+        `due` is the first instant after `clock`, a local midnight, at which the result is another one; None when it stays.
+        """
+        return (*self.result(state), None)
+
     def dump(self, state: Any) -> bytes:
         """The state as bytes; equal states give equal bytes."""
         return _encode(state)
@@ -90,60 +102,6 @@ class Shape:
     def load(self, data: bytes) -> Any:
         """The state that `dump` wrote."""
         raise NotImplementedError
-
-
-class Kept(Shape):
-    """All marks, sorted by contest order; the metrics are computed anew when they are asked for."""
-
-    def __init__(self, plan: "BoardPlan") -> None:
-        self.plan = plan
-
-    def new(self) -> list[Mark]:
-        return []
-
-    def absorb(self, state: list[Mark], mark: Mark) -> bool:
-        at = len(state)
-        order = (mark.order, mark.origin)
-        while at and (state[at - 1].order, state[at - 1].origin) > order:
-            at -= 1
-        state.insert(at, mark)
-        return True
-
-    def withdraw(self, state: list[Mark], origin: str) -> None:
-        state[:] = [mark for mark in state if mark.origin != origin]
-
-    def result(self, state: list[Mark]) -> tuple[bytes | None, bytes]:
-        plan = self.plan
-        if not plan.selection(state):
-            return None, plan.extra([None] * len(plan.metrics))
-        values = self.values(state)
-        reached = self._reached(state) if plan.needs_reached else None
-        return plan.key(values, reached, plan.counts(state)), plan.extra(values)
-
-    def values(self, marks: list[Mark]) -> list[int | None]:
-        """The board's metrics of marks in contest order."""
-        kept = self.plan.selection(marks)
-        values = [metric.of_marks(marks if metric.over_all else kept) for metric in self.plan.metrics]
-        return self.plan.derived.complete(values)
-
-    def _reached(self, marks: list[Mark]) -> Order | None:
-        """When the criteria before `reached` last changed, going through the marks in contest order."""
-        plan = self.plan
-        criteria = plan.order[: next(at for at, (kind, _) in enumerate(plan.order) if kind == "reached")]
-        # A head-to-head is no number of the player's own that he could have reached.
-        criteria = [criterion for criterion in criteria if criterion[0] != "head_to_head"]
-        reached: Order | None = None
-        before: list[Any] = []
-        for end in range(len(marks) + 1):
-            values, counts = self.values(marks[:end]), plan.counts(marks[:end])
-            present = [counts[at] if kind == "countback" else values[at] for kind, at in criteria]
-            if end and present != before:
-                reached = marks[end - 1].order
-            before = present
-        return reached
-
-    def load(self, data: bytes) -> list[Mark]:
-        return _decode_marks(data)
 
 
 class Single(Shape):

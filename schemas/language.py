@@ -247,8 +247,9 @@ class Metric(_Table, frozen=True):
     by zero is more than any number, zero or less divided by zero is nothing and ranks last; either shows
     as null. streak (the present one) and longest_streak count
     marks in contest order: one that meets `where` adds, one that meets `hold` changes nothing, any other starts anew;
-    `per = "day"` counts local days with such a mark, and a day without one ends it, `per = "round"` rounds. form is the last
-    `n` verdicts in letters (W, D, L, P, V). distinct counts the values of the attribute `group`. attempts adds, for every
+    `per = "day"` counts local days with such a mark, `per = "round"` numbered rounds; one without any mark starts anew too,
+    or changes nothing with `absence = "hold"`. A day without marks shows when it is over, a round without marks when the
+    player's next mark comes. form is the last `n` verdicts in letters (W, D, L, P, V). distinct counts the values of the attribute `group`. attempts adds, for every
     value of `group`, `of` of the first mark that meets `where`, and `each` for every mark before it that meets `tries`;
     `across = "max"` takes the greatest of these numbers instead of their sum.
     """
@@ -262,6 +263,7 @@ class Metric(_Table, frozen=True):
     caps: list[Cap] = []
     hold: Where | None = None
     per: Literal["mark", "round", "day"] = "mark"
+    absence: Literal["reset", "hold"] = "reset"
     n: int = 5
     group: str | None = None
     tries: Where = {}

@@ -176,8 +176,8 @@ TAKES: dict[str, frozenset[str]] = {
     "difference": frozenset(("by",)),
     "ratio": frozenset(("by", "scale")),
     "sum": frozenset(("caps",)),
-    "streak": frozenset(("hold", "per")),
-    "longest_streak": frozenset(("hold", "per")),
+    "streak": frozenset(("hold", "per", "absence")),
+    "longest_streak": frozenset(("hold", "per", "absence")),
     "form": frozenset(("n",)),
     "distinct": frozenset(("group",)),
     "attempts": frozenset(("group", "tries", "each", "across")),
@@ -195,7 +195,7 @@ def _metric_problems(at: str, key: str, metric: Metric, board: Board, rules: Rul
     if not NAME.match(key) or key in RESERVED:
         yield Problem(at, NAME_RULE if key not in RESERVED else f"{key} is a reserved name")
     defaults = Metric(op=metric.op)
-    for name in ("by", "scale", "caps", "hold", "per", "n", "group", "tries", "each", "across"):
+    for name in ("by", "scale", "caps", "hold", "per", "absence", "n", "group", "tries", "each", "across"):
         if getattr(metric, name) != getattr(defaults, name) and name not in TAKES.get(metric.op, ()):
             takers = ", ".join(sorted(op for op, taken in TAKES.items() if name in taken))
             yield Problem(f"{at}.{name}", f"{metric.op} has no `{name}`; only {takers} does")
@@ -238,6 +238,8 @@ def _number_of_problems(at: str, metric: Metric) -> Iterator[Problem]:
             yield Problem(f"{at}.caps[{index}].most", "at least 0")
     if metric.op in ("distinct", "attempts") and metric.group is None:
         yield Problem(f"{at}.group", f"{metric.op} needs the attribute that groups the marks")
+    if metric.absence == "hold" and metric.per == "mark":
+        yield Problem(f"{at}.absence", 'only days and rounds can be missed: it needs per = "day" or per = "round"')
 
 
 def _keep_problems(at: str, board: Board, rules: Ruleset) -> Iterator[Problem]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from engine.boards import BoardPlan
 from engine.buckets import Bucketed
+from engine.kept import Kept
 from engine.marks import Mark
-from engine.shapes import Kept
 from schemas.language import Board, Cap, Keep, Metric, MetricType, Ruleset
 from tests.property.naive import meets
 from tests.property.test_shapes import in_order, state_of

@@ -7,8 +7,8 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from engine.boards import BoardPlan
+from engine.kept import Kept
 from engine.marks import Mark
-from engine.shapes import Kept
 from schemas.language import Board, Keep, Metric, MetricType, Range, Ruleset, Span, TieBreak
 from tests.property import naive
 

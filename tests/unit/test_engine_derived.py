@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from engine.boards import BoardPlan
+from engine.kept import Kept
 from engine.numbers import INFINITE
-from engine.shapes import Kept, Running, Single
+from engine.shapes import Running, Single
 from schemas.errors import InvalidRuleset
 from schemas.ruleset import parse
 from tests.given import Fields, Line, adjustment, given, rules, score

@@ -1,0 +1,79 @@
+"""The shape that keeps all marks of a player, for what cannot be had otherwise: best n, spans, streaks, revised results."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine.marks import Mark
+from engine.shapes import Order, Shape
+
+if TYPE_CHECKING:
+    from engine.boards import BoardPlan
+
+_decode_marks = msgspec.json.Decoder(list[Mark]).decode
+
+
+class Kept(Shape):
+    """All marks, sorted by contest order; the metrics are computed anew when they are asked for."""
+
+    def __init__(self, plan: "BoardPlan") -> None:
+        self.plan = plan
+        streaks = [(metric.streak, metric.over_all) for metric in plan.metrics if metric.streak is not None]
+        self._lapsing = [(streak, over_all) for streak, over_all in streaks if streak.clocked]
+        self.clocked = bool(self._lapsing)
+
+    def new(self) -> list[Mark]:
+        return []
+
+    def absorb(self, state: list[Mark], mark: Mark) -> bool:
+        at = len(state)
+        order = (mark.order, mark.origin)
+        while at and (state[at - 1].order, state[at - 1].origin) > order:
+            at -= 1
+        state.insert(at, mark)
+        return True
+
+    def withdraw(self, state: list[Mark], origin: str) -> None:
+        state[:] = [mark for mark in state if mark.origin != origin]
+
+    def result(self, state: list[Mark]) -> tuple[bytes | None, bytes]:
+        return self._result(state, None)
+
+    def result_at(self, state: list[Mark], clock: int) -> tuple[bytes | None, bytes, int | None]:
+        kept = self.plan.selection(state)
+        lapses = [streak.due(state if over_all else kept) for streak, over_all in self._lapsing]
+        due = min((lapse for lapse in lapses if lapse is not None and lapse > clock), default=None)
+        return (*self._result(state, clock), due)
+
+    def _result(self, state: list[Mark], clock: int | None) -> tuple[bytes | None, bytes]:
+        plan = self.plan
+        if not plan.selection(state):
+            return None, plan.extra([None] * len(plan.metrics))
+        values = self.values(state, clock)
+        reached = self._reached(state) if plan.needs_reached else None
+        return plan.key(values, reached, plan.counts(state)), plan.extra(values)
+
+    def values(self, marks: list[Mark], clock: int | None = None) -> list[int | None]:
+        """The board's metrics of marks in contest order, as of `clock` (epoch milliseconds) or of the last mark."""
+        kept = self.plan.selection(marks)
+        values = [metric.of_marks(marks if metric.over_all else kept, clock) for metric in self.plan.metrics]
+        return self.plan.derived.complete(values)
+
+    def _reached(self, marks: list[Mark]) -> Order | None:
+        """When the criteria before `reached` last changed, going through the marks in contest order."""
+        plan = self.plan
+        criteria = plan.order[: next(at for at, (kind, _) in enumerate(plan.order) if kind == "reached")]
+        # A head-to-head is no number of the player's own that he could have reached.
+        criteria = [criterion for criterion in criteria if criterion[0] != "head_to_head"]
+        reached: Order | None = None
+        before: list[Any] = []
+        for end in range(len(marks) + 1):
+            values, counts = self.values(marks[:end]), plan.counts(marks[:end])
+            present = [counts[at] if kind == "countback" else values[at] for kind, at in criteria]
+            if end and present != before:
+                reached = marks[end - 1].order
+            before = present
+        return reached
+
+    def load(self, data: bytes) -> list[Mark]:
+        return _decode_marks(data)
