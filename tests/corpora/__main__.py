@@ -1,6 +1,7 @@
 """Judges the boards by published tables. Exit status: 0 all reproduced, 1 mismatches are left, 2 it could not run."""
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -78,7 +79,9 @@ def select(held: list[str], wanted: str | None) -> list[str]:
 
 
 def _within(season: str, spans: list[tuple[int, int]]) -> bool:
-    return season.isdecimal() and any(low <= int(season) <= high for low, high in spans)
+    """Whether a season such as 1970 or 1970-71 began in one of the spans."""
+    year = re.fullmatch(r"(\d{4})(-\d\d)?", season)
+    return year is not None and any(low <= int(year[1]) <= high for low, high in spans)
 
 
 @contextmanager

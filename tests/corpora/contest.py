@@ -1,5 +1,6 @@
 """What a corpus gives the judge: per season a ruleset, the events in steps, and the published table after each step."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.events import AnyEvent
+
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class Cell(NamedTuple):
@@ -90,5 +93,6 @@ class Corpus(NamedTuple):
 
 
 def numbers(metrics: Mapping[str, int | str | None]) -> dict[str, Decimal]:
-    """A board's metrics, as JSON shows them, as exact numbers."""
-    return {name: Decimal(value) for name, value in metrics.items() if value is not None}
+    """A board's metrics, as JSON shows them, as exact numbers; those that are words (form) are left out."""
+    shown = {name: str(value) for name, value in metrics.items() if value is not None}
+    return {name: Decimal(value) for name, value in shown.items() if NUMBER.fullmatch(value)}
