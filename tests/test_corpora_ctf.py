@@ -88,3 +88,8 @@ def test_the_published_scoreboard_is_reproduced(capsys: pytest.CaptureFixture[st
     if not root:
         pytest.skip("RANKFOLD_CORPORA is not set: the published scoreboard is not part of this repository")
     assert main(["ctf", "--corpus", str(Path(root) / "ctf")]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.services
+def test_invented_events_come_back_through_the_servers(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ctf", "--corpus", str(corpus), "--through", "streams"]) == 0, capsys.readouterr().out
