@@ -56,7 +56,7 @@ class Publisher:
         """Takes over the places of a committed batch. `behind`: more batches are waiting."""
         for ranking_id, *_ in batch.new_rankings:
             self._shown[ranking_id] = 0
-        for ranking_id, (places, dense) in batch.places.items():
+        for ranking_id, (places, hidden, dense) in batch.places.items():
             if not places:
                 continue
             pending = self._pending.get(ranking_id)
@@ -64,6 +64,7 @@ class Publisher:
                 pending = self._pending[ranking_id] = Pending(self._shown.get(ranking_id, -1), dense=dense)
             pending.version = batch.version
             pending.places.update(places)
+            pending.hidden.update(hidden)
         if sum(len(pending.places) for pending in self._pending.values()) > PENDING_MAX and self._failing:
             # Redis has been away for long: a rebuild is cheaper than to remember everything.
             self._pending.clear()
@@ -176,10 +177,10 @@ class Publisher:
             found = await self.store.ranking_lines(ranking_id)
             if found is None:
                 return
-            version, dense, lines = found
+            version, dense, lines, hidden = found
             # Redis never is ahead of PostgreSQL, unless that was restored to an earlier state.
             force = version < newer
-            shown = await self.writer.rebuild(ranking_id, version, lines, dense=dense, force=force)
+            shown = await self.writer.rebuild(ranking_id, version, lines, hidden, dense=dense, force=force)
             if shown is None:
                 break
             newer = shown

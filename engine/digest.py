@@ -9,6 +9,8 @@ from hashlib import blake2b
 from engine.fold import Fold, TableName
 
 _MODULUS = 1 << 128
+Stored = tuple[bytes | None, bytes, bytes, bytes | None]
+"""(prefix, extra, state, hidden) of a row."""
 
 
 class Digest:
@@ -18,9 +20,9 @@ class Digest:
         self._sum = 0
         self.rows = 0
 
-    def add(self, name: TableName, player: str, prefix: bytes | None, extra: bytes, state: bytes) -> None:
+    def add(self, name: TableName, player: str, row: Stored) -> None:
         """Takes one row into account."""
-        self._sum += row_hash(name, player, prefix, extra, state)
+        self._sum += row_hash(name, player, *row)
         self.rows += 1
 
     def add_hashes(self, hashes: Iterable[int]) -> None:
@@ -33,11 +35,15 @@ class Digest:
         return f"{self._sum % _MODULUS:032x}"
 
 
-def row_hash(name: TableName, player: str, prefix: bytes | None, extra: bytes, state: bytes) -> int:
+def row_hash(
+    name: TableName, player: str, prefix: bytes | None, extra: bytes, state: bytes, hidden: bytes | None
+) -> int:
     """128 bits over everything that a row holds; lengths keep the parts apart."""
     board, period, segment = name
     head = f"{board}\0{period}\0{segment}\0{player}\0".encode()
     key = b"-" if prefix is None else b"+%d:%b" % (len(prefix), prefix)
+    if hidden is not None:
+        key = b"~%d:%b" % (len(hidden), hidden)
     return int.from_bytes(blake2b(b"%b%b%d:%b%b" % (head, key, len(extra), extra, state), digest_size=16).digest())
 
 
@@ -47,5 +53,5 @@ def digest_of(state: Fold) -> Digest:
     for name, table in state.tables.items():
         dump = table.shape.dump
         for player, row in table.rows.items():
-            digest.add(name, player, row.prefix, row.extra, dump(row.state))
+            digest.add(name, player, (row.prefix, row.extra, dump(row.state), row.hidden))
     return digest

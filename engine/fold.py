@@ -20,10 +20,11 @@ from engine.contests import Contest, content
 from engine.headtohead import break_ties
 from engine.lots import draw
 from engine.marks import Mark, scale_values
+from engine.roster import Roster
 from engine.rules import Game
 from engine.shapes import Row, Step
 from schemas.codec import epoch_ms
-from schemas.events import Adjustment, Event, Fixture, Player, PlayerStatus, Result, Round, Score, Tick
+from schemas.events import Adjustment, Event, Fixture, Player, Result, Round, Score, Tick
 from schemas.language import Ruleset
 from schemas.position import Position
 
@@ -80,6 +81,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     moved: bool
     before_prefix: bytes | None
     before_extra: bytes
+    before_hidden: bytes | None = None
 
 
 class Rejection(NamedTuple):
@@ -97,9 +99,8 @@ class Fold:
         self.game = game
         self.tables: dict[TableName, Table] = {}
         self.contests: dict[str, Contest] = {}
-        self.sanctions: dict[str, PlayerStatus] = {}
-        self.profiles: dict[str, Player] = {}
-        self.restated: set[str] = set()
+        self.roster = Roster(game.rules)
+        self.sanctions, self.profiles, self.restated = self.roster.sanctions, self.roster.profiles, self.roster.restated
         self.rejections: list[Rejection] = []
         self.touched_contests: set[str] = set()
         self.awards: list[Award] = []
@@ -148,7 +149,7 @@ class Fold:
         elif isinstance(event, Tick):
             self.pass_time(epoch_ms(event.at))
         elif isinstance(event, Player):
-            self._stage_player(event)
+            self.roster.stage(event)
         elif isinstance(event, Fixture):
             before = self.contests.get(event.fixture) or Contest(event.fixture)
             self._contest_changes(before, before.planned(event))
@@ -252,21 +253,6 @@ class Fold:
                             for table in self._tables_of(plan, mark):
                                 given.setdefault((table, entrant), []).append(mark)
         return given
-
-    def _stage_player(self, event: Player) -> None:
-        earlier = self.profiles.get(event.player)
-        merged = event
-        if earlier is not None:
-            attributes = {**(earlier.attributes or {}), **(event.attributes or {})}
-            merged = msgspec.structs.replace(event, name=event.name or earlier.name, attributes=attributes)
-        self.profiles[event.player] = merged
-        if event.status is None:
-            return
-        if event.status == "active":
-            self.sanctions.pop(event.player, None)
-        else:
-            self.sanctions[event.player] = event.status
-        self.restated.add(event.player)
 
     def _add(self, plan: BoardPlan, entrant: str, mark: Mark) -> None:
         if plan.where is None or plan.where(mark):
@@ -389,27 +375,28 @@ class Fold:
         changes = []
         for player, row in dirty:
             row.dirty = False
-            before_prefix, before_extra = row.prefix, row.extra
+            before_prefix, before_extra, before_hidden = row.prefix, row.extra, row.hidden
             prefix, extra = self.place_of(table, row) if clocked else result(row.state)
-            if sanctions and player in sanctions:
-                prefix = None
+            hidden = None
             if lot is not None and prefix is not None:
                 prefix += draw(lot, *table.name[:2], player)
-            moved = prefix != before_prefix or extra != before_extra
-            row.prefix, row.extra = prefix, extra
-            changes.append(Change(table, player, row, moved, before_prefix, before_extra))
+            if sanctions and player in sanctions:
+                prefix, hidden = self.roster.placed(player, prefix)
+            moved = prefix != before_prefix or extra != before_extra or hidden != before_hidden
+            row.prefix, row.extra, row.hidden = prefix, extra, hidden
+            changes.append(Change(table, player, row, moved, before_prefix, before_extra, before_hidden))
         return changes
 
     def _settle_whole(self, table: Table, dirty: list[tuple[str, Row]]) -> list[Change]:
         """`_settle` where the place of a row depends on the other rows: any of them may have moved."""
-        before = {player: (row.prefix, row.extra) for player, row in table.rows.items()}
+        before = {player: (row.prefix, row.extra, row.hidden) for player, row in table.rows.items()}
         self._settle(table, dirty)
         break_ties(table.plan, table.rows)
         touched, batch = dict(dirty), max(row.touched for _, row in dirty)
         changes = []
         for player, row in sorted(table.rows.items(), key=_PLAYER):
             row.touched = batch
-            moved = (row.prefix, row.extra) != before[player]
+            moved = (row.prefix, row.extra, row.hidden) != before[player]
             if moved or player in touched:
                 changes.append(Change(table, player, row, moved, *before[player]))
         return changes

@@ -15,12 +15,16 @@ class Leaderboard:
         self._members: SortedList = SortedList()
         self._places: dict[str, tuple[bytes, bytes]] = {}
         self._distinct: SortedKeyList = SortedKeyList(key=lambda item: item)
+        self._hidden: dict[str, tuple[bytes, bytes]] = {}
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def set(self, player: str, prefix: bytes | None, extra: bytes = b"") -> None:
-        """Moves a player to the place of `prefix`; None removes him."""
+    def set(self, player: str, prefix: bytes | None, extra: bytes = b"", hidden: bytes | None = None) -> None:
+        """Moves a player to the place of `prefix`; None removes him. `hidden` is the prefix of one who is not shown."""
+        self._hidden.pop(player, None)
+        if hidden is not None:
+            self._hidden[player] = (hidden, extra)
         held = self._places.pop(player, None)
         if held is not None:
             self._members.remove(member(held[0], player))
@@ -45,7 +49,7 @@ class Leaderboard:
         """A player's place, or None when he is not ranked."""
         held = self._places.get(player)
         if held is None:
-            return None
+            return self._hidden_place(player, around)
         prefix, extra = held
         ordinal = int(self._members.index(member(prefix, player)))
         ahead = self._ahead(prefix)
@@ -54,6 +58,20 @@ class Leaderboard:
         first = max(0, ordinal - around)
         window = self.window(first, ordinal + around - first + 1) if around else None
         return Place(player, prefix, extra, ordinal, rank, tied, len(self), window)
+
+    def _hidden_place(self, player: str, around: int) -> Place | None:
+        """The place that a hidden player would have among those who are shown."""
+        held = self._hidden.get(player)
+        if held is None:
+            return None
+        prefix, extra = held
+        ordinal = int(self._members.bisect_left(member(prefix, player)))
+        ahead = self._ahead(prefix)
+        tied = self._through(prefix) - ahead + 1
+        rank = rank_of(self.style, ordinal, ahead, tied, int(self._distinct.bisect_left(prefix)))
+        first = max(0, ordinal - around)
+        window = self.window(first, ordinal + around - first) if around else None
+        return Place(player, prefix, extra, ordinal, rank, tied, len(self) + 1, window, hidden=True)
 
     def window(self, first: int, limit: int) -> Window:
         """`limit` entries from the 0-based ordinal `first` on."""
@@ -90,4 +108,5 @@ class Leaderboard:
         self._distinct._check()  # noqa: SLF001
         assert len(self._members) == len(self._places)
         assert {split(data) for data in self._members} == {(held[0], who) for who, held in self._places.items()}
+        assert self._hidden.keys().isdisjoint(self._places)
         assert list(self._distinct) == sorted({held[0] for held in self._places.values()})

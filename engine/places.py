@@ -44,7 +44,11 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """A player's place. `tied` counts those with the same prefix, himself included."""
+    """A player's place. `tied` counts those with the same prefix, himself included.
+
+    A hidden player's place is the one that he would have: he counts in `tied` and `total`, and the entries `around` are
+    those that everybody sees, without him.
+    """
 
     player: str
     prefix: bytes
@@ -54,6 +58,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     tied: int
     total: int
     around: Window | None
+    hidden: bool = False
 
 
 class Answer(NamedTuple):

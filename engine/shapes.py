@@ -30,18 +30,20 @@ _decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, Any] | None])
 
 
 class Row:
-    """One player in one ranking: the state of his marks, and the place that follows from it.
+    """One player in one ranking: the state of his marks, and the place that follows from it. `hidden` is the key's prefix
+    of one who is ranked for himself only; his `prefix` is None then.
 
     `since` is the version from which the place is shown; `touched` the batch that last looked at it, for caches; `dirty`
     says that it waits to be settled; `due` is when its place changes although no mark comes (epoch milliseconds).
     """
 
-    __slots__ = ("dirty", "due", "extra", "prefix", "since", "state", "stored", "touched")
+    __slots__ = ("dirty", "due", "extra", "hidden", "prefix", "since", "state", "stored", "touched")
 
     def __init__(self, state: Any, prefix: bytes | None = None, extra: bytes = b"", since: int = 0) -> None:
         self.state = state
         self.prefix = prefix
         self.extra = extra
+        self.hidden: bytes | None = None
         self.since = since
         self.stored = False
         self.touched = 0

@@ -58,11 +58,14 @@ class _Snapshot:
         row = await self.connection.fetchrow(Q["place"], self.ranking_id, player)
         if row is None:
             return None
-        ordinal, tied = row["ordinal"], row["tied"]
+        ordinal, hidden = row["ordinal"], row["hidden"]
+        # A hidden player is not among those who were counted, and not in the window.
+        myself = int(hidden)
+        tied, total = row["tied"] + myself, self.total + myself
         rank = rank_of(self.plan.style, ordinal, row["ahead"], tied, row["dense"])
         first = max(0, ordinal - around)
-        window = await self._window(first, ordinal + around - first + 1) if around else None
-        return Place(player, row["prefix"], row["extra"], ordinal, rank, tied, self.total, window)
+        window = await self._window(first, ordinal + around - first + 1 - myself) if around else None
+        return Place(player, row["prefix"], row["extra"], ordinal, rank, tied, total, window, hidden)
 
     async def _window(self, first: int, limit: int) -> Window:
         rows = await self.connection.fetch(Q["lines"], self.ranking_id, first, max(0, limit))

@@ -29,10 +29,10 @@ def reservation_key(shard: int, game: str, event_id: str) -> str:
     return f"rankfold:log:{{{shard}}}:id:{game}:{event_id}"
 
 
-def ranking_keys(ranking_id: int, suffix: str = "") -> tuple[str, str, str]:
-    """(members, places, distinct prefixes) of a ranking; `suffix` marks copies that are being built."""
+def ranking_keys(ranking_id: int, suffix: str = "") -> tuple[str, str, str, str]:
+    """(members, places, distinct prefixes, hidden places) of a ranking; `suffix` marks copies that are being built."""
     tag = f"rankfold:{{{ranking_id}}}"
-    return f"{tag}:z{suffix}", f"{tag}:h{suffix}", f"{tag}:d{suffix}"
+    return f"{tag}:z{suffix}", f"{tag}:h{suffix}", f"{tag}:d{suffix}", f"{tag}:x{suffix}"
 
 
 def applied_key(shard: int) -> str:

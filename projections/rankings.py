@@ -6,8 +6,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,7 @@ _tasks: set["asyncio.Future[None]"] = set()
 
 def version_of(raw: bytes | None) -> int | None:
     """The version in a ranking's "" field; while an update of several calls runs, the one that it started from."""
-    return None if raw is None else int(raw.partition(b">")[0])
+    return None if raw is None else int(raw.partition(b"#")[0].partition(b">")[0])
 
 
 def answer_of(plan: BoardPlan, lookups: list[Lookup], reply: list[Any]) -> Answer:
@@ -152,10 +152,12 @@ def answer_of(plan: BoardPlan, lookups: list[Lookup], reply: list[Any]) -> Answe
 
 
 def _place(plan: BoardPlan, player: str, total: int, raw: list[Any]) -> Place:
-    value, ordinal, ahead, tied, dense, around = raw
+    value, ordinal, ahead, tied, dense, around, hidden = raw
     size = 2 + int.from_bytes(value[:2], "big")
     window = _window(plan, total, around) if around else None
     rank = rank_of(plan.style, ordinal, ahead, tied, dense)
+    if hidden:
+        return Place(player, value[2:size], value[size:], ordinal, rank, tied, total + 1, window, hidden=True)
     return Place(player, value[2:size], value[size:], ordinal, rank, tied, total, window)
 
 
@@ -169,16 +171,21 @@ def _window(plan: BoardPlan, total: int, raw: list[Any]) -> Window:
     return Window(first, total, entries_of(plan.style, lines, first, ahead, dense, through))
 
 
-class Pending:
-    """What one ranking must still show: the newest place of each player that moved."""
+Places = dict[str, tuple[bytes | None, bytes]]
+"""Prefix (None: to be removed) and extra by player."""
 
-    __slots__ = ("dense", "places", "start", "version")
+
+class Pending:
+    """What one ranking must still show: the newest place of each player that moved, and the newest hidden places."""
+
+    __slots__ = ("dense", "hidden", "places", "start", "version")
 
     def __init__(self, start: int, *, dense: bool) -> None:
         self.start = start
         self.version = start
         self.dense = dense
-        self.places: dict[str, tuple[bytes | None, bytes]] = {}
+        self.places: Places = {}
+        self.hidden: Places = {}
 
 
 class RankingWriter:
@@ -214,15 +221,16 @@ class RankingWriter:
         """The versions that rankings show, None for those that are missing or partly evicted."""
         pipeline = self.redis.pipeline(transaction=False)
         for ranking_id in ranking_ids:
-            members, places, _ = ranking_keys(ranking_id)
+            members, places, _, hidden = ranking_keys(ranking_id)
             pipeline.hget(places, "")
             pipeline.hlen(places)
             pipeline.zcard(members)
+            pipeline.hlen(hidden)
         replies = await pipeline.execute()
         found = []
-        for raw, places, members in zip(replies[::3], replies[1::3], replies[2::3], strict=True):
+        for raw, places, members, hidden in zip(*(replies[at::4] for at in range(4)), strict=True):
             whole = raw is not None and b">" not in raw and places - 1 == members
-            found.append(version_of(raw) if whole else None)
+            found.append(version_of(raw) if whole and int(raw.partition(b"#")[2] or 0) == hidden else None)
         return found
 
     async def rebuild(
@@ -230,6 +238,7 @@ class RankingWriter:
         ranking_id: int,
         version: int,
         lines: Iterable[tuple[str, bytes, bytes]],
+        hidden: Iterable[tuple[str, bytes, bytes]] = (),
         *,
         dense: bool,
         force: bool = False,
@@ -242,6 +251,7 @@ class RankingWriter:
         pending = Pending(0, dense=dense)
         pending.version = version
         pending.places = {player: (prefix, extra) for player, prefix, extra in lines}
+        pending.hidden = {player: (prefix, extra) for player, prefix, extra in hidden}
         for arguments in _calls(pending):
             await self._update(keys=beside, args=arguments)
             # What a crash leaves behind goes away by itself.
@@ -265,13 +275,19 @@ class RankingWriter:
 
 def _calls(pending: Pending) -> Iterable[list[Any]]:
     """The arguments of each call of `update.lua`; at least one, so that the version moves."""
-    places = list(pending.places.items())
-    chunks = [places[at : at + MEMBERS_PER_CALL] for at in range(0, len(places), MEMBERS_PER_CALL)] or [[]]
-    for at, chunk in enumerate(chunks, 1):
+    chunks = list(zip_longest(_packed(pending.places), _packed(pending.hidden), fillvalue=b"")) or [(b"", b"")]
+    for at, (places, hidden) in enumerate(chunks, 1):
+        yield [pending.start, pending.version, int(at == len(chunks)), int(pending.dense), places, hidden]
+
+
+def _packed(places: Places) -> Iterator[bytes]:
+    """Places as `update.lua` takes them, so many to a call."""
+    items = list(places.items())
+    for at in range(0, len(items), MEMBERS_PER_CALL):
         lines: list[bytes] = []
-        for player, (prefix, extra) in chunk:
+        for player, (prefix, extra) in items[at : at + MEMBERS_PER_CALL]:
             lines += (player.encode(), prefix or b"", extra)
-        yield [pending.start, pending.version, int(at == len(chunks)), int(pending.dense), _pack(lines)]
+        yield _pack(lines)
 
 
 def _pack(lines: list[bytes]) -> bytes:

@@ -138,23 +138,25 @@ async def _compare(connection: Connection, generation_id: int, fold: Fold) -> tu
     differences: list[Difference] = []
     seen: dict[Table, set[str]] = {table: set() for table in fold.tables.values()}
     async for row in connection.cursor(Q["rows"], generation_id, prefetch=CHUNK):
-        board, period, segment, player, prefix, extra, state = row
+        board, period, segment, player, prefix, extra, state, hidden = row
         name = (board, period, segment)
-        digest.add_hashes((row_hash(name, player, prefix, extra, state),))
+        digest.add_hashes((row_hash(name, player, prefix, extra, state, hidden),))
         table = fold.tables.get(name)
         mine = table.rows.get(player) if table is not None else None
         if table is None or mine is None:
-            _differ(differences, (*name, player), _words(prefix, state), "-")
+            _differ(differences, (*name, player), _words(prefix, hidden, state), "-")
             continue
         seen[table].add(player)
         dumped = table.shape.dump(mine.state)
-        if (prefix, extra, state) != (mine.prefix, mine.extra, dumped):
-            _differ(differences, (*name, player), _words(prefix, state), _words(mine.prefix, dumped))
+        if (prefix, extra, state, hidden) != (mine.prefix, mine.extra, dumped, mine.hidden):
+            replayed = _words(mine.prefix, mine.hidden, dumped)
+            _differ(differences, (*name, player), _words(prefix, hidden, state), replayed)
     for table, players in seen.items():
         if len(players) != len(table.rows):
             for player in table.rows.keys() - players:
                 mine = table.rows[player]
-                _differ(differences, (*table.name, player), "-", _words(mine.prefix, table.shape.dump(mine.state)))
+                replayed = _words(mine.prefix, mine.hidden, table.shape.dump(mine.state))
+                _differ(differences, (*table.name, player), "-", replayed)
     return digest, differences
 
 
@@ -163,8 +165,11 @@ def _differ(differences: list[Difference], where: tuple[str, str, str, str], liv
         differences.append(Difference(*where, live, replayed))
 
 
-def _words(prefix: bytes | None, state: bytes) -> str:
-    return f"{'not ranked' if prefix is None else prefix.hex()} {state.decode('utf-8', 'replace')[:200]}"
+def _words(prefix: bytes | None, hidden: bytes | None, state: bytes) -> str:
+    place = "not ranked" if prefix is None else prefix.hex()
+    if hidden is not None:
+        place = f"hidden {hidden.hex()}"
+    return f"{place} {state.decode('utf-8', 'replace')[:200]}"
 
 
 async def swap(
@@ -236,7 +241,7 @@ class _Build:
         async with connection.transaction():
             await self._name_rankings(connection)
             records = (
-                (table.ranking_id, player, row.prefix, row.extra, table.shape.dump(row.state), self.version)
+                (table.ranking_id, player, row.prefix, row.extra, table.shape.dump(row.state), self.version, row.hidden)
                 for table in self.fold.tables.values()
                 for player, row in table.rows.items()
             )
@@ -274,8 +279,9 @@ class _Build:
         tables, self.stale = self.stale, []
         for table in tables:
             lines = [(player, row.prefix, row.extra) for player, row in table.rows.items() if row.prefix is not None]
+            hidden = [(player, row.hidden, row.extra) for player, row in table.rows.items() if row.hidden is not None]
             dense = table.plan.style == "dense"
-            await writer.rebuild(table.ranking_id, self.version, lines, dense=dense)
+            await writer.rebuild(table.ranking_id, self.version, lines, hidden, dense=dense)
 
     async def go_live(self, connection: Connection) -> Position:
         """Holds the shard's writer up, folds the tail, and turns the switch."""
@@ -303,14 +309,15 @@ class _Build:
         touched: dict[int, Table] = {}
         for change in changes:
             table, row = change.table, change.row
-            line = (table.ranking_id, change.player, row.prefix, row.extra, table.shape.dump(row.state), version)
+            state = table.shape.dump(row.state)
+            line = (table.ranking_id, change.player, row.prefix, row.extra, state, version, row.hidden)
             (changed if row.stored else new).append(line)
             if change.moved:
                 touched[table.ranking_id] = table
         if new:
             await connection.copy_records_to_table("standings", records=new, columns=STANDINGS)
         if changed:
-            await connection.execute(WRITER["update_standings"], *columns(changed, 6))
+            await connection.execute(WRITER["update_standings"], *columns(changed, 7))
         if touched:
             await connection.execute(WRITER["touch_rankings"], list(touched), version)
             self.stale = list(touched.values())

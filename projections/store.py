@@ -16,6 +16,7 @@ from engine.fold import Change, Fold, Table
 from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
 from projections.database import Connection, columns, queries
+from projections.rankings import Places
 from schemas.errors import ConcurrentWriter
 from schemas.events import RulesetChange
 from schemas.position import Position
@@ -27,10 +28,14 @@ ACCEPTED, DUPLICATE, REFUSED = 0, 1, 2
 Q = queries("writer")
 LOG = ("game_id", "epoch", "shard", "ms", "seq", "verdict", "body")
 IDS = ("game_id", "id_hash", "body_hash", "epoch", "shard", "ms", "seq")
-STANDINGS = ("ranking_id", "player", "prefix", "extra", "state", "since")
-HISTORY = ("ranking_id", "player", "prefix", "extra", "from_version", "to_version")
+STANDINGS = ("ranking_id", "player", "prefix", "extra", "state", "since", "hidden")
+HISTORY = ("ranking_id", "player", "prefix", "extra", "from_version", "to_version", "hidden")
 _encode = msgspec.json.Encoder().encode
 _decode_contest = msgspec.json.Decoder(Contest).decode
+
+
+RankingLine = tuple[str, bytes, bytes]
+"""(player, prefix, extra)."""
 
 
 class ShardState(NamedTuple):
@@ -69,20 +74,20 @@ class Batch:
         self.ids: list[tuple[int, bytes, bytes, int, int, int, int]] = []
         self.dead: list[tuple[str | None, int, int, int, int, str, str, bytes]] = []
         self.new_rankings: list[tuple[int, int, str, str, str, int]] = []
-        self.new_rows: list[tuple[int, str, bytes | None, bytes, bytes, int]] = []
-        self.changed_rows: list[tuple[int, str, bytes | None, bytes, bytes, int]] = []
-        self.history: list[tuple[int, str, bytes | None, bytes, int, int]] = []
+        self.new_rows: list[tuple[int, str, bytes | None, bytes, bytes, int, bytes | None]] = []
+        self.changed_rows: list[tuple[int, str, bytes | None, bytes, bytes, int, bytes | None]] = []
+        self.history: list[tuple[int, str, bytes | None, bytes, int, int, bytes | None]] = []
         self.fixtures: list[tuple[int, str, int, bytes]] = []
         self.players: list[tuple[int, str, str | None, str, str | None]] = []
-        self.places: dict[int, tuple[dict[str, tuple[bytes | None, bytes]], bool]] = {}
+        self.places: dict[int, tuple[Places, Places, bool]] = {}
         self.rules: RulesetChange | None = None
         self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
 
-    def _shown(self, table: Table) -> dict[str, tuple[bytes | None, bytes]]:
-        """Where the places of a ranking's players that moved are collected."""
+    def _shown(self, table: Table) -> tuple[Places, Places]:
+        """Where the places of a ranking's players that moved are collected, and the places of the hidden."""
         if table.ranking_id not in self.places:
-            self.places[table.ranking_id] = ({}, table.plan.style == "dense")
-        return self.places[table.ranking_id][0]
+            self.places[table.ranking_id] = ({}, {}, table.plan.style == "dense")
+        return self.places[table.ranking_id][:2]
 
     @property
     def after_state(self) -> ShardState:
@@ -92,23 +97,25 @@ class Batch:
     def take(self, table: Table, changes: Iterable[Change]) -> None:
         """Collects changed rows of one table. They are written out here, before the next batch alters them."""
         version, new, changed, past = self.version, self.new_rows, self.changed_rows, self.history
-        ranking_id, dump, shown = table.ranking_id, table.shape.dump, self._shown(table)
+        ranking_id, dump, (shown, veiled) = table.ranking_id, table.shape.dump, self._shown(table)
         for change in changes:
             player, row, moved = change.player, change.row, change.moved
-            prefix, extra = row.prefix, row.extra
+            prefix, extra, hidden = row.prefix, row.extra, row.hidden
             state = dump(row.state)
             if not row.stored:
                 row.stored = True
                 row.since = version
-                new.append((ranking_id, player, prefix, extra, state, version))
+                new.append((ranking_id, player, prefix, extra, state, version, hidden))
             else:
                 if moved:
-                    line = (ranking_id, player, change.before_prefix, change.before_extra, row.since, version)
-                    past.append(line)
+                    before = (ranking_id, player, change.before_prefix, change.before_extra)
+                    past.append((*before, row.since, version, change.before_hidden))
                     row.since = version
-                changed.append((ranking_id, player, prefix, extra, state, row.since))
+                changed.append((ranking_id, player, prefix, extra, state, row.since, hidden))
             if moved:
                 shown[player] = (prefix, extra)
+                if hidden is not None or change.before_hidden is not None:
+                    veiled[player] = (hidden, extra)
 
     def take_rest(self, live: LiveGame) -> None:
         """Collects what a game's fold has changed besides rows."""
@@ -256,8 +263,8 @@ class Store:
         text: str | None = await self.pool.fetchval(Q["ruleset_text"], game_id, version)
         return text
 
-    async def ranking_lines(self, ranking_id: int) -> tuple[int, bool, list[tuple[str, bytes, bytes]]] | None:
-        """(version, whether its ranks are dense, lines) of a ranking in one snapshot; None when it is unknown."""
+    async def ranking_lines(self, ranking_id: int) -> tuple[int, bool, list[RankingLine], list[RankingLine]] | None:
+        """(version, whether its ranks are dense, lines, hidden lines) of a ranking in one snapshot; None when unknown."""
         async with (
             self.pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -267,7 +274,11 @@ class Store:
                 return None
             lines = await connection.fetch(Q["lines"], ranking_id)
         style = parse(row["text"]).boards[row["board"]].ranks
-        return row["version"], style == "dense", [tuple(line) for line in lines]
+        shown: list[RankingLine] = []
+        veiled: list[RankingLine] = []
+        for player, prefix, extra, hidden in lines:
+            (veiled if hidden else shown).append((player, prefix, extra))
+        return row["version"], style == "dense", shown, veiled
 
     async def commit(self, batch: Batch, inside: Callable[[], None]) -> None:
         """Writes a batch in one transaction, or raises ConcurrentWriter and changes nothing.
@@ -321,13 +332,13 @@ async def _write(connection: Connection, batch: Batch) -> None:
         await connection.copy_records_to_table("event_ids", records=batch.ids, columns=IDS)
     if batch.new_rankings:
         await connection.execute(Q["insert_rankings"], *columns(batch.new_rankings, 6))
-    moved = [ranking_id for ranking_id, (places, _) in batch.places.items() if places]
+    moved = [ranking_id for ranking_id, (places, _, _) in batch.places.items() if places]
     if moved:
         await connection.execute(Q["touch_rankings"], moved, batch.version)
     if batch.new_rows:
         await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
     if batch.changed_rows:
-        await connection.execute(Q["update_standings"], *columns(batch.changed_rows, 6))
+        await connection.execute(Q["update_standings"], *columns(batch.changed_rows, 7))
     if batch.history:
         await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)
     if batch.fixtures:
@@ -343,5 +354,6 @@ def _put(table: Table, row: asyncpg.Record) -> None:
     if row["player"] in table.rows:
         return
     held = Row(table.shape.load(row["state"]), row["prefix"], row["extra"], row["since"])
+    held.hidden = row["hidden"]
     held.stored = True
     table.rows[row["player"]] = held

@@ -89,7 +89,7 @@ def ranking(state: Fold, board: str, period: str = "all") -> Leaderboard:
     shown = Leaderboard(state.game.boards[board].style)
     table = state.tables.get((board, period, ""))
     for name, row in table.rows.items() if table is not None else ():
-        shown.set(name, row.prefix, row.extra)
+        shown.set(name, row.prefix, row.extra, row.hidden)
     shown.check()
     return shown
 

@@ -311,37 +311,35 @@ class Harness:
         await self.assert_rankings_agree()
 
     async def assert_rankings_agree(self) -> None:
-        """Every live ranking in Redis holds what PostgreSQL holds: order, places, extras, distinct keys and version."""
+        """Every live ranking in Redis holds what PostgreSQL holds: order, places, extras, hidden and distinct keys, version."""
         rows = await self.pool.fetch(
             "SELECT r.ranking_id FROM games g JOIN rankings r ON r.generation_id = g.live_generation"
         )
         for (ranking_id,) in rows:
             found = await self.store.ranking_lines(ranking_id)
             assert found is not None
-            version, dense, lines = found
+            version, dense, lines, hidden = found
             shown = await self.redis_ranking(ranking_id)
             expected = (
                 version,
                 sorted(member(prefix, player) for player, prefix, _ in lines),
                 {player: (prefix, extra) for player, prefix, extra in lines},
                 sorted({prefix for _, prefix, _ in lines}) if dense else [],
+                {player: (prefix, extra) for player, prefix, extra in hidden},
             )
             assert shown == expected, f"ranking {ranking_id}"
 
     async def redis_ranking(
         self, ranking_id: int
-    ) -> tuple[int | None, list[bytes], dict[str, tuple[bytes, bytes]], list[bytes]]:
-        """(version, members in order, places, distinct prefixes) as the rankings' Redis holds them."""
-        members, places, distinct = ranking_keys(ranking_id)
+    ) -> tuple[int | None, list[bytes], dict[str, tuple[bytes, bytes]], list[bytes], dict[str, tuple[bytes, bytes]]]:
+        """(version, members in order, places, distinct prefixes, hidden places) as the rankings' Redis holds them."""
+        members, places, distinct, hidden = ranking_keys(ranking_id)
         held: Any = await self.rankings.hgetall(places)
         version = version_of(held.pop(b"", None))
-        found = {}
-        for player, value in held.items():
-            size = 2 + int.from_bytes(value[:2], "big")
-            found[player.decode()] = (value[2:size], value[size:])
         ordered: Any = await self.rankings.zrange(members, 0, -1)
         prefixes: Any = await self.rankings.zrange(distinct, 0, -1)
-        return version, ordered, found, prefixes
+        veiled: Any = await self.rankings.hgetall(hidden)
+        return version, ordered, _places(held), prefixes, _places(veiled)
 
     async def board(self, board: str, period: str = "all", game: str = "arcade") -> dict[str, dict[str, Any]]:
         """The metrics of the ranked players, best first, as PostgreSQL holds them."""
@@ -371,6 +369,14 @@ class Harness:
     async def verdicts(self) -> dict[int, int]:
         """How many entries the archive holds of each verdict."""
         return dict(await self.pool.fetch("SELECT verdict, count(*) FROM log GROUP BY verdict"))
+
+
+def _places(held: dict[bytes, bytes]) -> dict[str, tuple[bytes, bytes]]:
+    found = {}
+    for player, value in held.items():
+        size = 2 + int.from_bytes(value[:2], "big")
+        found[player.decode()] = (value[2:size], value[size:])
+    return found
 
 
 def silent(done: int, total: int) -> None:

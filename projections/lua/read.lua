@@ -1,21 +1,29 @@
 -- Answers many look-ups in one ranking in one call.
 --
--- KEYS: members (sorted set), places (hash), distinct (sorted set of prefixes; dense ranks only)
+-- KEYS: members (sorted set), places (hash), distinct (sorted set of prefixes; dense ranks only), hidden (hash)
 -- ARGV: dense (1 or 0), values (1: also give the hash's values of a window's members), then three for each look-up:
---   'player', id, around      his place, and the window of so many entries on each side of him (0: none)
+--   'player', id, around      his place, and the window of so many entries on each side of him (0: none); of a hidden
+--                             player the place that he would have, and the window of the others
 --   'top', 0, limit           the first entries
 --   'after', member, limit    the entries behind a member (which need not be there any more)
 --   'before', member, limit   the entries in front of it
 --   'at', ordinal, limit      the entries from a 0-based ordinal on
 -- Returns false when the ranking is not there (or was partly evicted), else {version, total, answer, ...}.
--- A player's answer is false or {value, ordinal, ahead, tied, dense, window or false}: value is two bytes length, prefix,
--- extra; ahead counts those with a smaller prefix, tied those with the same (himself included), dense is the 0-based
--- index of his prefix among the distinct ones (-1 unless asked for).
+-- A player's answer is false or {value, ordinal, ahead, tied, dense, window or false, hidden (1 or 0)}: value is two bytes
+-- length, prefix, extra; ahead counts those with a smaller prefix, tied those with the same (himself included), dense is
+-- the 0-based index of his prefix among the distinct ones (-1 unless asked for).
 -- A window is {first, {members}, ahead, dense, through, {values}}: first is the ordinal of its first entry, ahead and dense
 -- are of the first entry's prefix, through counts the members up to and with the last entry's prefix.
 local version = redis.call('HGET', KEYS[2], '')
 local total = redis.call('ZCARD', KEYS[1])
 local dense, values = ARGV[1] == '1', ARGV[2] == '1'
+local hidden = 0
+local mark = version and string.find(version, '#', 1, true)
+if mark then
+  hidden = tonumber(string.sub(version, mark + 1))
+  version = string.sub(version, 1, mark - 1)
+  if redis.call('HLEN', KEYS[4]) ~= hidden then return false end
+end
 if not version or total ~= redis.call('HLEN', KEYS[2]) - 1 then return false end
 if dense and total > 0 and redis.call('EXISTS', KEYS[3]) == 0 then return false end
 
@@ -46,6 +54,20 @@ local function window(first, limit)
   return { first, members, first == 0 and 0 or ahead_of(head), dense_of(head), through(tail), found }
 end
 
+local function hidden_place(player, value, number)
+  local length = string.sub(value, 1, 2)
+  local prefix = string.sub(value, 3, 2 + string.byte(value, 1) * 256 + string.byte(value, 2))
+  local ordinal = redis.call('ZLEXCOUNT', KEYS[1], '-', '(' .. prefix .. player .. length)
+  local ahead = ahead_of(prefix)
+  local around = false
+  if number > 0 then
+    local first = math.max(0, ordinal - number)
+    around = window(first, ordinal + number - first)
+  end
+  local level = dense and redis.call('ZLEXCOUNT', KEYS[3], '-', '(' .. prefix) or -1
+  return { value, ordinal, ahead, through(prefix) - ahead + 1, level, around, 1 }
+end
+
 local reply = { version, total }
 for i = 3, #ARGV, 3 do
   local kind, what, number = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
@@ -61,7 +83,10 @@ for i = 3, #ARGV, 3 do
         local first = math.max(0, ordinal - number)
         around = window(first, ordinal + number - first + 1)
       end
-      answer = { value, ordinal, ahead, through(prefix) - ahead, dense_of(prefix), around }
+      answer = { value, ordinal, ahead, through(prefix) - ahead, dense_of(prefix), around, 0 }
+    elseif hidden > 0 and what ~= '' then
+      value = redis.call('HGET', KEYS[4], what)
+      if value then answer = hidden_place(what, value, number) end
     end
   elseif kind == 'top' then
     answer = window(0, number)

@@ -23,14 +23,17 @@ FROM rankings r LEFT JOIN standings s ON s.ranking_id = r.ranking_id AND s.prefi
 WHERE r.ranking_id = $1 GROUP BY r.version
 
 -- name: place
-SELECT s.prefix, s.extra,
+-- A hidden player may have nobody at or in front of the place that he would have.
+SELECT s.prefix, s.extra, s.hidden,
     count(o.*) FILTER (WHERE (o.prefix, o.player) < (s.prefix, s.player)) AS ordinal,
     count(o.*) FILTER (WHERE o.prefix < s.prefix) AS ahead,
     count(o.*) FILTER (WHERE o.prefix = s.prefix) AS tied,
     count(DISTINCT o.prefix) FILTER (WHERE o.prefix < s.prefix) AS dense
-FROM standings s JOIN standings o ON o.ranking_id = s.ranking_id AND o.prefix <= s.prefix
-WHERE s.ranking_id = $1 AND s.player = $2 AND s.prefix IS NOT NULL
-GROUP BY s.prefix, s.player, s.extra
+FROM (
+    SELECT ranking_id, player, coalesce(prefix, hidden) AS prefix, extra, prefix IS NULL AS hidden
+    FROM standings WHERE ranking_id = $1 AND player = $2 AND coalesce(prefix, hidden) IS NOT NULL
+) s LEFT JOIN standings o ON o.ranking_id = s.ranking_id AND o.prefix <= s.prefix
+GROUP BY s.prefix, s.player, s.extra, s.hidden
 
 -- name: lines
 SELECT prefix, player, extra FROM standings

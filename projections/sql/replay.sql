@@ -27,7 +27,7 @@ JOIN shards s ON s.shard = g.shard
 WHERE g.name = $1
 
 -- name: rows
-SELECT r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state
+SELECT r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state, s.hidden
 FROM rankings r JOIN standings s USING (ranking_id)
 WHERE r.generation_id = $1
 

@@ -48,15 +48,15 @@ JOIN rankings r ON r.generation_id = $1 AND r.board = wanted.board AND r.period 
 SELECT nextval(pg_get_serial_sequence('rankings', 'ranking_id'))::integer FROM generate_series(1, $1)
 
 -- name: rows
-SELECT s.ranking_id, s.player, s.prefix, s.extra, s.state, s.since
+SELECT s.ranking_id, s.player, s.prefix, s.extra, s.state, s.since, s.hidden
 FROM unnest($1::integer[], $2::text[]) AS wanted (ranking_id, player)
 JOIN standings s ON s.ranking_id = wanted.ranking_id AND s.player = wanted.player
 
 -- name: rows_of_rankings
-SELECT ranking_id, player, prefix, extra, state, since FROM standings WHERE ranking_id = ANY ($1::integer[])
+SELECT ranking_id, player, prefix, extra, state, since, hidden FROM standings WHERE ranking_id = ANY ($1::integer[])
 
 -- name: rows_of_players
-SELECT s.ranking_id, r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state, s.since
+SELECT s.ranking_id, r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state, s.since, s.hidden
 FROM rankings r
 JOIN standings s ON s.ranking_id = r.ranking_id AND s.player = ANY ($2::text[])
 WHERE r.generation_id = $1
@@ -70,9 +70,9 @@ UPDATE rankings SET version = $2 WHERE ranking_id = ANY ($1::integer[])
 
 -- name: update_standings
 UPDATE standings s
-SET prefix = n.prefix, extra = n.extra, state = n.state, since = n.since
-FROM unnest($1::integer[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[])
-    AS n (ranking_id, player, prefix, extra, state, since)
+SET prefix = n.prefix, extra = n.extra, state = n.state, since = n.since, hidden = n.hidden
+FROM unnest($1::integer[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bytea[])
+    AS n (ranking_id, player, prefix, extra, state, since, hidden)
 WHERE s.ranking_id = n.ranking_id AND s.player = n.player
 
 -- name: upsert_fixtures
@@ -134,4 +134,5 @@ JOIN rulesets t ON t.game_id = n.game_id AND t.version = n.ruleset_version
 WHERE r.ranking_id = $1
 
 -- name: lines
-SELECT player, prefix, extra FROM standings WHERE ranking_id = $1 AND prefix IS NOT NULL
+SELECT player, coalesce(prefix, hidden) AS prefix, extra, prefix IS NULL AS hidden
+FROM standings WHERE ranking_id = $1 AND coalesce(prefix, hidden) IS NOT NULL

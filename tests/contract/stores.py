@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any, Protocol
 
 import asyncpg
+import msgspec
 from redis.asyncio import Redis
 
 from engine.boards import BoardPlan
@@ -17,6 +18,8 @@ from schemas.language import Board, Metric, MetricType, Ruleset
 
 Places = dict[str, tuple[bytes | None, bytes]]
 """Prefix (None: not ranked) and extra by player."""
+
+NOBODY: Places = {}
 
 
 def plan(style: str, *, extra: bool = False) -> BoardPlan:
@@ -34,8 +37,8 @@ def place(points: int | None, coins: int | None = None) -> tuple[bytes | None, b
 class Store(Protocol):
     """A ranking that can be filled and asked."""
 
-    async def fill(self, plan: BoardPlan, places: Places, version: int) -> None:
-        """Shows exactly these places, as this version."""
+    async def fill(self, plan: BoardPlan, places: Places, version: int, hidden: Places = NOBODY) -> None:
+        """Shows exactly these places, as this version, and knows the places that the hidden would have."""
 
     async def lookup(self, lookups: list[Lookup]) -> Answer | None:
         """Answers in the order of the look-ups, or None when there is no ranking."""
@@ -47,13 +50,15 @@ class MemoryStore:
     def __init__(self) -> None:
         self.board: Leaderboard | None = None
 
-    async def fill(self, plan: BoardPlan, places: Places, version: int) -> None:
+    async def fill(self, plan: BoardPlan, places: Places, version: int, hidden: Places = NOBODY) -> None:
         if self.board is None:
             self.board = Leaderboard(plan.style)
-        for player in [*self.board._places.keys() - places.keys()]:
+        for player in [*(self.board._places.keys() | self.board._hidden.keys()) - places.keys() - hidden.keys()]:
             self.board.set(player, None)
         for player, (prefix, extra) in places.items():
             self.board.set(player, prefix, extra)
+        for player, (prefix, extra) in hidden.items():
+            self.board.set(player, None, extra, hidden=prefix)
         self.board.version = version
         self.board.check()
 
@@ -70,25 +75,34 @@ class RedisStore:
         self.writer = RankingWriter(redis)
         self.reader = RedisRankings(redis)
         self.shown: Places = {}
+        self.hidden: Places = {}
         self.version = 0
         self.plan = plan("competition")
 
-    async def fill(self, plan: BoardPlan, places: Places, version: int) -> None:
+    async def fill(self, plan: BoardPlan, places: Places, version: int, hidden: Places = NOBODY) -> None:
         self.plan = plan
         dense = plan.style == "dense"
         if version % 3 == 0:
-            lines = [(player, prefix, extra) for player, (prefix, extra) in places.items() if prefix is not None]
-            await self.writer.rebuild(self.ranking_id, version, lines, dense=dense)
+            await self.writer.rebuild(self.ranking_id, version, _lines(places), _lines(hidden), dense=dense)
         else:
             pending = Pending(self.version, dense=dense)
             pending.version = version
-            pending.places = dict.fromkeys(self.shown.keys() - places.keys(), (None, b""))
-            pending.places |= {player: line for player, line in places.items() if self.shown.get(player) != line}
+            pending.places = _changes(self.shown, places)
+            pending.hidden = _changes(self.hidden, hidden)
             assert await self.writer.update({self.ranking_id: pending}) == []
-        self.shown, self.version = places, version
+        self.shown, self.hidden, self.version = places, hidden, version
 
     async def lookup(self, lookups: list[Lookup]) -> Answer | None:
         return await self.reader.lookup(self.ranking_id, self.plan, lookups)
+
+
+def _lines(places: Places) -> list[tuple[str, bytes, bytes]]:
+    return [(player, prefix, extra) for player, (prefix, extra) in places.items() if prefix is not None]
+
+
+def _changes(before: Places, after: Places) -> Places:
+    gone: Places = dict.fromkeys(before.keys() - after.keys(), (None, b""))
+    return gone | {player: line for player, line in after.items() if before.get(player) != line}
 
 
 class PostgresStore:
@@ -100,15 +114,19 @@ class PostgresStore:
         self.ranking_id = 0
         self.plan = plan("competition")
 
-    async def fill(self, plan: BoardPlan, places: Places, version: int) -> None:
+    async def fill(self, plan: BoardPlan, places: Places, version: int, hidden: Places = NOBODY) -> None:
         self.plan = plan
         async with self.pool.acquire() as connection, connection.transaction():
             if not self.ranking_id:
                 self.ranking_id = await self._new(connection)
             await connection.execute("UPDATE rankings SET version = $2 WHERE ranking_id = $1", self.ranking_id, version)
             await connection.execute("DELETE FROM standings WHERE ranking_id = $1", self.ranking_id)
-            lines = [(self.ranking_id, player, *line, b"", version) for player, line in places.items()]
-            columns = ["ranking_id", "player", "prefix", "extra", "state", "since"]
+            lines = [(self.ranking_id, player, *line, b"", version, None) for player, line in places.items()]
+            lines += [
+                (self.ranking_id, player, None, extra, b"", version, prefix)
+                for player, (prefix, extra) in hidden.items()
+            ]
+            columns = ["ranking_id", "player", "prefix", "extra", "state", "since", "hidden"]
             await connection.copy_records_to_table("standings", records=lines, columns=columns)
 
     async def _new(self, connection: Any) -> int:
@@ -135,7 +153,8 @@ class PostgresStore:
 class Naive:
     """The definitions, by counting."""
 
-    def __init__(self, plan: BoardPlan, places: Places, version: int) -> None:
+    def __init__(self, plan: BoardPlan, places: Places, version: int, hidden: Places = NOBODY) -> None:
+        self.plan, self.places, self.hidden = plan, places, hidden
         self.style = plan.style
         self.version = version
         held = [(prefix, player, extra) for player, (prefix, extra) in places.items() if prefix is not None]
@@ -168,7 +187,14 @@ class Naive:
         return Window(first, len(self.lines), entries)
 
     def place(self, player: str, around: int) -> Place | None:
-        """A player's place."""
+        """A player's place; a hidden one's in the ranking that would show him and no other hidden one."""
+        if player in self.hidden:
+            joined = Naive(self.plan, {**self.places, player: self.hidden[player]}, self.version)
+            found = joined.place(player, 0)
+            assert found is not None
+            first = max(0, found.ordinal - around)
+            window = self.window(first, found.ordinal + around - first) if around else None
+            return msgspec.structs.replace(found, hidden=True, around=window)
         for at, (prefix, name, extra) in enumerate(self.lines):
             if name == player:
                 first = max(0, at - around)

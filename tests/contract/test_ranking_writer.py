@@ -91,6 +91,42 @@ async def test_a_gap_in_one_ranking_does_not_hold_up_the_others(redis: Redis) ->
 
 
 @pytest.mark.parametrize("style", STYLES)
+async def test_hiding_and_showing_again(redis: Redis, style: str) -> None:
+    board, writer, chance = plan(style), RankingWriter(redis), random.Random(9)
+    everybody: Places = {f"p{number}": place(number % 4) for number in range(12)}
+    hidden: Places = {}
+    for version in range(1, 31):
+        moved = pending(version - 1, version, everybody, dense=style == "dense")
+        before, hidden = (
+            hidden,
+            {name: everybody[name] for name in chance.sample(sorted(everybody), chance.randint(0, 5))},
+        )
+        moved[RANKING].places |= dict.fromkeys(hidden, (None, b""))
+        moved[RANKING].hidden = {**dict.fromkeys(before, (None, b"")), **hidden}
+        assert await writer.update(moved) == []
+        await shows(redis, board, {name: line for name, line in everybody.items() if name not in hidden}, version)
+        assert await redis.hlen(KEYS[3]) == len(hidden)
+
+
+async def test_hidden_places_that_were_evicted_are_a_gap(redis: Redis) -> None:
+    board, writer = plan("competition"), RankingWriter(redis)
+    update = pending(0, 1, {"a": place(1)})
+    update[RANKING].hidden = {"b": place(2)}
+    assert await writer.update(update) == []
+    await shows(redis, board, {"a": place(1)}, 1)
+    await redis.delete(KEYS[3])
+    assert await shown(redis, board) is None
+    assert await writer.versions([RANKING]) == [None]
+    assert await writer.update(pending(1, 2, {"a": place(3)})) == [RANKING]
+    lines = [("a", place(3)[0] or b"", b"")]
+    await writer.rebuild(RANKING, 2, lines, [("b", place(2)[0] or b"", b"")], dense=False)
+    await shows(redis, board, {"a": place(3)}, 2)
+    # Hidden places without the ranking that they belong to are no ranking either.
+    await redis.delete(KEYS[0], KEYS[1])
+    assert await writer.update(pending(0, 1, {"c": place(1)})) == [RANKING]
+
+
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("done", [1, 2])
 async def test_an_update_that_was_cut_short_can_be_repeated(redis: Redis, style: str, done: int) -> None:
     board, dense, writer = plan(style), style == "dense", RankingWriter(redis)

@@ -83,6 +83,44 @@ async def test_random_boards_give_the_answers_of_the_definitions(store: Store, s
             assert found == naive.find(lookup), lookup
 
 
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("extra", [False, True], ids=["key-only", "with-extra"])
+async def test_the_hidden_are_ranked_for_themselves_only(store: Store, style: str, extra: bool) -> None:
+    chance = random.Random(f"hidden {style} {extra}")
+    board = plan(style, extra=extra)
+    for version in range(1, 13):
+        everybody = {name: line for name, line in random_places(chance, extra=extra).items() if line[0] is not None}
+        # Now and then nobody, or nobody else.
+        away = chance.choice([[], sorted(everybody)[:1], sorted(everybody)[::2], sorted(everybody)])
+        hidden = {name: everybody.pop(name) for name in away}
+        await store.fill(board, everybody, version, hidden)
+        lookups = random_lookups(chance, {**everybody, **hidden})
+        naive, answer = Naive(board, everybody, version, hidden), await store.lookup(lookups)
+        assert answer is not None
+        assert (answer.version, answer.total) == (version, len(everybody))
+        for lookup, found in zip(lookups, answer.found, strict=True):
+            assert found == naive.find(lookup), lookup
+
+
+async def test_a_hidden_player_takes_nobodys_place(store: Store) -> None:
+    await store.fill(plan("competition"), {"a": place(9), "c": place(7), "d": place(5)}, 1, {"b": place(7)})
+    answer = await store.lookup([Lookup("top", 0, 9), Lookup("player", "b", 1), Lookup("player", "c", 0)])
+    assert answer is not None
+    top, mine, other = answer.found
+    assert isinstance(top, Window)
+    assert isinstance(mine, Place)
+    assert isinstance(other, Place)
+    assert [(entry.player, entry.rank, entry.tied) for entry in top.entries] == [
+        ("a", 1, False),
+        ("c", 2, False),
+        ("d", 3, False),
+    ]
+    assert (mine.rank, mine.ordinal, mine.tied, mine.total, mine.hidden) == (2, 1, 2, 4, True)
+    assert mine.around is not None
+    assert [entry.player for entry in mine.around.entries] == ["a", "c"]
+    assert (other.rank, other.tied, other.total, other.hidden) == (2, 1, 3, False)
+
+
 @pytest.mark.parametrize(
     ("style", "ranks"),
     [

@@ -177,7 +177,7 @@ def test_an_adjustment_may_concern_one_board_only() -> None:
     then.board("c").is_([(1, "a", 16)])
 
 
-@pytest.mark.parametrize("status", ["banned", "hidden", "erased"])
+@pytest.mark.parametrize("status", ["banned", "hidden"])
 def test_who_is_banned_leaves_and_the_others_close_up(status: str) -> None:
     scores = [score("a", points=5), score("b", points=4), score("c", points=3)]
     given(rules()).events(*scores, player("a", status)).then.board().ranks((1, "b"), (2, "c"))
