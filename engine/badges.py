@@ -12,7 +12,7 @@ import msgspec
 
 from engine.kept import Kept
 from engine.metrics import DERIVED, MetricPlan
-from engine.shapes import Row, Shape, Step
+from engine.shapes import Row, Shape, Step, Steps
 from engine.tiers import MetricTest, Values, compile_conditions
 from schemas.language import Badge, Board, RankBy
 
@@ -95,26 +95,28 @@ class Badged(Shape):
     def new(self) -> Earned:
         return Earned(self._shape.new(), {})
 
-    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: Sequence[Step], batch: int) -> None:
-        shape = self._shape
-        for entrant, what in steps:
+    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: Steps, batch: int) -> None:
+        for entrant, ours in steps:
             row = rows.get(entrant)
+            changed = row is None
             if row is None:
                 row = rows[entrant] = Row(self.new())
-                dirty[entrant] = row
-                row.dirty = True
             row.touched = batch
-            if type(what) is Moment:
-                self._judge.award(row.state, what)
-                changed = bool(row.state.fresh)
-            elif isinstance(what, str):
-                shape.withdraw(row.state.state, what)
-                changed = True
-            else:
-                changed = shape.absorb(row.state.state, what)  # type: ignore[arg-type]
+            for what in ours:
+                changed |= self._take(row.state, what)
             if changed and not row.dirty:
                 row.dirty = True
                 dirty[entrant] = row
+
+    def _take(self, earned: Earned, what: Step) -> bool:
+        """One step, and whether it changed anything."""
+        if type(what) is Moment:
+            self._judge.award(earned, what)
+            return bool(earned.fresh)
+        if isinstance(what, str):
+            self._shape.withdraw(earned.state, what)
+            return True
+        return self._shape.absorb(earned.state, what)  # type: ignore[arg-type]
 
     def result(self, state: Earned) -> tuple[bytes | None, bytes]:
         return self._shape.result(state.state)

@@ -60,7 +60,8 @@ class Lane(NamedTuple):
     """Steps that go to the same tables."""
 
     tables: tuple[Table, ...]
-    steps: list[Step]
+    steps: dict[str, list[Step]]
+    """By entrant, in the order of the log."""
 
 
 class _Road(NamedTuple):
@@ -173,10 +174,14 @@ class Fold:
                 road = self._find_road(occurred, event.round)
             mark = Mark(occurred, ms, seq, values, event.round, event.attributes, event.id)
             lanes = self._lanes
-            if lanes and lanes[-1][0] is road.tables:
-                lanes[-1][1].append((event.player, mark))
+            if not lanes or lanes[-1][0] is not road.tables:
+                lanes.append(Lane(road.tables, {}))
+            steps = lanes[-1][1]
+            held = steps.get(event.player)
+            if held is None:
+                steps[event.player] = [mark]
             else:
-                lanes.append(Lane(road.tables, [(event.player, mark)]))
+                held.append(mark)
             return
         for source, plans in game.score_routes:
             for entrant, mark in source.marks(event, values, occurred, ms, seq):
@@ -191,7 +196,7 @@ class Fold:
         moment = Moment(*self.home, ms, seq, occurred)
         earners, self._earners = self._earners, {}
         for tables, entrant in earners:
-            self._push(tables, (entrant, moment))
+            self._push(tables, entrant, moment)
         self._earners.clear()
 
     def _find_road(self, occurred: int, round_: Round | None) -> _Road:
@@ -236,11 +241,11 @@ class Fold:
         old, new = self._given(before), self._given(after)
         for place, marks in old.items():
             if new.get(place) != marks:
-                self._push(place[:1], (place[1], after.fixture))
+                self._push(place[:1], place[1], after.fixture)
         for place, marks in new.items():
             if old.get(place) != marks:
                 for mark in marks:
-                    self._push(place[:1], (place[1], mark))
+                    self._push(place[:1], place[1], mark)
 
     def _given(self, contest: Contest) -> dict[tuple[Table, str], list[Mark]]:
         """What a contest gives, by table and entrant."""
@@ -256,7 +261,7 @@ class Fold:
 
     def _add(self, plan: BoardPlan, entrant: str, mark: Mark) -> None:
         if plan.where is None or plan.where(mark):
-            self._push(tuple(self._tables_of(plan, mark)), (entrant, mark))
+            self._push(tuple(self._tables_of(plan, mark)), entrant, mark)
 
     def _tables_of(self, plan: BoardPlan, mark: Mark) -> list[Table]:
         """The rankings of a board that a mark belongs to."""
@@ -268,14 +273,14 @@ class Fold:
             for segment in segments
         ]
 
-    def _push(self, tables: tuple[Table, ...], step: Step) -> None:
+    def _push(self, tables: tuple[Table, ...], entrant: str, step: Step) -> None:
         lanes = self._lanes
         if self.game.badged and (earning := tuple(table for table in tables if table.badged)):
-            self._earners[earning, step[0]] = None
-        if lanes and lanes[-1].tables == tables:
-            lanes[-1].steps.append(step)
-        elif tables:
-            lanes.append(Lane(tables, [step]))
+            self._earners[earning, entrant] = None
+        if tables and not (lanes and lanes[-1].tables == tables):
+            lanes.append(Lane(tables, {}))
+        if tables:
+            lanes[-1].steps.setdefault(entrant, []).append(step)
 
     def table(self, board: str, period: str, segment: str = "") -> Table:
         """The table of a ranking, made when it is the first time."""
@@ -289,11 +294,10 @@ class Fold:
         """The rows that the staged steps need and that are not in memory."""
         found: dict[Table, set[str]] = {}
         for tables, steps in self._lanes:
-            entrants = set(map(_PLAYER, steps))
             for table in tables:
                 if table.whole:
                     continue
-                lacking = set(itertools.filterfalse(table.rows.__contains__, entrants))
+                lacking = set(itertools.filterfalse(table.rows.__contains__, steps))
                 if lacking:
                     found[table] = found[table] | lacking if table in found else lacking
         return found
@@ -311,17 +315,14 @@ class Fold:
         for _ in self.absorbing(batch):
             pass
 
-    def absorbing(self, batch: int = 0, stride: int = 2_000) -> Iterator[None]:
-        """`absorb`, with a pause every `stride` steps for who has something else to do."""
+    def absorbing(self, batch: int = 0, stride: int = 1_000) -> Iterator[None]:
+        """`absorb`, with a pause every `stride` rows for who has something else to do."""
         lanes, self._lanes, self._batch = self._lanes, [], batch
         for tables, steps in lanes:
-            # A player's steps stand together, in their order: rows are independent, and memory is slow.
-            steps.sort(key=_PLAYER)
+            entrants = list(steps.items())
             for table in tables:
-                absorb = table.shape.absorb_all
-                for at in range(0, len(steps), stride):
-                    part = steps if len(steps) <= stride else steps[at : at + stride]
-                    absorb(table.rows, table.dirty, part, batch)
+                for at in range(0, len(entrants), stride):
+                    table.shape.absorb_all(table.rows, table.dirty, entrants[at : at + stride], batch)
                     yield
         for player in self.restated:
             for table in self.tables.values():

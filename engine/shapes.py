@@ -5,7 +5,8 @@
 order these arrive.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Union
 
 import msgspec
 
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from engine.metrics import MetricPlan
 
 Order = tuple[int, int, int]
-Step = tuple[str, "Mark | str | Moment"]
-"""(entrant, the mark to add, or the origin whose marks to withdraw, or, where badges are awarded, the end of the event)."""
+Step = Union[Mark, str, "Moment"]
+"""A mark to add, the origin whose marks to withdraw, or, where badges are awarded, the end of an event."""
+
+Steps = Sequence[tuple[str, list[Step]]]
+"""(entrant, his steps in the order of the log); each entrant once."""
 
 PICKED = frozenset(("sum", "max", "min", "last", "first"))
 """Operations that give a single mark's own value."""
@@ -71,18 +75,21 @@ class Shape:
         """Takes out the marks of an origin, in place."""
         raise NotImplementedError
 
-    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: list[Step], batch: int) -> None:
-        """Takes steps on the rows of one ranking, in order, and collects in `dirty` those that changed."""
-        for entrant, mark in steps:
+    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: Steps, batch: int) -> None:
+        """Takes steps on the rows of one ranking and collects in `dirty` those that changed."""
+        for entrant, marks in steps:
             row = rows.get(entrant)
+            changed = row is None
             if row is None:
-                row = rows[entrant] = dirty[entrant] = Row(self.new())
+                row = rows[entrant] = Row(self.new())
             row.touched = batch
-            if isinstance(mark, str):
-                self.withdraw(row.state, mark)
-            elif not self.absorb(row.state, mark):  # type: ignore[arg-type]
-                continue
-            if not row.dirty:
+            for mark in marks:
+                if isinstance(mark, str):
+                    self.withdraw(row.state, mark)
+                    changed = True
+                elif self.absorb(row.state, mark):  # type: ignore[arg-type]
+                    changed = True
+            if changed and not row.dirty:
                 row.dirty = True
                 dirty[entrant] = row
 
@@ -147,24 +154,29 @@ class Single(Shape):
         state[0] = mark
         return True
 
-    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: list[Step], batch: int) -> None:
+    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: Steps, batch: int) -> None:
         if self._mode != "best":
             super().absorb_all(rows, dirty, steps, batch)
             return
         # `absorb` written out for the best run: most marks are none.
         by, up = self._by, self._sign > 0
-        for entrant, mark in steps:
+        for entrant, marks in steps:
             row = rows.get(entrant)
+            changed = row is None
             if row is None:
-                row = rows[entrant] = dirty[entrant] = Row([None, None])
+                row = rows[entrant] = Row([None, None])
             row.touched = batch
             state = row.state
-            held: Mark | None = state[0]
-            if held is not None and not mark.adjusts:  # type: ignore[union-attr]
-                value, best = mark.values.get(by), held.values[by]  # type: ignore[union-attr]
-                if value is None or (value < best if up else value > best):
+            best = state[0].values[by] if state[0] is not None else None
+            for mark in marks:
+                value = mark.values.get(by)  # type: ignore[union-attr]
+                worse = best is not None and value is not None and (value < best if up else value > best)
+                if worse and not mark.adjusts:  # type: ignore[union-attr]
                     continue
-            if self.absorb(state, mark) and not row.dirty:  # type: ignore[arg-type]
+                if self.absorb(state, mark):  # type: ignore[arg-type]
+                    changed = True
+                    best = state[0].values[by] if state[0] is not None else None
+            if changed and not row.dirty:
                 row.dirty = True
                 dirty[entrant] = row
 
@@ -241,28 +253,28 @@ class Running(Shape):
             self._absorb_ordered(held, state[1], mark)
         return True
 
-    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: list[Step], batch: int) -> None:
+    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: Steps, batch: int) -> None:
         if not self._simple or len(self._sums) != 1 or self._counts:
             super().absorb_all(rows, dirty, steps, batch)
             return
         # `absorb` written out for one sum.
         [(at, of)] = self._sums
-        for entrant, mark in steps:
+        for entrant, marks in steps:
             row = rows.get(entrant)
             if row is None:
                 row = rows[entrant] = Row(self.new())
+            row.touched = batch
             if not row.dirty:
-                row.touched = batch
                 row.dirty = True
                 dirty[entrant] = row
-            if mark.adjusts:  # type: ignore[union-attr]
-                self.absorb(row.state, mark)  # type: ignore[arg-type]
-                continue
-            state = row.state
-            state[2] += 1
-            value = mark.values.get(of)  # type: ignore[union-attr]
-            if value:
-                state[0][at] += value
+            state, total = row.state, 0
+            for mark in marks:
+                if mark.adjusts:  # type: ignore[union-attr]
+                    self.absorb(state, mark)  # type: ignore[arg-type]
+                else:
+                    state[2] += 1
+                    total += mark.values.get(of, 0)  # type: ignore[union-attr]
+            state[0][at] += total
 
     def _absorb_ordered(self, held: list[int | None], orders: list[Order | None] | None, mark: Mark) -> None:
         order = mark.order
