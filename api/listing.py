@@ -19,7 +19,7 @@ PERIODS_MAX = 1_000
 
 
 class BoardLine(msgspec.Struct, frozen=True):
-    """A board: its order in words, its kinds of periods, and the newest periods that have a ranking.
+    """A board: its order in words, its kinds of periods and its windows, and the newest periods that have a ranking.
 
     `segments` are the attributes whose values have copies of the board; these are listed by /segments.
     """
@@ -134,7 +134,7 @@ def _board(plan: BoardPlan, periods: list[str]) -> BoardLine:
         plan.style,
         ranked_by(plan),
         list(plan.metric_names),
-        list(plan.period_kinds),
+        [*plan.period_kinds, *plan.windows],
         periods[:PERIODS_MAX],
         list(plan.board.segments),
     )

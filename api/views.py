@@ -80,8 +80,9 @@ class Views:
         if segment is not None and (ranking_id is None or not segment):
             _check_segment(plan, segment)
         if ranking_id is None:
-            if not any(well_formed(kind, period) for kind in plan.period_kinds):
-                raise invalid("period", f"a period of this board: {', '.join(map(_example, plan.period_kinds))}")
+            if not plan.may_have(period):
+                examples = [*map(_example, plan.period_kinds), *plan.windows]
+                raise invalid("period", f"a period of this board: {', '.join(examples)}")
             ranking_id = await self.catalog.ranking(info, board, period, segment or "")
             if self.catalog.known(game) is not info:
                 # Another generation went live meanwhile, perhaps under other rules.

@@ -44,7 +44,8 @@ def fold_command(
     events: Annotated[Path, typer.Argument(help="The events, one JSON object a line; - reads stdin.", allow_dash=True)],
     board: Annotated[str | None, typer.Option(help="The board to print; the first one by default.")] = None,
     period: Annotated[
-        str | None, typer.Option(help="all, round:7, daily:2026-02-08, or a kind such as daily for its latest.")
+        str | None,
+        typer.Option(help="all, round:7, daily:2026-02-08, last:7d, or a kind such as daily for its latest."),
     ] = None,
     segment: Annotated[
         str | None, typer.Option(help="Only marks with this value of an attribute, such as repo:tools.")
@@ -154,12 +155,13 @@ def _say_rejections(fold: Fold, source: str, line: int) -> None:
 
 def choose_period(fold: Fold, board: str, asked: str | None) -> str:
     """The period to print: the one asked for, the latest of the kind asked for, else `all`, else the latest one."""
-    kinds = fold.game.boards[board].period_kinds
+    plan = fold.game.boards[board]
+    kinds = plan.period_kinds
     held = sorted((period for name, period, segment in fold.tables if name == board and not segment), key=_age)
     if asked is not None and asked not in kinds:
         if asked not in held:
-            if not any(well_formed(kind, asked) for kind in kinds):
-                raise InvalidInput(Problem("--period", f"this board's periods: {', '.join(kinds)}"))
+            if not plan.may_have(asked):
+                raise InvalidInput(Problem("--period", f"this board's periods: {', '.join([*kinds, *plan.windows])}"))
             raise NotFound("period", f"{asked} has no events; there are {', '.join(held[-5:]) or 'none'}")
         return asked
     kind = asked or ("all" if "all" in kinds else kinds[0])

@@ -18,7 +18,7 @@ Game = Annotated[str, typer.Argument(help="The game.")]
 Board = Annotated[str, typer.Argument(help="The board.")]
 Player = Annotated[str, typer.Argument(help="The player's id.")]
 Period = Annotated[
-    str | None, typer.Option(help="all, round:7, daily:2026-02-08 ...; by default all, or the present one.")
+    str | None, typer.Option(help="all, round:7, daily:2026-02-08, last:7d ...; by default all, or the present one.")
 ]
 Segment = Annotated[str | None, typer.Option(help="Only marks with this value of an attribute, such as repo:tools.")]
 MinPosition = Annotated[str | None, typer.Option(help="Wait until the answer shows at least this position.")]

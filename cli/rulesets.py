@@ -13,6 +13,7 @@ from cli.publish import retried, until_visible
 from cli.replay import swap_game
 from cli.settings import Settings
 from cli.terminal import out, say, show_json, table
+from engine.boards import BoardPlan
 from engine.rules import compile_ruleset, ranked_by
 from projections.database import connect, queries
 from schemas.codec import encode
@@ -35,13 +36,18 @@ def validate_command(file: File, as_json: AsJson = False) -> None:
     boards = compile_ruleset(rules).boards.values()
     if as_json:
         described = [
-            {"board": plan.name, "ranked_by": ranked_by(plan), "ranks": plan.style, "periods": list(plan.period_kinds)}
+            {"board": plan.name, "ranked_by": ranked_by(plan), "ranks": plan.style, "periods": _periods(plan)}
             for plan in boards
         ]
         show_json({"game": rules.game, "boards": described})
         return
-    rows = [[plan.name, ", ".join(ranked_by(plan)), plan.style, ", ".join(plan.period_kinds)] for plan in boards]
+    rows = [[plan.name, ", ".join(ranked_by(plan)), plan.style, ", ".join(_periods(plan))] for plan in boards]
     out().print(table(f"{rules.game} is valid", ["board", "ranked by", "ranks", "periods"], rows))
+
+
+def _periods(plan: BoardPlan) -> list[str]:
+    """The kinds of periods of a board, and its windows."""
+    return [*plan.period_kinds, *plan.windows]
 
 
 def apply_command(

@@ -12,11 +12,12 @@ from engine.lots import LOT_BYTES
 from engine.marks import Mark, Predicate, compile_where
 from engine.metrics import MetricPlan
 from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order
-from engine.periods import Calendar
+from engine.periods import Calendar, well_formed
 from engine.segments import segment_id
 from engine.select import Selection, compile_keep
 from engine.shapes import Order, Running, Shape, Single
 from engine.tiers import Tiers
+from engine.windows import windows_of
 from schemas.language import AdjustmentSource, Board, MetricType, Ruleset, ScoreSource, TieBreak, rank_item
 
 _WHOLE = [""]
@@ -71,10 +72,15 @@ class BoardPlan:
         used = board.sources if board.sources is not None else list(rules.sources)
         revised = any(not isinstance(rules.sources[name], ScoreSource | AdjustmentSource) for name in used)
         self.shape = _shape_of(self, rules, revised=revised)
+        self.windows = windows_of(self, rules, revised=revised)
         self.badges: Badged | None = None
         if board.badges:
             judged = BoardPlan(name, judged_board(board, self.shape), rules)
             self.badges = Badged(self.shape, judge_of(board, judged, self.shape))
+
+    def may_have(self, period: str) -> bool:
+        """Whether this can be the id of a period or window of the board."""
+        return period in self.windows or any(well_formed(kind, period) for kind in self.period_kinds)
 
     def end_of(self, period: str) -> int:
         """The first instant behind a period of this board, epoch milliseconds; FAR when it has no end."""

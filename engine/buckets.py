@@ -2,6 +2,7 @@
 mark: capped sums, and windows of the last days. A player's state grows with his days, not with his marks.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,11 +31,12 @@ class Bucketed(Shape):
         self.plan = plan
         self._days = Days(rules)
         self._by_round = any(metric.caps is not None and metric.caps.by_round for metric in plan.metrics)
-        self._starts = []
+        self._columns = []
         self._width = 1
-        for metric in plan.metrics:
-            self._starts.append(self._width)
-            self._width += metric.caps.slots if metric.caps is not None else 1
+        for number, metric in enumerate(plan.metrics):
+            if not metric.derived:
+                self._columns.append((number, metric, self._width))
+                self._width += metric.caps.slots if metric.caps is not None else 1
 
     def new(self) -> State:
         return {}
@@ -45,7 +47,7 @@ class Bucketed(Shape):
         if bucket is None:
             bucket = state[key] = [0] * self._width
         bucket[0] += 1
-        for metric, at in zip(self.plan.metrics, self._starts, strict=True):
+        for _, metric, at in self._columns:
             if metric.op == "count":
                 bucket[at] += not mark.adjusts and (metric.where is None or metric.where(mark))
                 continue
@@ -55,28 +57,28 @@ class Bucketed(Shape):
         return True
 
     def result(self, state: State) -> tuple[bytes | None, bytes]:
-        plan = self.plan
-        if not state:
-            return None, plan.extra([None] * len(plan.metrics))
-        values = self._values(list(state.items()))
-        return plan.key(values, None, []), plan.extra(values)
+        return self.result_of(state.items())
 
-    def _values(self, buckets: list[tuple[Key, list[int]]]) -> list[int | None]:
-        values: list[int | None] = []
-        for metric, at in zip(self.plan.metrics, self._starts, strict=True):
+    def result_of(self, buckets: Iterable[tuple[Key, list[int]]]) -> tuple[bytes | None, bytes]:
+        """(prefix, extra) of some buckets."""
+        plan, found = self.plan, list(buckets)
+        values: list[int | None] = [None] * len(plan.metrics)
+        if not found:
+            return None, plan.extra(values)
+        for number, metric, at in self._columns:
             if metric.caps is None:
-                values.append(sum(bucket[at] for _, bucket in buckets))
+                values[number] = sum(bucket[at] for _, bucket in found)
             else:
                 slots = range(at, at + metric.caps.slots)
-                portions = [[(*key, bucket[slot]) for key, bucket in buckets if bucket[slot]] for slot in slots]
-                values.append(metric.caps.total(portions))
-        return values
+                portions = [[(*key, bucket[slot]) for key, bucket in found if bucket[slot]] for slot in slots]
+                values[number] = metric.caps.total(portions)
+        plan.derived.complete(values)
+        return plan.key(values, None, []), plan.extra(values)
 
     def dump(self, state: State) -> bytes:
         # A round is a number or a name, or there is none: text orders them all.
-        return _encode(
-            sorted(((*key, bucket) for key, bucket in state.items()), key=lambda row: (row[0], repr(row[1])))
-        )
+        rows = ((*key, bucket) for key, bucket in state.items())
+        return _encode(sorted(rows, key=lambda row: (row[0], repr(row[1]))))
 
     def load(self, data: bytes) -> Any:
         return {(day, round_): bucket for day, round_, bucket in _decode(data)}
@@ -88,6 +90,6 @@ def can_bucket(plan: "BoardPlan") -> bool:
     return (
         keep.mode == "all"
         and keep.per == "mark"
-        and all(metric.op in ("sum", "count") for metric in plan.metrics)
+        and all(metric.derived or metric.op in ("sum", "count") for metric in plan.metrics)
         and all(kind in ("asc", "desc", "lot") for kind, _ in plan.order)
     )

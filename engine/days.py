@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
+from engine.clock import FAR
 from engine.periods import day_of, day_start
 from schemas.events import Round
 from schemas.language import WEEKDAYS, Ruleset
@@ -32,6 +33,13 @@ class Days:
                 return (date.max if ms > 0 else date.min).toordinal()
             self._start, self._end, self._number = start, end, day.toordinal()
         return self._number
+
+    def start(self, day: int) -> int:
+        """The first instant of a day, epoch milliseconds; beyond the ends of the calendar FAR or -FAR."""
+        try:
+            return day_start(date.fromordinal(day), self._zone)
+        except (OverflowError, ValueError):
+            return FAR if day > 1 else -FAR
 
 
 def unit_of(per: str, rules: Ruleset) -> Unit:

@@ -46,8 +46,10 @@ class Table:
     def __init__(self, name: TableName, plan: BoardPlan) -> None:
         self.name = name
         self.plan = plan
-        self.badged = plan.badges is not None and not name[2]
-        self.shape = plan.badges if plan.badges is not None and not name[2] else plan.shape
+        window = plan.windows.get(name[1])
+        badges = plan.badges if window is None and not name[2] else None
+        self.badged = badges is not None
+        self.shape = window or badges or plan.shape
         self.rows: dict[str, Row] = {}
         self.dirty: dict[str, Row] = {}
         self.ranking_id = 0
@@ -266,10 +268,11 @@ class Fold:
     def _tables_of(self, plan: BoardPlan, mark: Mark) -> list[Table]:
         """The rankings of a board that a mark belongs to."""
         segments = plan.segments_of(mark)
+        periods = [calendar.period_of(mark.occurred_ms, mark.round) for calendar in plan.calendars]
         return [
             self.tables.get((plan.name, period, segment)) or self.table(plan.name, period, segment)
-            for calendar in plan.calendars
-            if (period := calendar.period_of(mark.occurred_ms, mark.round)) is not None
+            for period in (*periods, *plan.windows)
+            if period is not None
             for segment in segments
         ]
 

@@ -30,7 +30,7 @@ class Game:
     def __init__(self, rules: Ruleset) -> None:
         self.rules = rules
         self.boards = {name: BoardPlan(name, board, rules) for name, board in rules.boards.items()}
-        self.clocked = [name for name, plan in self.boards.items() if plan.shape.clocked]
+        self.clocked = [name for name, plan in self.boards.items() if plan.shape.clocked or plan.windows]
         self.days = days_in(rules.time_zone)
         self.score_routes: list[tuple[ValueSource, list[BoardPlan]]] = []
         self.adjustment_routes: list[tuple[ValueSource, list[BoardPlan]]] = []

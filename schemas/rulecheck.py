@@ -334,6 +334,8 @@ def _copy_problems(at: str, board: Board) -> Iterator[Problem]:
         yield Problem(f"{at}.windows", f"at most {WINDOWS_MAX} windows")
     if len(board.windows) != len(set(board.windows)) or not all(1 <= days <= 3_660 for days in board.windows):
         yield Problem(f"{at}.windows", "days, 1 to 3660, each once")
+    if board.windows and any(isinstance(item, TieBreak) and item.head_to_head for item in board.rank_by):
+        yield Problem(f"{at}.windows", "head_to_head looks at all marks, so a board has windows or head_to_head")
     for index, tier in enumerate(board.tiers):
         if (tier.top is not None) + (tier.percent is not None) + bool(tier.where) != 1:
             yield Problem(f"{at}.tiers[{index}]", "a tier is one of top, percent and where")
