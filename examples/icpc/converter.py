@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from examples.f1.corpus import Line, rows
@@ -10,6 +11,7 @@ from schemas.events import Player, Score
 
 RULES = Path(__file__).with_name("icpc.toml")
 RESULTS = ("accepted", "rejected", "no_penalty")
+YES = ("true", "1", "yes")
 START_MS = 946_684_800_000
 """The files tell times from the start of a contest; which day that was does not matter to its standings."""
 
@@ -47,9 +49,14 @@ def read_contests(folder: Path) -> dict[str, Contest]:
         if run["team_id"] in teams.get(run["contest"], ()):
             contests[run["contest"]].runs.append(run)
     for contest in contests.values():
-        contest.lines.sort(key=lambda line: int(line["row"]))
-        contest.runs.sort(key=lambda run: int(run["time_ms"]))
+        contest.lines.sort(key=lambda line: whole(line["row"]))
+        contest.runs.sort(key=lambda run: whole(run["time_ms"]))
     return contests
+
+
+def whole(text: str) -> int:
+    """A number of the files without its fraction; 0 where there is none."""
+    return int(Decimal(text or 0))
 
 
 def _game(number: int, name: str) -> str:
@@ -58,7 +65,7 @@ def _game(number: int, name: str) -> str:
 
 def official_teams(contest: Contest) -> set[str]:
     """The teams in competition: all of them where no line says so."""
-    named = {line["team_id"] for line in contest.lines if (line.get("official") or "").lower() == "true"}
+    named = {line["team_id"] for line in contest.lines if (line.get("official") or "").lower() in YES}
     return named or {line["team_id"] for line in contest.lines}
 
 
@@ -85,7 +92,7 @@ def events(contest: Contest) -> Iterator[Player | Score]:
 def _run(contest: Contest, number: int, run: Line, official: set[str]) -> Score:
     if run["result"] not in RESULTS:
         raise ValueError(f"{contest.name}: result {run['result']!r}, known: {', '.join(RESULTS)}")
-    after_ms = int(run["time_ms"])
+    after_ms = whole(run["time_ms"])
     return Score(
         id=f"run:{number}",
         game=contest.game,

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from examples.f1.corpus import Line
-from examples.icpc.converter import MINUTE_MS, Contest, events, official_teams, read_contests
+from examples.icpc.converter import MINUTE_MS, Contest, events, official_teams, read_contests, whole
 from tests.corpora.contest import Cell, Corpus, Official, Recipe, Step
 from tests.corpora.contest import Contest as Judged
 
@@ -64,9 +64,9 @@ def _keys(contest: Contest, lines: list[Line]) -> list[Key]:
     last = _last_solved(contest)
     untold = {line["solved"] for line in lines if not line["penalty_minutes"]}
     return [
-        (-int(line["solved"] or 0), 0, 0)
+        (-whole(line["solved"]), 0, 0)
         if line["solved"] in untold
-        else (-int(line["solved"]), int(line["penalty_minutes"]), last.get(line["team_id"], 0))
+        else (-whole(line["solved"]), whole(line["penalty_minutes"]), last.get(line["team_id"], 0))
         for line in lines
     ]
 
@@ -79,7 +79,7 @@ def _last_solved(contest: Contest) -> dict[str, int]:
         problem = (run["team_id"], run["problem"])
         if run["result"] == "accepted" and problem not in solved:
             solved.add(problem)
-            last[run["team_id"]] = int(run["time_ms"]) // MINUTE_MS
+            last[run["team_id"]] = whole(run["time_ms"]) // MINUTE_MS
     return last
 
 
