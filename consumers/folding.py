@@ -64,6 +64,8 @@ class Folding:
         ]
         for name, live in touched.items() if contests else ():
             await self.store.load_fixtures(live, {event.fixture for event in contests if event.game == name})
+        for live in touched.values():
+            live.fold.home = (state.epoch, self.shard)
         async for stretch in slices(accepted):
             for entry, event in stretch:
                 if type(event) is Score:

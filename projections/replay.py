@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from engine.digest import Digest, digest_of, row_hash
 from engine.fold import Fold, Table
 from engine.rules import Game
+from projections import badges
 from projections.database import AWAY, Connection, columns, queries
 from projections.rankings import RankingWriter
 from projections.store import STANDINGS, fixture_rows, profile_rows
@@ -126,6 +127,8 @@ async def verify(pool: asyncpg.Pool, name: str, progress: Progress) -> Verificat
         await archive.read(connection, upto)
         fold.settle()
         digest, differences = await _compare(connection, live["live_generation"], fold)
+        for award, held, replayed_badge in await badges.differing(connection, live["live_generation"], fold.awards):
+            _differ(differences, (award.board, award.period, "", award.player), held, replayed_badge)
     position = Position(live["epoch"], live["shard"], live["ms"], live["seq"])
     replayed = digest_of(fold) if differences else digest
     seconds = time.monotonic() - started
@@ -272,6 +275,8 @@ class _Build:
             await connection.execute(WRITER["upsert_players"], *columns(players, 5))
         self.fold.touched_contests.clear()
         self.fold.profiles.clear()
+        await badges.write(connection, badges.award_lines(self.generation_id, self.fold.awards))
+        self.fold.awards.clear()
 
     async def show(self, connection: Connection, redis: Redis) -> None:
         """Fills the rankings in Redis, before the swap and for its tail, so that the first reads are fast ones."""

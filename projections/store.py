@@ -15,6 +15,7 @@ from engine.contests import Contest
 from engine.fold import Change, Fold, Table
 from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
+from projections import badges
 from projections.database import Connection, columns, queries
 from projections.rankings import Places
 from schemas.errors import ConcurrentWriter
@@ -80,6 +81,7 @@ class Batch:
         self.fixtures: list[tuple[int, str, int, bytes]] = []
         self.players: list[tuple[int, str, str | None, str, str | None]] = []
         self.places: dict[int, tuple[Places, Places, bool]] = {}
+        self.awards: list[badges.AwardLine] = []
         self.rules: RulesetChange | None = None
         self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
 
@@ -124,6 +126,8 @@ class Batch:
         fold.touched_contests.clear()
         self.players += profile_rows(live.generation_id, fold)
         fold.profiles.clear()
+        self.awards += badges.award_lines(live.generation_id, fold.awards)
+        fold.awards.clear()
 
 
 def fixture_rows(generation_id: int, fold: Fold) -> list[tuple[int, str, int, bytes]]:
@@ -345,6 +349,7 @@ async def _write(connection: Connection, batch: Batch) -> None:
         await connection.execute(Q["upsert_fixtures"], *columns(batch.fixtures, 4))
     if batch.players:
         await connection.execute(Q["upsert_players"], *columns(batch.players, 5))
+    await badges.write(connection, batch.awards)
     if batch.dead:
         await connection.execute(Q["dead_letter"], *columns(batch.dead, 8))
 

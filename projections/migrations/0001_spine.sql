@@ -87,6 +87,21 @@ CREATE TABLE fixtures (
     PRIMARY KEY (generation_id, fixture)
 );
 
+-- Badges, each awarded once in a board's period: the event that earned it. ms is when that was recorded.
+CREATE TABLE badges (
+    generation_id integer NOT NULL,
+    board         text COLLATE "C" NOT NULL,
+    period        text COLLATE "C" NOT NULL,
+    player        text COLLATE "C" NOT NULL,
+    badge         text COLLATE "C" NOT NULL,
+    epoch         integer NOT NULL,
+    shard         integer NOT NULL,
+    ms            bigint NOT NULL,
+    seq           bigint NOT NULL,
+    occurred_ms   bigint NOT NULL,
+    PRIMARY KEY (generation_id, player, board, period, badge)
+);
+
 -- The archive: every entry of the log with its ingest verdict. 0 accepted, 1 duplicate, 2 refused (see dead_letters).
 CREATE TABLE log (
     game_id integer NOT NULL,
