@@ -1,6 +1,6 @@
 """The corpora that the judge can read, by the name on its command line."""
 
-from tests.corpora import ctf, f1, football, icpc, laliga
+from tests.corpora import ctf, f1, football, icpc, laliga, nfl
 from tests.corpora.contest import Corpus
 
 CORPORA: dict[str, Corpus] = {
@@ -9,4 +9,5 @@ CORPORA: dict[str, Corpus] = {
     "football": football.CORPUS,
     "icpc": icpc.CORPUS,
     "laliga": laliga.CORPUS,
+    "nfl": nfl.CORPUS,
 }

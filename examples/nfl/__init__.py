@@ -1,0 +1,1 @@
+"""American football: seasons of games as events, and standings by percentage of wins."""

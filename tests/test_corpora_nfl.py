@@ -1,0 +1,100 @@
+"""Seasons of American football: the judge on an invented one, and on real ones where RANKFOLD_CORPORA has them."""
+
+import os
+import random
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from examples.nfl.converter import events, read_games, ruleset
+from schemas.codec import decode, encode
+from schemas.ruleset import parse
+from tests.corpora.__main__ import main
+
+REAL_MISSING = "RANKFOLD_CORPORA is not set: the published standings are not part of this repository"
+TEAMS = ("AAA", "BBB", "CCC", "DDD")
+GAMES = "season,week,date,neutral,playoff,home,away,home_score,away_score,elo_prob_home"
+
+
+def write(folder: Path, seed: int) -> None:
+    """Two seasons with standings, in which ties are frequent, and one without."""
+    chance = random.Random(seed)
+    games, standings = [GAMES], ["season,team,wins,losses,points_for,points_against,made_playoffs,superbowl_winner"]
+    for season in (2901, 2902, 2903):
+        table = {team: [0, 0, 0, 0] for team in TEAMS}
+        first = date(season, 9, 5)
+        for week in range(1, 8):
+            one, two, three, four = chance.sample(TEAMS, 4)
+            for home, away in ((one, two), (three, four)):
+                scores = chance.choice([3, 10]), chance.choice([3, 10, 17])
+                day, neutral = first + timedelta(weeks=week), int(chance.random() < 0.2)
+                playoff = int(week == 7)
+                games.append(
+                    f"{season},{'' if playoff else week},{day},{neutral},{playoff},{home},{away},{scores[0]},{scores[1]},0.5"
+                )
+                for team, mine, theirs in ((home, *scores), (away, *scores[::-1])) if not playoff else ():
+                    gained = (mine > theirs, mine < theirs, mine, theirs)
+                    table[team] = [number + more for number, more in zip(table[team], gained, strict=True)]
+        if season != 2903:
+            standings += [f"{season},{team},{','.join(map(str, numbers))},," for team, numbers in table.items()]
+    (folder / "games.csv").write_text("\n".join(games) + "\n")
+    (folder / "standings.csv").write_text("\n".join(standings) + "\n")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    write(tmp_path, seed=2)
+    return tmp_path
+
+
+@pytest.fixture
+def real() -> Path:
+    root = os.environ.get("RANKFOLD_CORPORA")
+    if not root:
+        if os.environ.get("CI") == "true":
+            pytest.fail(REAL_MISSING)
+        pytest.skip(REAL_MISSING)
+    return Path(root) / "nfl"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_invented_seasons_are_reproduced(tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int) -> None:
+    write(tmp_path, seed)
+    assert main(["nfl", "--corpus", str(tmp_path)]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-1] == "nfl: 2 seasons, 8 rows compared, 0 mismatches, 0 exceptions"
+
+
+def test_a_win_that_was_none_changes_percentage_and_ties(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = corpus / "standings.csv"
+    lines = path.read_text().splitlines()
+    season, team, wins, *rest = lines[1].split(",")
+    lines[1] = ",".join([season, team, str(int(wins) + 1), *rest])
+    path.write_text("\n".join(lines) + "\n")
+    assert main(["nfl", "--corpus", str(corpus)]) == 1
+    out = capsys.readouterr().out
+    for field in ("wins", "ties", "percentage"):
+        assert f"{team}, {field}: official " in out
+
+
+def test_a_folder_without_standings_is_an_error_not_a_pass(corpus: Path) -> None:
+    (corpus / "standings.csv").unlink()
+    assert main(["nfl", "--corpus", str(corpus)]) == 2
+
+
+def test_events_and_rulesets_are_well_formed_and_repeatable(corpus: Path) -> None:
+    for season, games in read_games(corpus).items():
+        made = [encode(event) for event in events(f"nfl-{season}", games)]
+        assert [encode(decode(body)) for body in made] == made
+        assert len({decode(body).id for body in made}) == len(made) == 28
+        assert parse(ruleset(f"nfl-{season}"), game=f"nfl-{season}").boards.keys() == {"standings"}
+
+
+def test_published_standings_are_reproduced(real: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nfl", "--corpus", str(real)]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.services
+def test_invented_seasons_come_back_through_the_servers(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nfl", "--corpus", str(corpus), "--through", "streams"]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-1].endswith("0 mismatches, 0 exceptions")
