@@ -25,6 +25,7 @@ from schemas.ruleset import parse
 
 LIMIT_TABLE = 20
 PROGRESS_EVENTS = 5_000
+REJECTIONS_MAX = 10
 UNTIL_RULE = "a number of events, a position such as 1.0.1763840000000-0, or a time such as 2026-02-08T18:30:00Z"
 
 Within = Callable[[int, Position], bool]
@@ -116,7 +117,7 @@ def fold_file(game: Game, path: Path, inside: Within) -> Folded:
 def _fold(
     game: Game, lines: Lines, events: Iterator[tuple[int, AnyEvent]], inside: Within, tell: Callable[[], None]
 ) -> Folded:
-    fold, count, last = Fold(game), 0, None
+    fold, count, last, rejected = Fold(game), 0, None, 0
     current = 0
 
     def checked() -> Iterator[AnyEvent]:
@@ -134,9 +135,11 @@ def _fold(
         fold.apply(event, position)
         count, last = count + 1, position
         if fold.rejections:
-            _say_rejections(fold, lines.source, current)
+            rejected = _say_rejections(fold, lines.source, current, rejected)
         if count % PROGRESS_EVENTS == 0:
             tell()
+    if rejected > REJECTIONS_MAX:
+        say(f"warning: {plural(rejected, 'event')} in all do not count", "yellow")
     fold.settle()
     return Folded(fold, count, last)
 
@@ -147,10 +150,17 @@ def _problems(game: Game, event: AnyEvent) -> list[Problem]:
     return game.check(event)
 
 
-def _say_rejections(fold: Fold, source: str, line: int) -> None:
-    for rejection in fold.rejections:
-        say(f"warning: {source}:{line}: {safe(rejection.field)}: {safe(rejection.reason)}; it does not count", "yellow")
+def _say_rejections(fold: Fold, source: str, line: int, told: int) -> int:
+    """Tells of the first events that do not count; returns how many there were so far."""
+    for number, rejection in enumerate(fold.rejections, told + 1):
+        if number <= REJECTIONS_MAX:
+            say(
+                f"warning: {source}:{line}: {safe(rejection.field)}: {safe(rejection.reason)}; it does not count",
+                "yellow",
+            )
+    told += len(fold.rejections)
     fold.rejections.clear()
+    return told
 
 
 def choose_period(fold: Fold, board: str, asked: str | None) -> str:
