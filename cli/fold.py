@@ -152,8 +152,8 @@ def _problems(game: Game, event: AnyEvent) -> list[Problem]:
 
 def _say_rejections(fold: Fold, source: str, line: int, told: int) -> int:
     """Tells of the first events that do not count; returns how many there were so far."""
-    for number, rejection in enumerate(fold.rejections, told + 1):
-        if number <= REJECTIONS_MAX:
+    for at, rejection in enumerate(fold.rejections, told + 1):
+        if at <= REJECTIONS_MAX:
             say(
                 f"warning: {source}:{line}: {safe(rejection.field)}: {safe(rejection.reason)}; it does not count",
                 "yellow",
