@@ -1,8 +1,11 @@
 """What a board should show, written down as plainly as possible: dicts, sorted() and no state."""
 
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from engine.marks import Mark
+from engine.numbers import INFINITE
 from schemas.language import Board, Keep, Metric, Range, Where
 
 Values = list[int | None]
@@ -80,6 +83,8 @@ def value_of(metric: Metric, marks: list[Mark]) -> int | None:
     added = [mark.values[of] for mark in marks if mark.adjusts and of in mark.values]
     if metric.op == "sum":
         return sum(values) + sum(added)
+    if metric.op == "average":
+        return _rounded(Fraction(sum(values) + sum(added), len(values)), metric.scale) if values else None
     if not values:
         return sum(added) if added else None
     pick = {"max": max(values), "min": min(values), "last": values[-1], "first": values[0]}
@@ -89,9 +94,28 @@ def value_of(metric: Metric, marks: list[Mark]) -> int | None:
 def values_of(board: Board, marks: list[Mark]) -> dict[str, int | None]:
     """All metrics of marks in contest order."""
     counted = kept(board.keep, marks)
-    return {
-        name: value_of(metric, marks if metric.over == "all" else counted) for name, metric in board.metrics.items()
+    own = {
+        name: value_of(metric, marks if metric.over == "all" else counted)
+        for name, metric in board.metrics.items()
+        if metric.by is None
     }
+    return {name: own[name] if name in own else derived(metric, own) for name, metric in board.metrics.items()}
+
+
+def derived(metric: Metric, own: dict[str, int | None]) -> int | None:
+    """A difference or a ratio of two whole metrics."""
+    of, by = own[metric.of or ""], own[metric.by or ""]
+    if of is None or by is None:
+        return None
+    if metric.op == "difference":
+        return of - by
+    if by == 0:
+        return INFINITE if of > 0 else None
+    return _rounded(Fraction(of, by), metric.scale)
+
+
+def _rounded(value: Fraction, scale: int | None) -> int:
+    return floor(value * 10 ** (scale or 0) + Fraction(1, 2))
 
 
 def counts_of(places: int, marks: list[Mark]) -> list[int]:
