@@ -249,9 +249,10 @@ class Metric(_Table, frozen=True):
     marks in contest order: one that meets `where` adds, one that meets `hold` changes nothing, any other starts anew;
     `per = "day"` counts local days with such a mark, `per = "round"` numbered rounds; one without any mark starts anew too,
     or changes nothing with `absence = "hold"`. A day without marks shows when it is over, a round without marks when the
-    player's next mark comes. form is the last `n` verdicts in letters (W, D, L, P, V). distinct counts the values of the attribute `group`. attempts adds, for every
-    value of `group`, `of` of the first mark that meets `where`, and `each` for every mark before it that meets `tries`;
-    `across = "max"` takes the greatest of these numbers instead of their sum.
+    player's next mark comes. form is the last `n` verdicts in letters (W, D, L, P, V), the latest last. distinct counts the
+    values of the attribute `group`. attempts adds, for every value of `group`, `of` of the first mark that meets `where`, and
+    `each` for every mark before it that meets `tries`; `across = "max"` takes the greatest of these numbers instead of their
+    sum.
     """
 
     op: Op

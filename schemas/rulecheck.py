@@ -216,6 +216,9 @@ def _metric_problems(at: str, key: str, metric: Metric, board: Board, rules: Rul
 
 
 def _derived_problems(at: str, key: str, metric: Metric, board: Board) -> Iterator[Problem]:
+    for name, said in (("where", bool(metric.where)), ("over", metric.over != "kept")):
+        if said:
+            yield Problem(f"{at}.{name}", f"belongs to the metrics that a {metric.op} is made of")
     for name, other in (("of", metric.of), ("by", metric.by)):
         made_of = board.metrics.get(other or "")
         if other is None or made_of is None:
