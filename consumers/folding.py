@@ -46,6 +46,8 @@ class Folding:
     def committed(self, batch: Batch) -> None:
         """The batch is in PostgreSQL: its ids are found there from now on, and its rows may leave the cache."""
         self._in_flight.pop(batch.version, None)
+        for live in self._games.values():
+            live.uncommitted.pop(batch.version, None)
         self._committed_version = batch.version
 
     async def fold(self, entries: list[Entry], state: ShardState) -> Batch:
@@ -63,7 +65,7 @@ class Folding:
             event for _, event in accepted if type(event) is not Score and isinstance(event, (Result, Fixture, Pick))
         ]
         for name, live in touched.items() if contests else ():
-            await self.store.load_fixtures(live, {event.fixture for event in contests if event.game == name})
+            await self.store.load_contests(live, [event for event in contests if event.game == name])
         for live in touched.values():
             live.fold.home = (state.epoch, self.shard)
         async for stretch in slices(accepted):
@@ -80,7 +82,6 @@ class Folding:
                 batch.take(table, changes)
                 await asyncio.sleep(0)
             batch.take_rest(live)
-            self._take_rejections(live, accepted, batch)
         return batch
 
     async def _meet(self, names: Iterable[str]) -> None:
@@ -157,13 +158,6 @@ class Folding:
         # PostgreSQL's text holds no NUL, and reasons may quote what a publisher sent.
         clean = rule.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
         return game, epoch, self.shard, entry.ms, entry.seq, field.replace("\0", "\ufffd"), clean, entry.body
-
-    def _take_rejections(self, live: LiveGame, accepted: list[tuple[Entry, Event]], batch: Batch) -> None:
-        """Conflicting revisions and the like: in the log, accepted, but without effect."""
-        by_place = {(entry.ms, entry.seq): entry for entry, _ in accepted} if live.fold.rejections else {}
-        for position, field, reason in live.fold.rejections:
-            batch.dead.append(self._dead(by_place[position[2:]], field, reason, batch.state.epoch))
-        live.fold.rejections.clear()
 
     def park(self, entry: Entry, rule: str, state: ShardState) -> Batch:
         """A batch of one entry that goes to the dead letters unfolded."""

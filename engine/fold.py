@@ -16,15 +16,15 @@ import msgspec
 from engine.badges import Award, Moment, awards_of
 from engine.boards import BoardPlan
 from engine.clock import FAR
-from engine.contests import Contest, content
 from engine.headtohead import break_ties
 from engine.lots import draw
 from engine.marks import Mark, scale_values
 from engine.roster import Roster
 from engine.rules import Game
+from engine.settlement import Settlement
 from engine.shapes import Row, Step
 from schemas.codec import epoch_ms
-from schemas.events import Adjustment, Event, Fixture, Player, Result, Round, Score, Tick
+from schemas.events import Adjustment, Event, Fixture, Pick, Player, Result, Round, Score, Tick
 from schemas.language import Ruleset
 from schemas.position import Position
 
@@ -87,25 +87,18 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     before_hidden: bytes | None = None
 
 
-class Rejection(NamedTuple):
-    """An event that is in the log but does not count, and why."""
-
-    position: Position
-    field: str
-    reason: str
-
-
 class Fold:
     """The state of one generation of one game."""
 
     def __init__(self, game: Game) -> None:
         self.game = game
         self.tables: dict[TableName, Table] = {}
-        self.contests: dict[str, Contest] = {}
+        self.settlement = Settlement(game, self._tables_of, self._push)
+        self.contests = self.settlement.contests
         self.roster = Roster(game.rules)
         self.sanctions, self.profiles, self.restated = self.roster.sanctions, self.roster.profiles, self.roster.restated
-        self.rejections: list[Rejection] = []
-        self.touched_contests: set[str] = set()
+        self.rejections = self.settlement.rejections
+        self.touched_contests = self.settlement.touched
         self.awards: list[Award] = []
         self.home = (1, 0)
         """(epoch, shard) of the scores that are staged."""
@@ -146,7 +139,7 @@ class Fold:
         if type(event) is Score:
             self.stage_score(event, position[2], position[3])
         elif isinstance(event, Result):
-            self._stage_result(event, position)
+            self.settlement.settle(event, position)
         elif isinstance(event, Adjustment):
             self._stage_adjustment(event, position)
         elif isinstance(event, Tick):
@@ -154,8 +147,9 @@ class Fold:
         elif isinstance(event, Player):
             self.roster.stage(event)
         elif isinstance(event, Fixture):
-            before = self.contests.get(event.fixture) or Contest(event.fixture)
-            self._contest_changes(before, before.planned(event))
+            self.settlement.plan(event)
+        elif isinstance(event, Pick):
+            self.settlement.pick(event, position, self.sanctions)
 
         if self._earners:
             self._judge(position.ms, position.seq, event.occurred_at)
@@ -224,42 +218,6 @@ class Fold:
                 for plan in plans:
                     if event.board is None or event.board == plan.name:
                         self._add(plan, entrant, mark)
-
-    def _stage_result(self, event: Result, position: Position) -> None:
-        before = self.contests.get(event.fixture) or Contest(event.fixture)
-        if event.revision < before.revision:
-            return
-        if before.result is not None and event.revision == before.revision:
-            if content(event) != content(before.result):
-                reason = f"revision {event.revision} of fixture {event.fixture} was recorded with another content"
-                self.rejections.append(Rejection(position, "revision", reason))
-            return
-        self._contest_changes(before, msgspec.structs.replace(before, result=event, result_ms=position.ms))
-
-    def _contest_changes(self, before: Contest, after: Contest) -> None:
-        """Grades a contest anew: withdraws what it gave and adds what it gives, where the two differ."""
-        self.contests[after.fixture] = after
-        self.touched_contests.add(after.fixture)
-        old, new = self._given(before), self._given(after)
-        for place, marks in old.items():
-            if new.get(place) != marks:
-                self._push(place[:1], place[1], after.fixture)
-        for place, marks in new.items():
-            if old.get(place) != marks:
-                for mark in marks:
-                    self._push(place[:1], place[1], mark)
-
-    def _given(self, contest: Contest) -> dict[tuple[Table, str], list[Mark]]:
-        """What a contest gives, by table and entrant."""
-        given: dict[tuple[Table, str], list[Mark]] = {}
-        if contest.result is not None:
-            for source, plans in self.game.contest_routes:
-                for entrant, mark in source.marks(contest):
-                    for plan in plans:
-                        if plan.where is None or plan.where(mark):
-                            for table in self._tables_of(plan, mark):
-                                given.setdefault((table, entrant), []).append(mark)
-        return given
 
     def _add(self, plan: BoardPlan, entrant: str, mark: Mark) -> None:
         if plan.where is None or plan.where(mark):

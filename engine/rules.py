@@ -6,14 +6,16 @@ from engine.boards import BoardPlan
 from engine.clock import days_in
 from engine.matches import TableMarks
 from engine.numbers import scaled
+from engine.picks import Markets, PickMarks
 from engine.placements import PlacementMarks
 from engine.sources import ContestSource, ValueSource
 from schemas.checks import ID_RULE, good_id, number_problems
 from schemas.errors import Problem
-from schemas.events import Adjustment, Attributes, Event, Fixture, Number, Result, Score, Values
+from schemas.events import Adjustment, Attributes, Event, Fixture, Number, Pick, Result, Score, Values
 from schemas.language import (
     AdjustmentSource,
     MetricType,
+    PicksSource,
     PlacementsSource,
     Ruleset,
     ScoreSource,
@@ -35,6 +37,8 @@ class Game:
         self.score_routes: list[tuple[ValueSource, list[BoardPlan]]] = []
         self.adjustment_routes: list[tuple[ValueSource, list[BoardPlan]]] = []
         self.contest_routes: list[tuple[ContestSource, list[BoardPlan]]] = []
+        self.pick_routes: list[tuple[PickMarks, list[BoardPlan]]] = []
+        self.markets = Markets(rules)
         for name, source in rules.sources.items():
             self._add_route(name, source)
         self.badged = any(plan.badges is not None for plan in self.boards.values())
@@ -66,6 +70,8 @@ class Game:
             self.contest_routes.append((PlacementMarks(source, metrics), takers))
         elif isinstance(source, TableSource):
             self.contest_routes.append((TableMarks(source, metrics), takers))
+        elif isinstance(source, PicksSource):
+            self.pick_routes.append((PickMarks(source, metrics), takers))
 
     def check(self, event: Event) -> list[Problem]:
         """What the ruleset forbids about an event: undeclared metrics, digits, bounds, boards it does not have."""
@@ -85,11 +91,14 @@ class Game:
             if event.board is not None and event.board not in self.boards:
                 problems.append(Problem("board", f"unknown board; this game has {', '.join(self.boards)}"))
             return problems
+        if isinstance(event, Pick):
+            return list(self.markets.problems(event))
         if isinstance(event, Fixture):
             return list(self._fixture_problems(event))
         if isinstance(event, Result):
             problems = list(self._entrant_problems("attributes", event.attributes or {}))
             problems += self._score_problems(event.score or [])
+            problems += self.markets.result_problems(event)
             for index, line in enumerate(event.placements or ()):
                 problems += self._value_problems(f"placements[{index}].values", line.values or {})
                 problems += self._entrant_problems(f"placements[{index}].attributes", line.attributes or {})

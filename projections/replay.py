@@ -18,9 +18,10 @@ from engine.digest import Digest, digest_of, row_hash
 from engine.fold import Fold, Table
 from engine.rules import Game
 from projections import badges
+from projections.contests import no_lines
 from projections.database import AWAY, Connection, columns, queries
 from projections.rankings import RankingWriter
-from projections.store import STANDINGS, fixture_rows, profile_rows
+from projections.store import STANDINGS, profile_rows
 from projections.store import Q as WRITER
 from schemas.codec import decode_archived
 from schemas.errors import NotFound, RankfoldError
@@ -101,7 +102,6 @@ class _Archive:
             rows = await ahead
         await connection.execute(Q["any_order"])
         self.upto = upto
-        fold.rejections.clear()
         return self.events - before
 
 
@@ -267,13 +267,12 @@ class _Build:
             await connection.execute(WRITER["insert_rankings"], *columns(lines, 6))
 
     async def _write_rest(self, connection: Connection) -> None:
-        fixtures = fixture_rows(self.generation_id, self.fold)
-        if fixtures:
-            await connection.execute(WRITER["upsert_fixtures"], *columns(fixtures, 4))
+        lines = no_lines()
+        lines.add(self.generation_id, self.fold)
+        await lines.write(connection)
         players = profile_rows(self.generation_id, self.fold)
         if players:
             await connection.execute(WRITER["upsert_players"], *columns(players, 5))
-        self.fold.touched_contests.clear()
         self.fold.profiles.clear()
         await badges.write(connection, badges.award_lines(self.generation_id, self.fold.awards))
         self.fold.awards.clear()

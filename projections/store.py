@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from engine.contests import Contest
 from engine.fold import Change, Fold, Table
+from engine.pickbook import PickLine
 from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
-from projections import badges
+from projections import badges, contests
 from projections.database import Connection, columns, queries
 from projections.rankings import Places
 from schemas.errors import ConcurrentWriter
@@ -32,7 +32,6 @@ IDS = ("game_id", "id_hash", "body_hash", "epoch", "shard", "ms", "seq")
 STANDINGS = ("ranking_id", "player", "prefix", "extra", "state", "since", "hidden")
 HISTORY = ("ranking_id", "player", "prefix", "extra", "from_version", "to_version", "hidden")
 _encode = msgspec.json.Encoder().encode
-_decode_contest = msgspec.json.Decoder(Contest).decode
 
 
 RankingLine = tuple[str, bytes, bytes]
@@ -52,7 +51,7 @@ class ShardState(NamedTuple):
 class LiveGame:
     """A game as the writer holds it: its live generation's fold, with as many rows as fit the cache."""
 
-    __slots__ = ("fold", "game_id", "generation_id", "name", "ruleset_version", "shard")
+    __slots__ = ("fold", "game_id", "generation_id", "name", "ruleset_version", "shard", "uncommitted")
 
     def __init__(self, game_id: int, name: str, shard: int, generation_id: int, version: int, game: Game) -> None:
         self.game_id = game_id
@@ -61,6 +60,8 @@ class LiveGame:
         self.generation_id = generation_id
         self.ruleset_version = version
         self.fold = Fold(game)
+        self.uncommitted: dict[int, list[PickLine]] = {}
+        """The picks of batches that may not be committed yet, by version."""
 
 
 class Batch:
@@ -78,7 +79,7 @@ class Batch:
         self.new_rows: list[tuple[int, str, bytes | None, bytes, bytes, int, bytes | None]] = []
         self.changed_rows: list[tuple[int, str, bytes | None, bytes, bytes, int, bytes | None]] = []
         self.history: list[tuple[int, str, bytes | None, bytes, int, int, bytes | None]] = []
-        self.fixtures: list[tuple[int, str, int, bytes]] = []
+        self.contests = contests.no_lines()
         self.players: list[tuple[int, str, str | None, str, str | None]] = []
         self.places: dict[int, tuple[Places, Places, bool]] = {}
         self.awards: list[badges.AwardLine] = []
@@ -122,20 +123,11 @@ class Batch:
     def take_rest(self, live: LiveGame) -> None:
         """Collects what a game's fold has changed besides rows."""
         fold = live.fold
-        self.fixtures += fixture_rows(live.generation_id, fold)
-        fold.touched_contests.clear()
+        live.uncommitted[self.version] = self.contests.add(live.generation_id, fold)
         self.players += profile_rows(live.generation_id, fold)
         fold.profiles.clear()
         self.awards += badges.award_lines(live.generation_id, fold.awards)
         fold.awards.clear()
-
-
-def fixture_rows(generation_id: int, fold: Fold) -> list[tuple[int, str, int, bytes]]:
-    """Lines for `upsert_fixtures`: the contests whose state changed."""
-    return [
-        (generation_id, fixture, fold.contests[fixture].revision, _encode(fold.contests[fixture]))
-        for fixture in fold.touched_contests
-    ]
 
 
 def profile_rows(generation_id: int, fold: Fold) -> list[tuple[int, str, str | None, str, str | None]]:
@@ -178,15 +170,14 @@ class Store:
             )
             for sanction in await self.pool.fetch(Q["sanctions"], live.generation_id):
                 live.fold.sanctions[sanction["player"]] = sanction["status"]
+            await contests.load_joined(self.pool.fetch, live.generation_id, live.fold)
             found.append(live)
         return found
 
-    async def load_fixtures(self, live: LiveGame, fixtures: Iterable[str]) -> None:
-        """Makes the state of contests present in the fold."""
-        wanted = [fixture for fixture in fixtures if fixture not in live.fold.contests]
-        if wanted:
-            for fixture, state in await self.pool.fetch(Q["fixtures"], live.generation_id, wanted):
-                live.fold.contests[fixture] = _decode_contest(state)
+    async def load_contests(self, live: LiveGame, events: list[Any]) -> None:
+        """Makes present what these events of fixtures, picks and results need of contests."""
+        recent = [line for lines in live.uncommitted.values() for line in lines]
+        await contests.load(self._by_index, live.generation_id, live.fold, events, recent)
 
     async def load_rows(self, live: LiveGame, batch: Batch) -> None:
         """Makes every row that the staged steps need present; the others are new."""
@@ -345,8 +336,7 @@ async def _write(connection: Connection, batch: Batch) -> None:
         await connection.execute(Q["update_standings"], *columns(batch.changed_rows, 7))
     if batch.history:
         await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)
-    if batch.fixtures:
-        await connection.execute(Q["upsert_fixtures"], *columns(batch.fixtures, 4))
+    await batch.contests.write(connection)
     if batch.players:
         await connection.execute(Q["upsert_players"], *columns(batch.players, 5))
     await badges.write(connection, batch.awards)

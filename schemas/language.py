@@ -123,8 +123,10 @@ class Grade(_Table, frozen=True):
     """One way in which a pick is right, and what that is worth.
 
     choice: one of the pick's choices stands in the result's `outcome`. exact: the score is the one picked; difference: the
-    difference of goals is; tendency: home win, draw or away win is. probability: the pick is a number p from 0 to 1 for
-    the `option` of the outcome, worth points - penalty * (p - r)**2 where r is 1 if the option came true, else 0.
+    difference of goals is; tendency: home win, draw or away win is (picked as a score, or as home, draw or away).
+    probability: the pick is a number p from 0 to 1 for the `option` of the outcome, worth points - penalty * (p - r)**2
+    where r is 1 if the option came true, else 0; it is won if it leant towards what came, and a draw at one half. While a
+    result does not tell what a grade looks at, that grade does not hold; while it tells nothing of it, nothing is graded.
     """
 
     when: Literal["choice", "exact", "difference", "tendency", "probability"] = "choice"
@@ -135,8 +137,9 @@ class Grade(_Table, frozen=True):
 
 
 class Stakes(_Table, frozen=True):
-    """What a pick may stake; the points of its grades are multiplied by it. `unique = "round"`: confidence points, each
-    number once a round. A pick without a stake stakes `default`."""
+    """What a pick may stake; what it is worth, right or wrong, is multiplied by it. `unique = "round"`: confidence points,
+    each number once a round; to exchange two, one of them moves to a third first. A pick without a stake stakes
+    `default`."""
 
     min: Number = 1
     max: Number | None = None
@@ -147,7 +150,9 @@ class Stakes(_Table, frozen=True):
 class Lock(_Table, frozen=True):
     """Until when picks count: so many `minutes` before the fixture starts, or before the first fixture of its round does.
 
-    A fixture's own `locks_at` goes first. Judged by recorded time.
+    A fixture's own `locks_at` goes first. Judged by recorded time: of a player's picks the last one recorded before the
+    lock counts, and when the fixture moves, that before its new lock. Except where picks never lock, none is taken any more
+    once a final result is known.
     """
 
     at: Literal["start", "round", "never"] = "start"
@@ -159,11 +164,16 @@ class PicksSource(_Source, frozen=True, tag="picks"):
 
     `market` chooses the picks (absent: those without a market), and is the outcome that grades look at unless they name
     another (without a market: "winner"). `grading`: the first grade that holds, or the sum of all. `wrong` is what no grade
-    holding is worth. `push`, `void` and `abandoned` say what such a result means: zero points with that verdict, nothing
-    at all (hold), or a loss. `missing` is for players who took part before the lock and did not pick: nothing (hold), zero
-    points (zero), a loss (lose), or the choice `default`. `guess` makes it a tie-break guess instead: `metric` gets the
-    distance between the number picked and the outcome's number; `over` is the metric that gets 1 for a guess above it;
-    not_over gives those no distance at all.
+    holding is worth. `push`, `void` and `abandoned` say what such a result means: zero points (with the verdict push or
+    void), nothing at all (hold), or a loss. `missing` is for players who took part before the lock and did not pick: nothing
+    (hold), zero points with the verdict void (zero), a loss (lose), or the choice `default`; a contest without a final
+    result excuses those who missed it, unless it is a loss for all. A player takes part from his first accepted pick on.
+    Marks have the attributes of the contest, and market, choice, stake, verdict and missing.
+
+    `guess` makes it a tie-break guess instead: `metric` gets the distance between the number picked and the outcome's
+    number; `over` is the metric that gets 1 for a guess above it, else 0. absolute: only the distance matters; under: at
+    equal distance a guess below wins, by ranking `over` behind the distance; not_over: a guess above has no distance, which
+    ranks behind all (use `min` or `last`, since a sum of nothing is 0). Guesses have no verdict.
     """
 
     market: str | None = None

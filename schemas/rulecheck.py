@@ -22,7 +22,7 @@ from schemas.language import (
     TieBreak,
     rank_item,
 )
-
+from schemas.pickcheck import picks_problems
 
 SEGMENTS_MAX = 8
 WINDOWS_MAX = 8
@@ -126,28 +126,7 @@ def _source_problems(at: str, name: str, source: Source, rules: Ruleset) -> Iter
     if isinstance(source, TableSource) and isinstance(source.best_of, int) and not 1 <= source.best_of <= 99:
         yield Problem(f"{at}.best_of", "1 to 99 games, or the attribute that says how many")
     if isinstance(source, PicksSource):
-        yield from _picks_problems(at, source)
-
-
-def _picks_problems(at: str, source: PicksSource) -> Iterator[Problem]:
-    if bool(source.grades) == bool(source.guess):
-        yield Problem(f"{at}.grades", "picks have either grades or a guess")
-    if (source.missing == "default") != (source.default is not None):
-        yield Problem(f"{at}.default", 'the choice for missing = "default", and only for that')
-    if source.over is not None and source.guess is None:
-        yield Problem(f"{at}.over", "only a guess has this")
-    if not 0 <= source.lock.minutes <= 100_000:
-        yield Problem(f"{at}.lock.minutes", "0 to 100000 minutes")
-    for index, grade in enumerate(source.grades):
-        if (grade.when == "probability") != (grade.option is not None):
-            yield Problem(f"{at}.grades[{index}].option", 'belongs to when = "probability", which needs it')
-        if grade.outcome is not None and grade.when not in ("choice", "probability"):
-            yield Problem(f"{at}.grades[{index}].outcome", "this grade looks at the score, not at an outcome")
-        if grade.penalty and grade.when != "probability":
-            yield Problem(f"{at}.grades[{index}].penalty", 'belongs to when = "probability"')
-    stakes = source.stakes
-    if stakes is not None and (stakes.default < stakes.min or (stakes.max is not None and stakes.max < stakes.default)):
-        yield Problem(f"{at}.stakes", "min is not above default, and default not above max")
+        yield from picks_problems(at, source)
 
 
 def _known(rules: Ruleset) -> str:

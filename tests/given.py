@@ -64,6 +64,11 @@ def fixture(name: str, round: str | int, starts_at: str | int, **fields: Any) ->
     return _event("fixture", fixture=name, round=round, starts_at=starts_at, **fields)
 
 
+def pick(name: str, fixture: str, choice: str | list[str], **fields: Any) -> Fields:
+    """A player predicts; `at` is when that is recorded."""
+    return _event("pick", player=name, fixture=fixture, choice=choice, occurred_at=fields.pop("at", None), **fields)
+
+
 def player(name: str, status: str) -> Fields:
     """A player's standing changes."""
     return _event("player", player=name, status=status)

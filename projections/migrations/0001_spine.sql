@@ -67,25 +67,62 @@ CREATE TABLE standings_history (
 );
 CREATE INDEX standings_history_player ON standings_history (ranking_id, player, to_version);
 
--- Profiles and sanctions, as the log tells them. status: active, hidden, banned, erased.
+-- Profiles and sanctions, as the log tells them. status: active, hidden, banned, erased. joined_ms is when the first pick of
+-- a player was recorded, kept for games that ask who took part.
 CREATE TABLE players (
     generation_id integer NOT NULL,
     player        text COLLATE "C" NOT NULL,
     name          text,
     attributes    jsonb NOT NULL DEFAULT '{}',
     status        text NOT NULL DEFAULT 'active',
+    joined_ms     bigint,
     PRIMARY KEY (generation_id, player)
 );
 CREATE INDEX players_sanctioned ON players (generation_id) WHERE status <> 'active';
 
--- What the fold must remember of a contest: the revision that holds and the marks that it gave.
+-- What the fold must remember of a contest: the fixture as planned and the result that holds. round is JSON, since round 7
+-- and round "7" are two.
 CREATE TABLE fixtures (
     generation_id integer NOT NULL,
     fixture       text COLLATE "C" NOT NULL,
     revision      integer NOT NULL,
+    round         text COLLATE "C",
+    starts_ms     bigint,
     state         bytea NOT NULL,
     PRIMARY KEY (generation_id, fixture)
 );
+CREATE INDEX fixtures_round ON fixtures (generation_id, round);
+
+-- Every accepted pick. The last one of a player, fixture and market that was recorded before the lock counts. market is empty
+-- for picks without one; choice is a JSON array.
+CREATE TABLE picks (
+    generation_id integer NOT NULL,
+    fixture       text COLLATE "C" NOT NULL,
+    player        text COLLATE "C" NOT NULL,
+    market        text COLLATE "C" NOT NULL,
+    epoch         integer NOT NULL,
+    ms            bigint NOT NULL,
+    seq           bigint NOT NULL,
+    event         text COLLATE "C" NOT NULL,
+    choice        text NOT NULL,
+    stake         text,
+    PRIMARY KEY (generation_id, fixture, player, market, epoch, ms, seq)
+);
+
+-- Events that were accepted and do not count, and why: late picks, unknown fixtures, conflicting revisions and the like.
+CREATE TABLE rejections (
+    generation_id integer NOT NULL,
+    epoch         integer NOT NULL,
+    shard         integer NOT NULL,
+    ms            bigint NOT NULL,
+    seq           bigint NOT NULL,
+    event         text COLLATE "C" NOT NULL,
+    player        text COLLATE "C",
+    field         text NOT NULL,
+    reason        text NOT NULL,
+    PRIMARY KEY (generation_id, epoch, ms, seq, shard)
+);
+CREATE INDEX rejections_player ON rejections (generation_id, player, epoch, ms, seq);
 
 -- Badges, each awarded once in a board's period: the event that earned it. ms is when that was recorded.
 CREATE TABLE badges (

@@ -54,4 +54,6 @@ SELECT epoch, ms, seq, version FROM shards WHERE shard = $1 FOR UPDATE
 UPDATE shards SET version = version + 1, catalog = catalog + 1 WHERE shard = $1 RETURNING version
 
 -- name: drop_generation_rows
+WITH dropped_picks AS (DELETE FROM picks WHERE generation_id = $1),
+dropped_rejections AS (DELETE FROM rejections WHERE generation_id = $1)
 DELETE FROM standings s USING rankings r WHERE r.ranking_id = s.ranking_id AND r.generation_id = $1

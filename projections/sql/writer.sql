@@ -36,9 +36,6 @@ WHERE g.name = ANY ($1::text[])
 -- name: sanctions
 SELECT player, status FROM players WHERE generation_id = $1 AND status <> 'active'
 
--- name: fixtures
-SELECT fixture, state FROM fixtures WHERE generation_id = $1 AND fixture = ANY ($2::text[])
-
 -- name: rankings
 SELECT r.ranking_id, r.board, r.period, r.segment, r.version
 FROM unnest($2::text[], $3::text[], $4::text[]) AS wanted (board, period, segment)
@@ -74,11 +71,6 @@ SET prefix = n.prefix, extra = n.extra, state = n.state, since = n.since, hidden
 FROM unnest($1::integer[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bytea[])
     AS n (ranking_id, player, prefix, extra, state, since, hidden)
 WHERE s.ranking_id = n.ranking_id AND s.player = n.player
-
--- name: upsert_fixtures
-INSERT INTO fixtures (generation_id, fixture, revision, state)
-SELECT * FROM unnest($1::integer[], $2::text[], $3::integer[], $4::bytea[])
-ON CONFLICT (generation_id, fixture) DO UPDATE SET revision = excluded.revision, state = excluded.state
 
 -- name: upsert_players
 INSERT INTO players AS p (generation_id, player, name, attributes, status)

@@ -1,0 +1,129 @@
+"""Settlement: what contests give, and how that changes when a fixture moves, a result comes or is corrected, or a pick
+comes in. Every change withdraws what a contest gave and adds what it gives, where the two differ."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from engine.boards import BoardPlan
+from engine.contests import Contest, content
+from engine.marks import Mark
+from engine.pickbook import PickBook
+from engine.rules import Game
+from engine.shapes import Step
+from schemas.events import Fixture, Pick, PlayerStatus, Result
+from schemas.position import Position
+
+if TYPE_CHECKING:
+    from engine.fold import Table
+
+Given = dict["Table", dict[str, list[Mark]]]
+"""What a contest gives: marks by table and entrant."""
+
+
+class Rejection(NamedTuple):
+    """An event that is in the log but does not count: of which player (if any), which field, and why."""
+
+    position: Position
+    event: str
+    player: str | None
+    field: str
+    reason: str
+
+
+class Settlement:
+    """The contests of a fold. `tables_of` names the tables that a mark belongs to, `push` takes the steps."""
+
+    def __init__(
+        self,
+        game: Game,
+        tables_of: Callable[[BoardPlan, Mark], list["Table"]],
+        push: Callable[[tuple["Table", ...], str, Step], None],
+    ) -> None:
+        self.game = game
+        self.contests: dict[str, Contest] = {}
+        self.touched: set[str] = set()
+        self.rejections: list[Rejection] = []
+        self.book = PickBook(game.markets)
+        self._tables_of = tables_of
+        self._push = push
+
+    def plan(self, event: Fixture) -> None:
+        """A fixture is planned or moved."""
+        before = self.contests.get(event.fixture) or Contest(event.fixture)
+        self._change(before, before.planned(event))
+
+    def settle(self, event: Result, position: Position) -> None:
+        """A result comes, or is corrected: the highest revision holds."""
+        before = self.contests.get(event.fixture) or Contest(event.fixture)
+        if event.revision < before.revision:
+            return
+        if before.result is not None and event.revision == before.revision:
+            if content(event) != content(before.result):
+                reason = f"revision {event.revision} of fixture {event.fixture} was recorded with another content"
+                self.rejections.append(Rejection(position, event.id, None, "revision", reason))
+            return
+        self._change(before, msgspec.structs.replace(before, result=event, result_ms=position.ms))
+
+    def pick(self, event: Pick, position: Position, sanctions: Mapping[str, PlayerStatus]) -> None:
+        """A pick comes in: accepted, or rejected with a reason."""
+        refusal = self.book.judge(event, position.ms, self.contests, sanctions)
+        if refusal is not None:
+            self.rejections.append(Rejection(position, event.id, event.player, *refusal))
+            return
+        contest = self.contests[event.fixture]
+        if contest.result is None:
+            self.book.enter(event, position)
+            return
+        old = self._given(contest, event.player)
+        self.book.enter(event, position)
+        self._replace(contest.fixture, old, self._given(contest, event.player))
+
+    def _change(self, before: Contest, after: Contest) -> None:
+        """Grades a contest anew, and with it those of its round whose lock moves."""
+        moved = [self.contests[name] for name in sorted(self.book.shifted(before, after))]
+        old = [self._given(contest) for contest in (before, *moved)]
+        self.contests[after.fixture] = after
+        self.touched.add(after.fixture)
+        self.book.move(before, after)
+        for contest, given in zip((after, *moved), old, strict=True):
+            self._replace(contest.fixture, given, self._given(contest))
+
+    def _replace(self, fixture: str, old: Given, new: Given) -> None:
+        """Steps from what a contest gave to what it gives, table by table."""
+        for table, entrants in old.items():
+            now = new.get(table, {})
+            for entrant, marks in entrants.items():
+                if now.get(entrant) != marks:
+                    self._push((table,), entrant, fixture)
+        for table, entrants in new.items():
+            was = old.get(table, {})
+            for entrant, marks in entrants.items():
+                if was.get(entrant) != marks:
+                    for mark in marks:
+                        self._push((table,), entrant, mark)
+
+    def _given(self, contest: Contest, only: str | None = None) -> Given:
+        """What a contest gives, to everybody or to one entrant."""
+        given: Given = {}
+        for entrant, mark, plans in self._marks(contest, only):
+            for plan in plans:
+                if plan.where is None or plan.where(mark):
+                    for table in self._tables_of(plan, mark):
+                        given.setdefault(table, {}).setdefault(entrant, []).append(mark)
+        return given
+
+    def _marks(self, contest: Contest, only: str | None) -> Iterator[tuple[str, Mark, list[BoardPlan]]]:
+        if contest.result is None:
+            return
+        for source, plans in self.game.contest_routes:
+            for entrant, mark in source.marks(contest):
+                if only is None or entrant == only:
+                    yield entrant, mark, plans
+        book = self.book
+        first_ms = book.first_ms(contest.round)
+        for picks, plans in self.game.pick_routes:
+            entries = book.of(contest.fixture, picks.market)
+            for entrant, mark in picks.marks(contest, first_ms, entries, book.joined, only):
+                yield entrant, mark, plans
