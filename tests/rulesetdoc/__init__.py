@@ -1,0 +1,1 @@
+"""Writes the tables of docs/rulesets.md: `python -m tests.rulesetdoc --write`. Types and defaults come from the structs."""
