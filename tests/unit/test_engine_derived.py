@@ -233,7 +233,11 @@ def test_the_command_line_shows_them_in_every_format(tmp_path: Path) -> None:
     ("metrics", "more", "field"),
     [
         ('m = { op = "difference", of = "m", by = "m" }', "", "boards.b.metrics.m.of"),
-        ('m = { op = "ratio", of = "n", by = "n", where = { x = 1 } }\nn = { op = "count" }', "", "boards.b.metrics.m.where"),
+        (
+            'm = { op = "ratio", of = "n", by = "n", where = { x = 1 } }\nn = { op = "count" }',
+            "",
+            "boards.b.metrics.m.where",
+        ),
         ('m = { op = "ratio", of = "n", by = "n", over = "all" }\nn = { op = "count" }', "", "boards.b.metrics.m.over"),
         (
             'm = { op = "form" }\np = { op = "sum", of = "points" }',
