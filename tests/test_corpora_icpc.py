@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.icpc.__main__ import main as write_files
 from examples.icpc.converter import events, read_contests
 from schemas.codec import decode, encode
 from tests.corpora import synthetic_icpc
@@ -97,6 +98,14 @@ def test_events_are_well_formed_and_repeatable(corpus: Path) -> None:
         assert made == [encode(event) for event in events(contest)]
         assert [encode(decode(body)) for body in made] == made
         assert len({decode(body).id for body in made}) == len(made)
+
+
+def test_contests_are_written_as_files_for_the_command_line(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert write_files(corpus, out, ["2903"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["icpc-3-2903.jsonl", "icpc-3-2903.toml"]
+    assert {decode(line).game for line in (out / "icpc-3-2903.jsonl").read_bytes().splitlines()} == {"icpc-3-2903"}
+    assert write_files(corpus, out, ["another"]) == 1
 
 
 def test_published_standings_are_reproduced(capsys: pytest.CaptureFixture[str]) -> None:
