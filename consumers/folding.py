@@ -60,7 +60,8 @@ class Folding:
         async for part in slices(entries):
             judged += map(self._judge, part)
         accepted = await self._admit(judged, batch)
-        touched = {name: self._games[name] for name in {event.game for _, event in accepted}}
+        latest = {event.game: entry.ms for entry, event in accepted}
+        touched = {name: self._games[name] for name in latest}
         contests = [
             event for _, event in accepted if type(event) is not Score and isinstance(event, (Result, Fixture, Pick))
         ]
@@ -74,15 +75,20 @@ class Folding:
                     touched[event.game].fold.stage_score(event, entry.ms, entry.seq)
                 else:
                     touched[event.game].fold.stage(event, Position(state.epoch, self.shard, entry.ms, entry.seq))
-        for live in touched.values():
-            await self.store.load_rows(live, batch)
-            for _ in live.fold.absorbing(batch.version):
-                await asyncio.sleep(0)
-            for table, changes in live.fold.settling():
-                batch.take(table, changes)
-                await asyncio.sleep(0)
+        for name, live in touched.items():
+            await self._settle(live, latest[name], batch)
             batch.take_rest(live)
         return batch
+
+    async def _settle(self, live: LiveGame, ms: int, batch: Batch) -> None:
+        """Brings the rows of a game up to date with what was staged, and with the time of its last entry."""
+        live.fold.pass_time(ms)
+        await self.store.load_rows(live, batch)
+        for _ in live.fold.absorbing(batch.version):
+            await asyncio.sleep(0)
+        for table, changes in live.fold.settling():
+            batch.take(table, changes)
+            await asyncio.sleep(0)
 
     async def _meet(self, names: Iterable[str]) -> None:
         unknown = [name for name in names if name not in self._games]
@@ -178,6 +184,8 @@ class Folding:
             entry = refuse(entry, *problem)
         if live is not None or problem is not None:
             admitted = await self._admit([entry], batch)
+            if live is not None and admitted:
+                await self._settle(live, entry.ms, batch)
             if live is not None and admitted and event.version > await self.store.latest_ruleset(live.game_id):
                 batch.rules = event
             return batch

@@ -268,7 +268,7 @@ class Fold:
         touched = {table for tables, _ in self._lanes for table in tables}
         if self.restated:
             touched |= {table for table in self.tables.values() if self.restated & table.rows.keys()}
-        touched |= {table for table in self.tables.values() if table.due <= self.clock}
+        touched |= {table for table in self.tables.values() if table.dirty or table.due <= self.clock}
         return [table for table in touched if table.plan.head_to_heads and not table.whole]
 
     def absorb(self, batch: int = 0) -> None:
@@ -318,10 +318,15 @@ class Fold:
         table.due = FAR
         for player, row in table.rows.items():
             if row.due is not None and row.due <= self.clock:
-                row.touched = self._batch
-                table.dirty[player] = row
+                self.expire(table, player, self._batch)
             elif row.due is not None:
                 table.due = min(table.due, row.due)
+
+    def expire(self, table: Table, player: str, batch: int) -> None:
+        """Has a row that is due, and present, settled like a changed one."""
+        row = table.rows[player]
+        row.touched = batch
+        table.dirty[player] = row
 
     def place_of(self, table: Table, row: Row) -> tuple[bytes | None, bytes]:
         """(prefix, extra) of a row of a clocked board now, or when its period ended; notes when that will change."""

@@ -17,9 +17,9 @@ _Unit = tuple[int, int, int]
 class Streak:
     """A `streak` or `longest_streak` metric.
 
-    A unit (a mark, a local day, a round) adds when one of its marks meets `where`; else holds when one meets `hold`; else
-    starts anew. So does a day or round without marks, unless absence holds. Rounds are taken in the order of their numbers;
-    marks without a numbered round are nothing to a streak of rounds.
+    A mark that meets `hold` changes nothing, else one that meets `where` adds, any other starts anew. A local day or a round
+    does the first of these that one of its marks does: add, change nothing, start anew. One without marks starts anew,
+    unless absence holds. Rounds are taken in the order of their numbers; marks without a numbered round are nothing to them.
 
     `clocked`: the present streak by day ends without any event, once a whole local day has passed with no mark that adds
     or holds. A round is known to be missed only when the player's next mark comes.
@@ -80,9 +80,9 @@ class Streak:
         return ((*unit, does[unit]) for unit in sorted(does))
 
     def _does(self, mark: Mark) -> int:
-        if self._adds(mark):
-            return _ADDS
-        return _HOLDS if self._holds is not None and self._holds(mark) else _RESETS
+        if self._holds is not None and self._holds(mark):
+            return _HOLDS
+        return _ADDS if self._adds(mark) else _RESETS
 
 
 def compile_streak(metric: Metric, rules: Ruleset) -> Streak | None:

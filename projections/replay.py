@@ -19,6 +19,8 @@ from engine.fold import Fold, Table
 from engine.rules import Game
 from projections import badges
 from projections.contests import no_lines
+from projections.clock import ClockLines
+from projections.clock import Q as CLOCK
 from projections.database import AWAY, Connection, columns, queries
 from projections.rankings import RankingWriter
 from projections.store import STANDINGS, profile_rows
@@ -96,6 +98,7 @@ class _Archive:
             await asyncio.sleep(0)
             for epoch, shard, ms, seq, body in rows:
                 fold.stage(decode_archived(body), Position(epoch, shard, ms, seq))
+            fold.pass_time(max(row["ms"] for row in rows))
             fold.absorb()
             self.events += len(rows)
             self._progress(self.events, max(self.total, self.events))
@@ -208,6 +211,7 @@ async def swap(
 async def _abandon(connection: Connection, generation_id: int) -> None:
     """Drops a generation that is being built, but never one that went live although the answer was lost."""
     if await connection.fetchval(Q["fail_generation"], generation_id) is not None:
+        await connection.execute(CLOCK["drop_dues"], generation_id)
         await connection.execute(Q["drop_generation_rows"], generation_id)
 
 
@@ -249,7 +253,9 @@ class _Build:
                 for player, row in table.rows.items()
             )
             await connection.copy_records_to_table("standings", records=records, columns=STANDINGS)
-            await self._write_rest(connection)
+            clock = ClockLines()
+            clock.take_all(self.generation_id, self.fold)
+            await self._write_rest(connection, clock)
         for table in self.fold.tables.values():
             for row in table.rows.values():
                 row.stored = True
@@ -266,7 +272,8 @@ class _Build:
         if lines:
             await connection.execute(WRITER["insert_rankings"], *columns(lines, 6))
 
-    async def _write_rest(self, connection: Connection) -> None:
+    async def _write_rest(self, connection: Connection, clock: ClockLines) -> None:
+        await clock.write(connection)
         lines = no_lines()
         lines.add(self.generation_id, self.fold)
         await lines.write(connection)
@@ -311,8 +318,11 @@ class _Build:
         new: list[tuple[Any, ...]] = []
         changed: list[tuple[Any, ...]] = []
         touched: dict[int, Table] = {}
+        clock = ClockLines()
+        clock.take_clock(self.generation_id, self.fold)
         for change in changes:
             table, row = change.table, change.row
+            clock.take(table, (change,))
             state = table.shape.dump(row.state)
             line = (table.ranking_id, change.player, row.prefix, row.extra, state, version, row.hidden)
             (changed if row.stored else new).append(line)
@@ -325,4 +335,4 @@ class _Build:
         if touched:
             await connection.execute(WRITER["touch_rankings"], list(touched), version)
             self.stale = list(touched.values())
-        await self._write_rest(connection)
+        await self._write_rest(connection, clock)

@@ -16,6 +16,7 @@ from engine.pickbook import PickLine
 from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
 from projections import badges, contests
+from projections.clock import ClockLines, load_due, resume
 from projections.database import Connection, columns, queries
 from projections.rankings import Places
 from schemas.errors import ConcurrentWriter
@@ -83,6 +84,7 @@ class Batch:
         self.players: list[tuple[int, str, str | None, str, str | None]] = []
         self.places: dict[int, tuple[Places, Places, bool]] = {}
         self.awards: list[badges.AwardLine] = []
+        self.clock = ClockLines()
         self.rules: RulesetChange | None = None
         self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
 
@@ -119,6 +121,8 @@ class Batch:
                 shown[player] = (prefix, extra)
                 if hidden is not None or change.before_hidden is not None:
                     veiled[player] = (hidden, extra)
+
+        self.clock.take(table, changes)
 
     def take_rest(self, live: LiveGame) -> None:
         """Collects what a game's fold has changed besides rows."""
@@ -168,6 +172,7 @@ class Store:
             live = LiveGame(
                 row["game_id"], row["name"], row["shard"], row["generation_id"], row["ruleset_version"], game
             )
+            resume(live.fold, row["clock_ms"])
             for sanction in await self.pool.fetch(Q["sanctions"], live.generation_id):
                 live.fold.sanctions[sanction["player"]] = sanction["status"]
             await contests.load_joined(self.pool.fetch, live.generation_id, live.fold)
@@ -183,6 +188,8 @@ class Store:
         """Makes every row that the staged steps need present; the others are new."""
         fold = live.fold
         await self._name_rankings(live, batch)
+        if await load_due(self._by_index, _put, live.generation_id, fold, batch.version):
+            batch.clock.take_clock(live.generation_id, fold)
         if fold.restated:
             for row in await self._by_index(Q["rows_of_players"], live.generation_id, list(fold.restated)):
                 table = fold.table(row["board"], row["period"], row["segment"])
@@ -334,6 +341,7 @@ async def _write(connection: Connection, batch: Batch) -> None:
         await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
     if batch.changed_rows:
         await connection.execute(Q["update_standings"], *columns(batch.changed_rows, 7))
+    await batch.clock.write(connection)
     if batch.history:
         await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)
     await batch.contests.write(connection)

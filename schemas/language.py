@@ -256,7 +256,7 @@ class Metric(_Table, frozen=True):
     board, `of` and `by`. average and ratio have `scale` digits (6 unless said), rounded half up. A positive number divided
     by zero is more than any number, zero or less divided by zero is nothing and ranks last; either shows
     as null. streak (the present one) and longest_streak count
-    marks in contest order: one that meets `where` adds, one that meets `hold` changes nothing, any other starts anew;
+    marks in contest order: one that meets `hold` changes nothing, else one that meets `where` adds, any other starts anew;
     `per = "day"` counts local days with such a mark, `per = "round"` numbered rounds; one without any mark starts anew too,
     or changes nothing with `absence = "hold"`. A day without marks shows when it is over, a round without marks when the
     player's next mark comes. form is the last `n` verdicts in letters (W, D, L, P, V), the latest last. distinct counts the

@@ -19,7 +19,8 @@ CREATE TABLE rulesets (
     PRIMARY KEY (game_id, version)
 );
 
--- One complete build of a game's projections. status: building, live, retired, failed.
+-- One complete build of a game's projections. status: building, live, retired, failed. clock_ms is the game's clock when it
+-- last came to another local day, in games with boards that go by it.
 CREATE TABLE generations (
     generation_id   integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     game_id         integer NOT NULL REFERENCES games,
@@ -27,6 +28,7 @@ CREATE TABLE generations (
     status          text NOT NULL CHECK (status IN ('building', 'live', 'retired', 'failed')),
     folded_ms       bigint NOT NULL DEFAULT 0,
     folded_seq      bigint NOT NULL DEFAULT 0,
+    clock_ms        bigint,
     created_at      timestamptz NOT NULL DEFAULT now(),
     FOREIGN KEY (game_id, ruleset_version) REFERENCES rulesets (game_id, version)
 );
@@ -55,6 +57,15 @@ CREATE TABLE standings (
     since      bigint NOT NULL,
     PRIMARY KEY (ranking_id, player)
 ) WITH (fillfactor = 70);
+
+-- When places change although no event comes (epoch milliseconds): a row for each that will.
+CREATE TABLE dues (
+    ranking_id integer NOT NULL,
+    player     text COLLATE "C" NOT NULL,
+    due        bigint NOT NULL,
+    PRIMARY KEY (ranking_id, player)
+);
+CREATE INDEX dues_due ON dues (ranking_id, due);
 
 -- What was shown before: one row for every stretch [from_version, to_version) in which a place did not change.
 CREATE TABLE standings_history (

@@ -27,7 +27,7 @@ FROM unnest($1::integer[], $2::bytea[]) AS wanted (game_id, id_hash)
 JOIN event_ids e USING (game_id, id_hash)
 
 -- name: game
-SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, r.text
+SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, n.clock_ms, r.text
 FROM games g
 JOIN generations n ON n.generation_id = g.live_generation
 JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
