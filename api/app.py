@@ -12,7 +12,9 @@ from api.freshness import Applied
 from api.health import Health
 from api.listing import Listing
 from api.metrics import Handler, Stats
+from api.names import NameBooks
 from api.pages import Pages
+from api.players import Players
 from api.problems import METHOD_NOT_ALLOWED, NOT_FOUND, RefusedError
 from api.publish import BODY_BYTES_MAX, Publishing
 from api.reads import Reads
@@ -48,7 +50,9 @@ def make_app(
     rankings = RedisRankings(redis_rankings)
     applied = Applied(rankings, pool)
     views = Views(catalog, applied, rankings, PostgresRankings(pool), clock_ms)
-    reads = Reads(views, Pages(views), pool)
+    names = NameBooks(pool)
+    reads = Reads(views, names, Pages(views, names), pool)
+    players = Players(views, pool)
     publishing = Publishing(catalog, Appender(redis_log, pool), applied, shards)
     listing = Listing(catalog, views)
     health = Health(pool, redis_log, rankings)
@@ -60,6 +64,7 @@ def make_app(
         ("GET", PLAYER + "/history", reads.history),
         ("GET", BOARD + "/segments", listing.segments),
         ("POST", GAME + "/events", publishing.publish),
+        ("GET", GAME + "/players/{player}", players.player),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),
         ("GET", "/health/live", health.live),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from api.names import Names
 from api.params import cursor_of
 from api.views import View
 from engine.boards import BoardPlan
@@ -19,16 +20,17 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """An entry of a board. `tied`: others have the same sort key."""
+    """An entry of a board. `tied`: others have the same sort key. `name` is there for who has one."""
 
     rank: int
     player: str
     metrics: Metrics
     tied: bool
+    name: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class MarkedLine(Line, frozen=True, gc=False):
-    """An entry of a board that has tiers."""
+    """An entry of a board that has tiers, or of whoever has a name."""
 
     tier: str | msgspec.UnsetType | None = msgspec.UNSET
 
@@ -52,6 +54,7 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     """A player's place. `ordinal` counts from 1 and tells even the tied apart; `tied` counts who shares the sort key.
 
     `top_percent`: the smallest top x % that he belongs to. `percentile`: the share of players that is not ahead of him.
+    `hidden` is there, and true, for who is shown to nobody else: the place is the one that he would have.
     """
 
     position: str
@@ -69,6 +72,8 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     around: list[Line]
     tier: str | msgspec.UnsetType | None = msgspec.UNSET
     segment: str | msgspec.UnsetType = msgspec.UNSET
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    hidden: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class FriendPlace(msgspec.Struct, frozen=True):
@@ -81,6 +86,7 @@ class FriendPlace(msgspec.Struct, frozen=True):
     rank_among: int
     metrics: Metrics
     tier: str | msgspec.UnsetType | None = msgspec.UNSET
+    name: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class FriendPlaces(msgspec.Struct, frozen=True):
@@ -98,13 +104,17 @@ class FriendPlaces(msgspec.Struct, frozen=True):
 
 
 class HistoryLine(msgspec.Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
-    """What was shown of a player from `from` until `to` (null: it still is), brought about at `position`."""
+    """What was shown of a player from `from` until `to` (null: it still is), brought about at `position`.
+
+    `hidden` is there, and true, while he was shown to nobody else.
+    """
 
     from_at: datetime
     to_at: datetime | None
     position: str
     ranked: bool
     metrics: Metrics
+    hidden: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class History(msgspec.Struct, frozen=True):
@@ -119,19 +129,19 @@ class History(msgspec.Struct, frozen=True):
     segment: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def lines_of(plan: BoardPlan, window: Window | None) -> list[Line]:
+def lines_of(plan: BoardPlan, window: Window | None, names: Names) -> list[Line]:
     """A window's entries as they are shown."""
     if window is None:
         return []
     decode = plan.decode
-    if plan.tiers is not None:
-        return [_marked(plan, entry, window.total) for entry in window.entries]
+    if plan.tiers is not None or names:
+        return [_marked(plan, entry, window.total, names) for entry in window.entries]
     return [Line(entry.rank, entry.player, decode(entry.prefix, entry.extra), entry.tied) for entry in window.entries]
 
 
-def _marked(plan: BoardPlan, entry: Entry, total: int) -> Line:
-    metrics = plan.decode(entry.prefix, entry.extra)
-    return MarkedLine(entry.rank, entry.player, metrics, entry.tied, tier_of(plan, entry, total))
+def _marked(plan: BoardPlan, entry: Entry, total: int, names: Names) -> Line:
+    metrics, name = plan.decode(entry.prefix, entry.extra), names.get(entry.player, msgspec.UNSET)
+    return MarkedLine(entry.rank, entry.player, metrics, entry.tied, name, tier_of(plan, entry, total))
 
 
 def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.UnsetType | None:
@@ -139,7 +149,7 @@ def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.
     return msgspec.UNSET if plan.tiers is None else plan.tiers.of(place, total)
 
 
-def page_bytes(view: View, window: Window) -> bytes:
+def page_bytes(view: View, window: Window, names: Names) -> bytes:
     """A page as JSON, all but its position."""
     info, plan, period, _, segment = view
     entries = window.entries
@@ -151,7 +161,7 @@ def page_bytes(view: View, window: Window) -> bytes:
         period,
         plan.style,
         window.total,
-        lines_of(plan, window),
+        lines_of(plan, window, names),
         cursor_of(member(entries[-1].prefix, entries[-1].player)) if more else None,
         cursor_of(member(entries[0].prefix, entries[0].player)) if entries and window.first > 0 else None,
         segment or msgspec.UNSET,
@@ -164,10 +174,9 @@ def with_position(position: str, rest: bytes) -> bytes:
     return b'{"position":"' + position.encode() + b'",' + rest[1:]
 
 
-def place_bytes(view: View, position: str, place: Place) -> bytes:
+def place_bytes(view: View, position: str, place: Place, names: Names) -> bytes:
     """A player's place as JSON."""
     info, plan, period, _, segment = view
-    ahead, total = _ahead(plan.style, place), place.total
     return _encode(
         PlayerPlace(
             position,
@@ -178,15 +187,22 @@ def place_bytes(view: View, position: str, place: Place) -> bytes:
             place.rank,
             place.ordinal + 1,
             place.tied,
-            total,
-            round(100 * (ahead + 1) / total, 4),
-            round(100 * (total - ahead) / total, 4),
+            place.total,
+            *percentages(plan.style, place),
             plan.decode(place.prefix, place.extra),
-            lines_of(plan, place.around),
-            tier_of(plan, place, total),
+            lines_of(plan, place.around, names),
+            tier_of(plan, place, place.total),
             segment or msgspec.UNSET,
+            names.get(place.player, msgspec.UNSET),
+            place.hidden or msgspec.UNSET,
         )
     )
+
+
+def percentages(style: str, place: Place) -> tuple[float, float]:
+    """(the smallest top x % that he belongs to, the share of players that is not ahead of him)."""
+    ahead, total = _ahead(style, place), place.total
+    return round(100 * (ahead + 1) / total, 4), round(100 * (total - ahead) / total, 4)
 
 
 def _ahead(style: str, place: Place) -> int:
@@ -196,7 +212,9 @@ def _ahead(style: str, place: Place) -> int:
     return place.rank - place.tied if style == "modified" else place.ordinal
 
 
-def friends_bytes(view: View, position: str, total: int, places: list[Place], missing: list[str]) -> bytes:
+def friends_bytes(
+    view: View, position: str, total: int, places: list[Place], missing: list[str], names: Names
+) -> bytes:
     """Several players' places as JSON."""
     info, plan, period, _, segment = view
     places = sorted(places, key=lambda place: place.ordinal)
@@ -209,6 +227,7 @@ def friends_bytes(view: View, position: str, total: int, places: list[Place], mi
             rank,
             plan.decode(place.prefix, place.extra),
             tier_of(plan, place, total),
+            names.get(place.player, msgspec.UNSET),
         )
         for place, rank in zip(places, ranks_among(plan.style, [place.prefix for place in places]), strict=True)
     ]
@@ -242,6 +261,9 @@ def ranks_among(style: str, prefixes: list[bytes]) -> list[int]:
 
 def history_bytes(view: View, position: str, player: str, rows: list[HistoryRow]) -> bytes:
     """A player's history as JSON."""
-    lines = [HistoryLine(row.from_at, row.to_at, str(row.position), row.ranked, row.metrics) for row in rows]
+    lines = [
+        HistoryLine(row.from_at, row.to_at, str(row.position), row.ranked, row.metrics, row.hidden or msgspec.UNSET)
+        for row in rows
+    ]
     info, plan, period, _, segment = view
     return _encode(History(position, info.name, plan.name, period, player, lines, segment or msgspec.UNSET))

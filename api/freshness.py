@@ -77,12 +77,16 @@ class SingleFlight:
 
 
 class Shown(NamedTuple):
-    """What readers of a shard get to see at least. `in_redis` is False while only PostgreSQL can tell."""
+    """What readers of a shard get to see at least. `in_redis` is False while only PostgreSQL can tell.
+
+    `profiles` is the publication in which something was last said of a player; 0 while nothing ever was.
+    """
 
     position: Position
     in_redis: bool
     read_at: float
     text: str
+    profiles: int = 0
 
 
 class Applied:
@@ -133,8 +137,8 @@ class Applied:
                 found = await self._rankings.applied(shard)
             except RedisError as error:
                 self.redis_is_away(error)
-        position = found[1] if found is not None else await self._committed(shard)
-        shown = self._known[shard] = Shown(position, found is not None, now, str(position))
+        position, profiles = found[1:] if found is not None else await self._committed(shard)
+        shown = self._known[shard] = Shown(position, found is not None, now, str(position), profiles)
         return shown
 
     def redis_is_away(self, error: RedisError) -> None:
@@ -143,9 +147,9 @@ class Applied:
         self._away_until = monotonic() + AWAY_S
         self._known.clear()
 
-    async def _committed(self, shard: int) -> Position:
-        """PostgreSQL's position: the standings are committed together with it."""
+    async def _committed(self, shard: int) -> tuple[Position, int]:
+        """PostgreSQL's position and profiles: the standings are committed together with them."""
         for row in await self._pool.fetch(_SHARDS):
             if row["shard"] == shard:
-                return Position(row["epoch"], shard, row["ms"], row["seq"])
+                return Position(row["epoch"], shard, row["ms"], row["seq"]), row["profiles"]
         raise Unavailable(f"shard {shard} has no consumer yet")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from api.encode import page_bytes, with_position
 from api.freshness import FRESH_S, Shown, SingleFlight
+from api.names import NameBooks
 from api.params import PageQuery
 from api.views import View, Views
 from engine.places import Lookup, Window
@@ -34,15 +35,23 @@ class _Check(NamedTuple):
 
 
 class _Kept(NamedTuple):
+    """A page's bytes, of a version of its ranking and of the profiles."""
+
     version: int
+    profiles: int
     rest: bytes
+
+    def behind(self, check: _Check) -> bool:
+        """Whether something that the page shows may be otherwise now."""
+        return self.version < check.version or self.profiles < check.shown.profiles
 
 
 class Pages:
     """The pages of all boards."""
 
-    def __init__(self, views: Views, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(self, views: Views, names: NameBooks, bytes_max: int = BYTES_MAX) -> None:
         self._views = views
+        self._names = names
         self._bytes_max = bytes_max
         self._bytes = 0
         self._kept: dict[tuple[int, PageQuery], _Kept] = {}
@@ -52,23 +61,22 @@ class Pages:
     async def page(self, view: View, query: PageQuery, shown: Shown) -> Page:
         """The page that a query asks for; with `min_position` it is read anew, to show at least `shown`."""
         if view.ranking_id is None or query.min_position is not None:
-            version, rest = await self._read(view, query, shown)
-            return self._made(view, version, shown, rest, 0.0)
+            return self._made(view, await self._read(view, query, shown), shown, 0.0)
         check = self._checks.get(view.ranking_id)
         if check is None or monotonic() - check.checked_at >= FRESH_S:
             check = await self._flights.do(view.ranking_id, lambda: self._check(view))
         kept = self._kept.get((view.ranking_id, query))
-        if kept is None or kept.version < check.version:
+        if kept is None or kept.behind(check):
             checked = check.shown
             kept = await self._flights.do((view.ranking_id, query), lambda: self._renew(view, query, checked))
-            if kept.version < check.version:
+            if kept.behind(check):
                 # It was under way before the check, and so knows less than the position that will be shown with it.
                 kept = await self._renew(view, query, checked)
-        return self._made(view, kept.version, check.shown, kept.rest, check.checked_at + FRESH_S)
+        return self._made(view, kept, check.shown, check.checked_at + FRESH_S)
 
     @staticmethod
-    def _made(view: View, version: int, shown: Shown, rest: bytes, fresh_until: float) -> Page:
-        return Page(with_position(shown.text, rest), etag(view, version), fresh_until)
+    def _made(view: View, kept: _Kept, shown: Shown, fresh_until: float) -> Page:
+        return Page(with_position(shown.text, kept.rest), etag(view, kept.version, kept.profiles), fresh_until)
 
     async def _check(self, view: View) -> _Check:
         now = monotonic()
@@ -82,17 +90,18 @@ class Pages:
         return check
 
     async def _renew(self, view: View, query: PageQuery, shown: Shown) -> _Kept:
-        kept = _Kept(*await self._read(view, query, shown))
+        kept = await self._read(view, query, shown)
         if view.ranking_id is not None:
             self._keep((view.ranking_id, query), kept)
         return kept
 
-    async def _read(self, view: View, query: PageQuery, shown: Shown) -> tuple[int, bytes]:
+    async def _read(self, view: View, query: PageQuery, shown: Shown) -> _Kept:
         answer = await self._views.ask(view, shown, [_lookup(query)])
         window = answer.found[0]
         if not isinstance(window, Window):
             raise TypeError("a page is answered with a window")
-        return answer.version, page_bytes(view, window)
+        names = await self._names.of(view.info, shown, [entry.player for entry in window.entries])
+        return _Kept(answer.version, shown.profiles, page_bytes(view, window, names))
 
     def _keep(self, key: tuple[int, PageQuery], kept: _Kept) -> None:
         old = self._kept.pop(key, None)
@@ -103,9 +112,9 @@ class Pages:
             self._bytes -= len(self._kept.pop(next(iter(self._kept))).rest)
 
 
-def etag(view: View, version: int) -> bytes:
+def etag(view: View, version: int, profiles: int) -> bytes:
     """Weak, because an answer's position may move on while all else stays the same."""
-    return b'W/"%d.%d.%d"' % (view.info.generation_id, view.ranking_id or 0, version)
+    return b'W/"%d.%d.%d.%d"' % (view.info.generation_id, view.ranking_id or 0, version, profiles)
 
 
 def _lookup(query: PageQuery) -> Lookup:

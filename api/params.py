@@ -112,7 +112,7 @@ def page_query(query: str) -> PageQuery:
         number_of(given, "limit", PAGE_DEFAULT, 1, PAGE_MAX),
         member_of(given["after"], "after") if "after" in given else None,
         member_of(given["before"], "before") if "before" in given else None,
-        _position(given),
+        position_of(given),
     )
 
 
@@ -124,7 +124,7 @@ def place_query(query: str, number: str | None = "around") -> PlaceQuery:
         count = number_of(given, "around", 0, 0, AROUND_MAX)
     else:
         count = number_of(given, number, HISTORY_DEFAULT, 1, PAGE_MAX) if number else 0
-    return PlaceQuery(given.get("period"), given.get("segment"), count, _position(given))
+    return PlaceQuery(given.get("period"), given.get("segment"), count, position_of(given))
 
 
 def parameters(query: str, *known: str) -> dict[str, str]:
@@ -159,7 +159,8 @@ def _parameters(query: str, known: tuple[str, ...]) -> dict[str, str]:
     return given
 
 
-def _position(given: dict[str, str]) -> Position | None:
+def position_of(given: dict[str, str]) -> Position | None:
+    """The position that an answer is to show at least, if one is given."""
     text = given.get("min_position")
     if text is None:
         return None

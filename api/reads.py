@@ -9,6 +9,7 @@ from aiohttp import web
 
 from api.encode import friends_bytes, history_bytes, place_bytes
 from api.freshness import Shown, SingleFlight
+from api.names import NameBooks
 from api.pages import Page, Pages, etag
 from api.params import PlaceQuery, Target, name_of, page_query, place_query, player_of, target
 from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
@@ -35,8 +36,9 @@ _decode_players = msgspec.json.Decoder(_Players).decode
 class Reads:
     """Handlers; each takes a request and answers it, or raises what `api.problems` knows."""
 
-    def __init__(self, views: Views, pages: Pages, pool: asyncpg.Pool) -> None:
+    def __init__(self, views: Views, names: NameBooks, pages: Pages, pool: asyncpg.Pool) -> None:
         self._views = views
+        self._names = names
         self._pages = pages
         self._pool = pool
         self._served: dict[str, Page] = {}
@@ -73,19 +75,25 @@ class Reads:
         place = answer.found[0]
         if not isinstance(place, Place):
             raise NotFound("player", player)
-        return _answer(request, etag(view, answer.version), place_bytes(view, shown.text, place))
+        tag = etag(view, answer.version, shown.profiles)
+        if not shown.profiles:
+            return _answer(request, tag, place_bytes(view, shown.text, place, {}))
+        around = place.around.entries if place.around is not None else []
+        names = await self._names.of(view.info, shown, [player, *(entry.player for entry in around)])
+        return _answer(request, tag, place_bytes(view, shown.text, place, names))
 
     async def friends(self, request: web.Request) -> Ready:
-        """POST /v1/games/{game}/boards/{board}/ranks"""
+        """POST /v1/games/{game}/boards/{board}/ranks: a list, so the hidden are not on it."""
         (_, _, _, game, _, board, _), raw_query = target(request)
         query = place_query(raw_query, None)
         players = _players(await request.read())
         view, shown = await self._see(game, board, query)
         answer = await self._views.ask(view, shown, [Lookup("player", player, 0) for player in players])
-        places = [place for place in answer.found if isinstance(place, Place)]
+        places = [place for place in answer.found if isinstance(place, Place) and not place.hidden]
         ranked = {place.player for place in places}
         missing = [player for player in players if player not in ranked]
-        return Ready(200, _HEADERS, friends_bytes(view, shown.text, answer.total, places, missing))
+        names = await self._names.of(view.info, shown, ranked)
+        return Ready(200, _HEADERS, friends_bytes(view, shown.text, answer.total, places, missing, names))
 
     async def history(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}/players/{player}/history"""

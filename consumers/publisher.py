@@ -42,7 +42,7 @@ class Publisher:
         self.crash = crash
         self._shown: dict[int, int] = {}
         self._pending: dict[int, Pending] = {}
-        self._latest: tuple[int, Position] | None = None
+        self._latest: tuple[int, Position, int] | None = None
         self._behind = False
         self._suspect = True
         self._wake = asyncio.Event()
@@ -70,7 +70,7 @@ class Publisher:
             self._pending.clear()
             self._suspect = True
         state = batch.after_state
-        self._latest = (batch.version, Position(state.epoch, self.shard, state.ms, state.seq))
+        self._latest = (batch.version, Position(state.epoch, self.shard, state.ms, state.seq), state.profiles)
         self._behind = behind
         if behind:
             self._caught_up.clear()
@@ -151,11 +151,11 @@ class Publisher:
         for ranking_id in await self.writer.asked():
             await self.rebuild(ranking_id)
 
-    async def _check_all(self, pending: dict[int, Pending]) -> tuple[int, Position]:
+    async def _check_all(self, pending: dict[int, Pending]) -> tuple[int, Position, int]:
         """Compares the version of every live ranking of the shard with PostgreSQL's, and rebuilds those that differ.
 
-        Returns the version and position that every ranking shows then. Pending updates are dropped: places that were lost
-        with a failed publication, or committed by another writer or without an answer, are not among them, and would be
+        Returns the version, position and profiles that readers are shown then. Pending updates are dropped: places that were
+        lost with a failed publication, or committed by another writer or without an answer, are not among them, and would be
         jumped over.
         """
         state = await self.store.shard(self.shard)
@@ -168,7 +168,7 @@ class Publisher:
             else:
                 await self.rebuild(row["ranking_id"])
         pending.clear()
-        return state.version, Position(state.epoch, self.shard, state.ms, state.seq)
+        return state.version, Position(state.epoch, self.shard, state.ms, state.seq), state.profiles
 
     async def rebuild(self, ranking_id: int) -> None:
         """Replaces one ranking by what PostgreSQL holds, unless another writer has shown something newer meanwhile."""

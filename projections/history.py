@@ -15,7 +15,8 @@ Q = queries("reader")
 class HistoryRow(msgspec.Struct, frozen=True):
     """From `from_at` (included) to `to_at` (not included, None while it holds) the player showed these metrics.
 
-    `ranked` is False where he had no place. `position` is that of the batch which brought him there.
+    `ranked` is False where he had no place; `hidden` says that he was shown to nobody else. `position` is that of the batch
+    which brought him there.
     """
 
     from_at: datetime
@@ -23,6 +24,7 @@ class HistoryRow(msgspec.Struct, frozen=True):
     position: Position
     ranked: bool
     metrics: dict[str, int | str | None]
+    hidden: bool = False
 
 
 async def history(
@@ -37,6 +39,7 @@ async def history(
             Position(row["epoch"], shard, row["ms"], row["seq"]),
             row["prefix"] is not None,
             plan.decode(row["prefix"], row["extra"]) if row["prefix"] is not None else {},
+            row["hidden"],
         )
         for row in rows
     ]

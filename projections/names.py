@@ -36,5 +36,5 @@ def ranking_keys(ranking_id: int, suffix: str = "") -> tuple[str, str, str, str]
 
 
 def applied_key(shard: int) -> str:
-    """Holds "<version> <position>": what every ranking of the shard shows at least."""
+    """Holds "<version> <position> <profiles>": what every ranking of the shard shows at least."""
     return f"rankfold:applied:{shard}"

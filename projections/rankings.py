@@ -118,13 +118,16 @@ class RedisRankings:
         raw: Any = await self.redis.hget(ranking_keys(ranking_id)[1], "")
         return version_of(raw)
 
-    async def applied(self, shard: int) -> tuple[int, Position] | None:
-        """(version, position) that every ranking of a shard shows at least; None when nothing is known."""
+    async def applied(self, shard: int) -> tuple[int, Position, int] | None:
+        """(version, position, profiles) that every ranking of a shard shows at least; None when nothing is known.
+
+        `profiles` is the version in which something was last said of a player.
+        """
         raw: Any = await self.redis.get(applied_key(shard))
         if raw is None:
             return None
-        version, _, position = raw.decode().partition(" ")
-        return int(version), Position.parse(position)
+        version, position, *profiles = raw.decode().split()
+        return int(version), Position.parse(position), int(profiles[0]) if profiles else 0
 
     async def ask_rebuild(self, ranking_id: int) -> None:
         """Tells whoever writes the rankings that one is missing."""
@@ -260,9 +263,9 @@ class RankingWriter:
         newer: int | None = await self._replace(keys=[*beside, *ranking_keys(ranking_id)], args=[int(force)])
         return newer
 
-    async def applied(self, shard: int, version: int, position: Position) -> bool:
+    async def applied(self, shard: int, version: int, position: Position, profiles: int = 0) -> bool:
         """Says how far every ranking of a shard is; False when Redis had forgotten what it was told before."""
-        return await self.redis.set(applied_key(shard), f"{version} {position}", get=True) is not None
+        return await self.redis.set(applied_key(shard), f"{version} {position} {profiles}", get=True) is not None
 
     async def lost(self, shard: int) -> bool:
         """Whether Redis no longer knows what it was told."""

@@ -277,9 +277,9 @@ class _Build:
         lines = no_lines()
         lines.add(self.generation_id, self.fold)
         await lines.write(connection)
-        players = profile_rows(self.generation_id, self.fold)
+        players = profile_rows(self.generation_id, self.fold, self.version)
         if players:
-            await connection.execute(WRITER["upsert_players"], *columns(players, 5))
+            await connection.execute(WRITER["upsert_players"], *columns(players, 6))
         self.fold.profiles.clear()
         await badges.write(connection, badges.award_lines(self.generation_id, self.fold.awards))
         self.fold.awards.clear()

@@ -40,13 +40,17 @@ RankingLine = tuple[str, bytes, bytes]
 
 
 class ShardState(NamedTuple):
-    """A shard's committed position. `version` counts publications, `catalog` changes that void what a writer knows."""
+    """A shard's committed position. `version` counts publications, `catalog` changes that void what a writer knows.
+
+    `profiles` is the version in which something was last said of a player.
+    """
 
     epoch: int
     ms: int
     seq: int
     version: int
     catalog: int
+    profiles: int = 0
 
 
 class LiveGame:
@@ -81,7 +85,7 @@ class Batch:
         self.changed_rows: list[tuple[int, str, bytes | None, bytes, bytes, int, bytes | None]] = []
         self.history: list[tuple[int, str, bytes | None, bytes, int, int, bytes | None]] = []
         self.contests = contests.no_lines()
-        self.players: list[tuple[int, str, str | None, str, str | None]] = []
+        self.players: list[tuple[int, str, str | None, str, str, int]] = []
         self.places: dict[int, tuple[Places, Places, bool]] = {}
         self.awards: list[badges.AwardLine] = []
         self.clock = ClockLines()
@@ -97,7 +101,8 @@ class Batch:
     @property
     def after_state(self) -> ShardState:
         """The shard's state once this batch is committed."""
-        return self.state._replace(ms=self.upto[0], seq=self.upto[1], version=self.version)
+        profiles = self.version if self.players else self.state.profiles
+        return self.state._replace(ms=self.upto[0], seq=self.upto[1], version=self.version, profiles=profiles)
 
     def take(self, table: Table, changes: Iterable[Change]) -> None:
         """Collects changed rows of one table. They are written out here, before the next batch alters them."""
@@ -128,13 +133,13 @@ class Batch:
         """Collects what a game's fold has changed besides rows."""
         fold = live.fold
         live.uncommitted[self.version] = self.contests.add(live.generation_id, fold)
-        self.players += profile_rows(live.generation_id, fold)
+        self.players += profile_rows(live.generation_id, fold, self.version)
         fold.profiles.clear()
         self.awards += badges.award_lines(live.generation_id, fold.awards)
         fold.awards.clear()
 
 
-def profile_rows(generation_id: int, fold: Fold) -> list[tuple[int, str, str | None, str, str | None]]:
+def profile_rows(generation_id: int, fold: Fold, version: int) -> list[tuple[int, str, str | None, str, str, int]]:
     """Lines for `upsert_players`: what the staged events say of players, and the status that holds for each."""
     return [
         (
@@ -143,6 +148,7 @@ def profile_rows(generation_id: int, fold: Fold) -> list[tuple[int, str, str | N
             player.name,
             _encode(player.attributes or {}).decode(),
             fold.sanctions.get(name, "active"),
+            version,
         )
         for name, player in fold.profiles.items()
     ]
@@ -162,7 +168,7 @@ class Store:
             await self.pool.execute(Q["new_shard"], shard)
             row = await self.pool.fetchrow(Q["shard"], shard)
         assert row is not None
-        return ShardState(row["epoch"], row["ms"], row["seq"], row["version"], row["catalog"])
+        return ShardState(*row)
 
     async def games(self, names: Iterable[str]) -> list[LiveGame]:
         """The games among `names` that exist, with nothing loaded but their sanctions."""
@@ -302,7 +308,14 @@ async def advance(connection: Connection, batch: Batch) -> None:
     """The compare-and-set: moves the shard's position, if it is where the batch was read after."""
     state = batch.state
     version = await connection.fetchval(
-        Q["advance"], batch.shard, state.ms, state.seq, *batch.upto, state.epoch, state.catalog
+        Q["advance"],
+        batch.shard,
+        state.ms,
+        state.seq,
+        *batch.upto,
+        state.epoch,
+        state.catalog,
+        batch.after_state.profiles,
     )
     if version != batch.version:
         raise ConcurrentWriter(f"shard {batch.shard} is no longer at {state.ms}-{state.seq}")
@@ -346,7 +359,7 @@ async def _write(connection: Connection, batch: Batch) -> None:
         await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)
     await batch.contests.write(connection)
     if batch.players:
-        await connection.execute(Q["upsert_players"], *columns(batch.players, 5))
+        await connection.execute(Q["upsert_players"], *columns(batch.players, 6))
     await badges.write(connection, batch.awards)
     if batch.dead:
         await connection.execute(Q["dead_letter"], *columns(batch.dead, 8))

@@ -58,18 +58,45 @@ JOIN rankings r ON r.generation_id = n.generation_id
 WHERE g.shard = ANY ($1::integer[])
 
 -- name: history
-SELECT prefix, extra, from_version, to_version, f.committed_at AS from_at, t.committed_at AS to_at,
-    f.epoch, f.ms, f.seq
+SELECT coalesce(prefix, hidden) AS prefix, extra, hidden IS NOT NULL AS hidden, from_version, to_version,
+    f.committed_at AS from_at, t.committed_at AS to_at, f.epoch, f.ms, f.seq
 FROM (
-    SELECT prefix, extra, since AS from_version, NULL::bigint AS to_version
+    SELECT prefix, extra, hidden, since AS from_version, NULL::bigint AS to_version
     FROM standings WHERE ranking_id = $1 AND player = $2
     UNION ALL
-    SELECT prefix, extra, from_version, to_version
+    SELECT prefix, extra, hidden, from_version, to_version
     FROM standings_history WHERE ranking_id = $1 AND player = $2
 ) h
 JOIN publications f ON f.shard = $3 AND f.version = h.from_version
 LEFT JOIN publications t ON t.shard = $3 AND t.version = h.to_version
 ORDER BY h.from_version DESC LIMIT $4
+
+-- name: names
+SELECT player, name FROM players WHERE generation_id = $1 AND player = ANY ($2::text[]) AND name IS NOT NULL
+
+-- name: names_changed
+SELECT player, name, status FROM players WHERE generation_id = $1 AND version > $2 LIMIT $3
+
+-- name: profile
+SELECT name, attributes, status FROM players WHERE generation_id = $1 AND player = $2
+
+-- name: rankings_of_player
+-- The rankings that a player is in, those over all time first, then those that began last. One index probe a ranking.
+SELECT r.ranking_id, r.board, r.period, r.segment
+FROM rankings r
+CROSS JOIN LATERAL (
+    SELECT FROM standings s
+    WHERE s.ranking_id = r.ranking_id AND s.player = $2 AND coalesce(s.prefix, s.hidden) IS NOT NULL LIMIT 1
+) held
+WHERE r.generation_id = $1 AND ($3::text IS NULL OR r.board = $3) AND (r.period = 'all', r.ranking_id) < ($4, $5)
+ORDER BY r.period = 'all' DESC, r.ranking_id DESC LIMIT $6
+
+-- name: has_player
+SELECT EXISTS (
+    SELECT FROM rankings r
+    CROSS JOIN LATERAL (SELECT FROM standings s WHERE s.ranking_id = r.ranking_id AND s.player = $2 LIMIT 1) held
+    WHERE r.generation_id = $1
+)
 
 -- name: dead_letters
 SELECT dead_letter_id, game, epoch, shard, ms, seq, field, reason, body, status, created_at
@@ -84,5 +111,5 @@ WHERE status = 'open' AND dead_letter_id = ANY ($1::bigint[]) FOR UPDATE
 UPDATE dead_letters SET status = 'retried' WHERE dead_letter_id = ANY ($1::bigint[])
 
 -- name: shards
-SELECT shard, epoch, ms, seq, version, owner AS lease_owner, until AS lease_until
+SELECT shard, epoch, ms, seq, version, profiles, owner AS lease_owner, until AS lease_until
 FROM shards LEFT JOIN leases USING (shard) ORDER BY shard

@@ -12,7 +12,7 @@ SET LOCAL idle_in_transaction_session_timeout = '10s'
 
 -- name: advance
 WITH moved AS (
-    UPDATE shards SET ms = $4, seq = $5, version = version + 1
+    UPDATE shards SET ms = $4, seq = $5, version = version + 1, profiles = $8
     WHERE shard = $1 AND ms = $2 AND seq = $3 AND epoch = $6 AND catalog = $7
     RETURNING shard, version, epoch, ms, seq
 )
@@ -73,13 +73,15 @@ FROM unnest($1::integer[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6
 WHERE s.ranking_id = n.ranking_id AND s.player = n.player
 
 -- name: upsert_players
-INSERT INTO players AS p (generation_id, player, name, attributes, status)
-SELECT generation_id, player, name, attributes::jsonb, status
-FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[]) AS n (generation_id, player, name, attributes, status)
+INSERT INTO players AS p (generation_id, player, name, attributes, status, version)
+SELECT generation_id, player, name, attributes::jsonb, status, version
+FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+    AS n (generation_id, player, name, attributes, status, version)
 ON CONFLICT (generation_id, player) DO UPDATE SET
     name = coalesce(excluded.name, p.name),
     attributes = p.attributes || excluded.attributes,
-    status = excluded.status
+    status = excluded.status,
+    version = excluded.version
 
 -- name: dead_letter
 INSERT INTO dead_letters (game, epoch, shard, ms, seq, field, reason, body)
@@ -87,7 +89,7 @@ SELECT * FROM unnest($1::text[], $2::integer[], $3::integer[], $4::bigint[], $5:
 ON CONFLICT (epoch, shard, ms, seq) DO NOTHING
 
 -- name: shard
-SELECT epoch, ms, seq, version, catalog FROM shards WHERE shard = $1
+SELECT epoch, ms, seq, version, catalog, profiles FROM shards WHERE shard = $1
 
 -- name: new_shard
 INSERT INTO shards (shard, epoch, ms, seq, version, catalog) VALUES ($1, 1, 0, 0, 0, 0) ON CONFLICT DO NOTHING

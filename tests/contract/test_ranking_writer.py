@@ -249,7 +249,9 @@ async def test_how_far_the_rankings_of_a_shard_are(redis: Redis) -> None:
     assert (await writer.lost(0), await reader.applied(0)) == (True, None)
     assert await writer.applied(0, 5, position) is False
     assert await writer.applied(0, 6, position) is True
-    assert (await writer.lost(0), await reader.applied(0)) == (False, (6, position))
+    assert (await writer.lost(0), await reader.applied(0)) == (False, (6, position, 0))
+    assert await writer.applied(0, 7, position, 3) is True
+    assert await reader.applied(0) == (7, position, 3)
     assert await reader.applied(1) is None
 
 
