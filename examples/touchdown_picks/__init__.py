@@ -1,0 +1,1 @@
+"""Touchdown picks: who scores first, who scores at all, week by week and over a season."""
