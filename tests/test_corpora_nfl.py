@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from examples.nfl.converter import events, read_games, ruleset
+from engine.fold import fold, number
+from examples.nfl.converter import FORECAST_RULES, events, read_games, ruleset
 from schemas.codec import decode, encode
+from schemas.events import Pick
 from schemas.ruleset import parse
 from tests.corpora.__main__ import main
+from tests.given import Board
 
 REAL_MISSING = "RANKFOLD_CORPORA is not set: the published standings are not part of this repository"
 TEAMS = ("AAA", "BBB", "CCC", "DDD")
@@ -30,9 +33,8 @@ def write(folder: Path, seed: int) -> None:
                 scores = chance.choice([3, 10]), chance.choice([3, 10, 17])
                 day, neutral = first + timedelta(weeks=week), int(chance.random() < 0.2)
                 playoff = int(week == 7)
-                games.append(
-                    f"{season},{'' if playoff else week},{day},{neutral},{playoff},{home},{away},{scores[0]},{scores[1]},0.5"
-                )
+                where = f"{'' if playoff else week},{day},{neutral},{playoff},{home},{away}"
+                games.append(f"{season},{where},{scores[0]},{scores[1]},{chance.random()}")
                 for team, mine, theirs in ((home, *scores), (away, *scores[::-1])) if not playoff else ():
                     gained = (mine > theirs, mine < theirs, mine, theirs)
                     table[team] = [number + more for number, more in zip(table[team], gained, strict=True)]
@@ -62,7 +64,7 @@ def real() -> Path:
 def test_invented_seasons_are_reproduced(tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int) -> None:
     write(tmp_path, seed)
     assert main(["nfl", "--corpus", str(tmp_path)]) == 0, capsys.readouterr().out
-    assert capsys.readouterr().out.splitlines()[-1] == "nfl: 2 seasons, 8 rows compared, 0 mismatches, 0 exceptions"
+    assert capsys.readouterr().out.splitlines()[-1] == "nfl: 3 seasons, 9 rows compared, 0 mismatches, 0 exceptions"
 
 
 def test_a_win_that_was_none_changes_percentage_and_ties(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,6 +90,30 @@ def test_events_and_rulesets_are_well_formed_and_repeatable(corpus: Path) -> Non
         assert [encode(decode(body)) for body in made] == made
         assert len({decode(body).id for body in made}) == len(made) == 28
         assert parse(ruleset(f"nfl-{season}"), game=f"nfl-{season}").boards.keys() == {"standings"}
+
+
+def test_forecasts_cost_the_square_of_their_error_in_tenths_and_playoffs_count_double() -> None:
+    games = [
+        {
+            "date": f"2901-09-0{at}",
+            "season": "2901",
+            "playoff": playoff,
+            "week": "",
+            "neutral": "0",
+            "home": "A",
+            "away": "B",
+        }
+        | {"home_score": home, "away_score": "7", "elo_prob_home": probability}
+        for at, (playoff, home, probability) in enumerate(
+            [("0", "10", "0.645"), ("1", "10", "0.6499"), ("0", "7", "0.9"), ("0", "3", "1"), ("1", "0", "0.5")], 1
+        )
+    ]
+    made = list(events("nfl-forecasts", games, forecasts=True))
+    assert [event.choice for event in made if isinstance(event, Pick)] == ["0.65", "0.65", "0.90", "1.00", "0.50"]
+    state = fold(parse(FORECAST_RULES.read_text()), number(made))
+    assert state.rejections == []
+    # 12.75 is rounded to 12.8, then doubled for the playoff game; the tie is skipped; -75; nothing for a half.
+    assert Board(state, "forecasts", "all").lines == [(1, "elo", "-36.6", 1, "-36.60")]
 
 
 def test_published_standings_are_reproduced(real: Path, capsys: pytest.CaptureFixture[str]) -> None:
