@@ -175,3 +175,8 @@ def test_the_criteria_in_words() -> None:
         "goals (most first)",
         "lot",
     ]
+
+
+def test_who_has_badges_is_parted_like_others() -> None:
+    badge = "badges = { first = { where = { points = { min = 3 } } } }"
+    league(board=badge).events(*ROUND).then.board().order("bob", "cid", "ann")
