@@ -24,6 +24,7 @@ from consumers.intake import RawEntry, raw_streams
 from consumers.metrics import ShardMetrics
 from consumers.publisher import Publisher
 from consumers.shard import Limits, ShardConsumer
+from consumers.ticking import Ticker
 from projections.database import AWAY, STATEMENTS, connect, queries
 from projections.memory import hold_long_lived_state
 from projections.names import stream_key
@@ -147,7 +148,9 @@ class Process:
             batch_events_max=options.batch_events_max, cache_rows=options.cache_rows, keep_log_s=options.keep_log_s
         )
         consumer = ShardConsumer(shard, store, publisher, self._log, total=options.total_shards, limits=limits)
+        ticker = Ticker(shard, store, self._log, lambda: consumer.state)
         subscriber = None
+        ticking: list[asyncio.Task[None]] = []
         metrics = ShardMetrics(shard, consumer, publisher)
         try:
             after = await consumer.start()
@@ -165,9 +168,11 @@ class Process:
 
             subscriber(handle)
             await subscriber.start()
+            ticking.append(asyncio.create_task(ticker.run()))
             await self._renew_until(shard, consumer.rewound)
         finally:
             metrics.remove()
+            await end(ticking)
             if subscriber is not None:
                 await subscriber.stop()
             await consumer.stop()

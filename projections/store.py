@@ -17,6 +17,7 @@ from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
 from projections import badges, contests
 from projections.clock import ClockLines, load_due, resume
+from projections.clock import Q as CLOCK
 from projections.database import Connection, columns, queries
 from projections.rankings import Places
 from schemas.errors import ConcurrentWriter
@@ -189,6 +190,10 @@ class Store:
         """Makes present what these events of fixtures, picks and results need of contests."""
         recent = [line for lines in live.uncommitted.values() for line in lines]
         await contests.load(self._by_index, live.generation_id, live.fold, events, recent)
+
+    async def due_games(self, shard: int, now_ms: int) -> list[str]:
+        """The games of a shard in which a place should have changed by now, although no event came."""
+        return [name for (name,) in await self._by_index(CLOCK["due_games"], shard, now_ms)]
 
     async def load_rows(self, live: LiveGame, batch: Batch) -> None:
         """Makes every row that the staged steps need present; the others are new."""

@@ -9,10 +9,12 @@ import asyncpg
 import msgspec
 import pytest
 
+from consumers.ticking import Ticker
 from projections.database import queries
-from projections.names import stream_key
+from projections.names import epoch_key, stream_key
 from projections.store import Store
-from tests.harness import Harness, event, ruleset, score
+from tests.harness import Harness, event, renamed, ruleset, score
+from tests.services import eventually
 
 pytestmark = pytest.mark.services
 CLOCK, WRITER = queries("clock"), queries("writer")
@@ -214,4 +216,46 @@ async def test_the_statements_of_a_day_change_do_not_grow_with_the_players(log: 
     assert used[1] == used[2]
     reading = [query for query in used[1] if query in READING]
     assert reading == [CLOCK["due_rows"]]
+    await log.assert_exact("arcade")
+
+
+async def test_the_lease_holder_ticks_when_somebody_is_due_and_nothing_else_came(log: Harness) -> None:
+    await append(log, noon(27), ruleset(renamed("idle"), game="idle"))
+    await play(log, 28, [("ann", {}), ("bob", {})])
+    async with log.consuming() as reader:
+        ticker = Ticker(0, log.store, log.log, lambda: reader.consumer.state)
+        assert await ticker.tick() == []
+        await reader.drain()
+        assert await streaks(log) == {"ann": 1, "bob": 1}
+        assert await ticker.tick() == ["arcade"]
+        # It is on its way.
+        assert await ticker.tick() == []
+        await reader.drain()
+        assert await streaks(log) == {"ann": 0, "bob": 0}
+        assert await ticker.tick() == []
+        await log.assert_exact("arcade")
+
+
+async def test_nothing_is_appended_to_a_log_that_is_another_one(log: Harness) -> None:
+    await play(log, 28, [("ann", {})])
+    async with log.consuming() as reader:
+        await reader.drain()
+        ticker = Ticker(0, log.store, log.log, lambda: reader.consumer.state)
+        await log.log.delete(epoch_key(0))
+        assert await ticker.tick() == []
+        assert await log.log.xlen(stream_key(0)) == 2
+
+
+async def test_a_consumer_process_ticks_by_itself(log: Harness) -> None:
+    await play(log, 28, [("ann", {}), ("bob", {})])
+    async with log.consuming() as reader:
+        await reader.drain()
+    with log.living():
+
+        async def over() -> bool:
+            return await streaks(log) == {"ann": 0, "bob": 0}
+
+        await eventually(over, 30, "the streaks end")
+        await log.caught_up()
+    assert await log.log.xlen(stream_key(0)) == 4
     await log.assert_exact("arcade")
