@@ -114,7 +114,7 @@ def predictions(log: Log, number: int | None = None) -> list[Line]:
     for fixture, home, away in log.played():
         if number is None or fixture["round"] == number:
             for fan, choice in log.picks[fixture["fixture"]].items():
-                worth[fan].append(_worth(*map(int, choice.split("-")), home, away))
+                worth[fan].append(_worth(choice, home, away))
     lines = {}
     for fan, points in worth.items():
         runs = "".join("W" if number else "L" for number in points).split("L")
@@ -130,12 +130,13 @@ def predictions(log: Log, number: int | None = None) -> list[Line]:
     return _ranked(shown, lambda fan: (lines[fan]["points"], lines[fan]["exact"]))
 
 
-def _worth(home: int, away: int, scored: int, conceded: int) -> int:
-    if (home, away) == (scored, conceded):
+def _worth(choice: str, home: int, away: int) -> int:
+    ours, theirs = map(int, choice.split("-"))
+    if (ours, theirs) == (home, away):
         return 4
-    if home - away == scored - conceded:
+    if ours - theirs == home - away:
         return 3
-    return 2 * ((home > away) - (home < away) == (scored > conceded) - (scored < conceded))
+    return 2 * ((ours > theirs) - (ours < theirs) == (home > away) - (home < away))
 
 
 def regulars(log: Log) -> list[Line]:
