@@ -287,7 +287,8 @@ class TieBreak(_Table, frozen=True):
 
     countback = "position": more first places, then more second places, and so on down to `places`, among the marks that
     meet `where`; dropped marks count too. head_to_head: the board's metrics that it lists, over the marks between those
-    who are level on everything before it. lot: a draw by this recorded seed.
+    who are level on everything before it (whose attribute `opponent` names another of them); in a ranking of more than
+    1,000 it decides nothing. lot: a draw by this recorded seed, the last criterion.
     """
 
     countback: str | None = None
