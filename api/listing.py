@@ -19,7 +19,8 @@ PERIODS_MAX = 1_000
 
 
 class BoardLine(msgspec.Struct, frozen=True):
-    """A board: its order in words, its kinds of periods and its windows, and the newest periods that have a ranking.
+    """A board: its order in words, its kinds of periods and its windows, and those that have a ranking, the newest first
+    behind the windows.
 
     `segments` are the attributes whose values have copies of the board; these are listed by /segments.
     """
@@ -135,7 +136,7 @@ def _board(plan: BoardPlan, periods: list[str]) -> BoardLine:
         ranked_by(plan),
         list(plan.metric_names),
         [*plan.period_kinds, *plan.windows],
-        periods[:PERIODS_MAX],
+        sorted(periods, key=lambda period: period not in plan.windows)[:PERIODS_MAX],
         list(plan.board.segments),
     )
 

@@ -15,6 +15,7 @@ from cli.publish import publish_command
 from cli.reads import board_command, games_command, history_command, rank_command
 from cli.replay import replay_command
 from cli.schema import schema_command
+from cli.segments import segments_command
 from cli.services import consume_command, migrate_command, serve_command
 from cli.up import up_command
 
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "board": board_command,
     "rank": rank_command,
     "history": history_command,
+    "segments": segments_command,
     "fold": fold_command,
     "replay": replay_command,
     "doctor": doctor_command,
