@@ -18,6 +18,7 @@ from api.players import Players
 from api.problems import METHOD_NOT_ALLOWED, NOT_FOUND, RefusedError
 from api.publish import BODY_BYTES_MAX, Publishing
 from api.reads import Reads
+from api.rejections import Rejections
 from api.response import Ready
 from api.routing import ShapeDispatcher
 from api.views import Views, wall_clock_ms
@@ -64,6 +65,7 @@ def make_app(
         ("GET", PLAYER + "/history", reads.history),
         ("GET", BOARD + "/segments", listing.segments),
         ("POST", GAME + "/events", publishing.publish),
+        ("GET", GAME + "/rejections", Rejections(views, pool).listed),
         ("GET", GAME + "/players/{player}", players.player),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),

@@ -159,12 +159,12 @@ def _parameters(query: str, known: tuple[str, ...]) -> dict[str, str]:
     return given
 
 
-def position_of(given: dict[str, str]) -> Position | None:
-    """The position that an answer is to show at least, if one is given."""
-    text = given.get("min_position")
+def position_of(given: dict[str, str], name: str = "min_position") -> Position | None:
+    """The position that a parameter holds, if it is given: by default the one that an answer is to show at least."""
+    text = given.get(name)
     if text is None:
         return None
     try:
         return Position.parse(text)
     except ValueError as error:
-        raise invalid("min_position", str(error)) from None
+        raise invalid(name, str(error)) from None

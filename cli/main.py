@@ -13,6 +13,7 @@ from cli.fold import fold_command
 from cli.import_git import import_git_command
 from cli.publish import publish_command
 from cli.reads import board_command, games_command, history_command, rank_command
+from cli.rejections import rejections_command
 from cli.replay import replay_command
 from cli.schema import schema_command
 from cli.segments import segments_command
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "board": board_command,
     "rank": rank_command,
     "history": history_command,
+    "rejections": rejections_command,
     "segments": segments_command,
     "fold": fold_command,
     "replay": replay_command,

@@ -30,7 +30,7 @@ def games_command(
     as_json: AsJson = False,
 ) -> None:
     """List the games, or show one."""
-    answer = _get("games") if game is None else _get("games", game)
+    answer = fetch("games") if game is None else fetch("games", game)
     if as_json:
         show_json(answer)
     elif game is None:
@@ -125,7 +125,7 @@ def rank_command(
 ) -> None:
     """Show a player's rank."""
     path = ("games", game, "boards", board, "players", player)
-    answer = _get(*path, period=period, segment=segment, around=around or None, min_position=min_position)
+    answer = fetch(*path, period=period, segment=segment, around=around or None, min_position=min_position)
     if as_json:
         show_json(answer)
         return
@@ -153,7 +153,7 @@ def history_command(
 ) -> None:
     """Show what a board has shown of a player, newest first."""
     path = ("games", game, "boards", board, "players", player, "history")
-    answer = _get(*path, period=period, segment=segment, limit=limit, min_position=min_position)
+    answer = fetch(*path, period=period, segment=segment, limit=limit, min_position=min_position)
     if as_json:
         show_json(answer)
         return
@@ -171,7 +171,9 @@ def _moment(text: str | None) -> datetime | str:
     return "now" if text is None else datetime.fromisoformat(text)
 
 
-def _get(*path: str, **query: object) -> Any:
+def fetch(*path: str, **query: object) -> Any:
+    """The JSON of GET /v1/..., from the API that the settings name; parameters that are None are left out."""
+
     async def ask() -> Any:
         async with Api(local.load().url) as api:
             return await api.get(*path, **query)

@@ -8,6 +8,7 @@ import structlog
 
 from projections.names import shard_of, stream_key
 from tests.harness import RULES, Harness, event, renamed, ruleset, score
+from tests.integration.picking import rejected
 
 pytestmark = pytest.mark.services
 
@@ -325,8 +326,9 @@ async def test_the_highest_revision_of_a_result_holds(harness: Harness) -> None:
         await harness.publish(race("r6", 4, "eve", status="void"))
         await reader.drain()
     assert await harness.points("cup") == {"ada": 25}
-    (letter,) = await harness.dead_letters()
-    assert letter.field == "revision"
+    assert await harness.dead_letters() == []
+    (rejection,) = await rejected(harness)
+    assert (rejection.event, rejection.player, rejection.field) == ("r5", None, "revision")
     await harness.assert_exact("arcade")
 
 

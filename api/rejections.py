@@ -1,0 +1,71 @@
+"""What is in the log and does not count: late picks, unknown fixtures, banned players, conflicting revisions."""
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import msgspec
+from aiohttp import web
+
+from api.params import PAGE_DEFAULT, PAGE_MAX, name_of, number_of, parameters, position_of, target
+from api.problems import invalid
+from api.response import Ready, json_response
+from api.views import Views
+from projections.rejections import rejections
+from schemas.checks import ID_RULE, good_id
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """An event that does not count, and why; `recorded_at` is what locks are judged by."""
+
+    position: str
+    recorded_at: datetime
+    event: str
+    player: str | None
+    field: str
+    reason: str
+
+
+class RejectionsPage(msgspec.Struct, frozen=True):
+    """The newest first; `next` is what `after` takes for those before them."""
+
+    position: str
+    game: str
+    rejections: list[Rejected]
+    next: str | None
+
+
+class Rejections:
+    """The handler."""
+
+    def __init__(self, views: Views, pool: asyncpg.Pool) -> None:
+        self._views = views
+        self._pool = pool
+
+    async def listed(self, request: web.Request) -> Ready:
+        """GET /v1/games/{game}/rejections"""
+        (_, _, _, segment, _), query = target(request)
+        given = parameters(query, "player", "limit", "after", "min_position")
+        limit = number_of(given, "limit", PAGE_DEFAULT, 1, PAGE_MAX)
+        player = given.get("player")
+        if player is not None and not good_id(player):
+            raise invalid("player", ID_RULE)
+        info = await self._views.catalog.game(name_of(segment, "game"))
+        shown = await self._views.shown(info.shard, position_of(given))
+        after = position_of(given, "after")
+        found = await rejections(self._pool, info.generation_id, player, after, limit + 1)
+        lines = [
+            Rejected(
+                str(line.position),
+                _EPOCH + timedelta(milliseconds=line.position.ms),
+                line.event,
+                line.player,
+                line.field,
+                line.reason,
+            )
+            for line in found[:limit]
+        ]
+        return json_response(
+            RejectionsPage(shown.text, info.name, lines, lines[-1].position if len(found) > limit else None)
+        )
