@@ -4,6 +4,7 @@ Who wrote a commit is what `git shortlog -sn HEAD` would say: the author's name,
 """
 
 import hashlib
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -39,6 +40,14 @@ def count_commits(path: Path) -> int:
     with _git(path, "rev-list", "--count", "HEAD", "--") as output:
         digits = output.read()
     return int(digits)
+
+
+def name_of(path: Path) -> str:
+    """What the repository is called: the folder that holds .git, or a bare repository's own without its .git."""
+    with _git(path, "rev-parse", "--git-common-dir") as output:
+        said = output.read()
+    folder = (path / os.fsdecode(said.removesuffix(b"\n"))).resolve()
+    return (folder.parent if folder.name == ".git" else folder).name.removesuffix(".git")
 
 
 def is_shallow(path: Path) -> bool:

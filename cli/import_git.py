@@ -8,7 +8,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from cli.git_history import REPOSITORY_BYTES_MAX, commits, count_commits, event_of, is_shallow
+from cli.git_history import REPOSITORY_BYTES_MAX, commits, count_commits, event_of, is_shallow, name_of
 from cli.publish import publish_lines
 from cli.terminal import meter, plural, say
 from schemas.checks import NAME_RULE, good_id, good_name
@@ -55,7 +55,7 @@ def _checked(path: Path, game: str, repo: str | None) -> str:
     """The repository's name."""
     if not good_name(game):
         raise InvalidInput(Problem("--game", NAME_RULE))
-    name = path.resolve().name.removesuffix(".git") if repo is None else repo
+    name = name_of(path) if repo is None else repo
     if not good_id(name) or len(name.encode()) > REPOSITORY_BYTES_MAX:
         raise InvalidInput(Problem("--repo", f"1 to {REPOSITORY_BYTES_MAX} bytes without control characters"))
     return name

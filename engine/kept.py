@@ -60,20 +60,19 @@ class Kept(Shape):
         return self.plan.derived.complete(values)
 
     def _reached(self, marks: list[Mark]) -> Order | None:
-        """When the criteria before `reached` last changed, going through the marks in contest order."""
+        """The order of the last mark, in contest order, with which the criteria before `reached` changed."""
         plan = self.plan
         criteria = plan.order[: next(at for at, (kind, _) in enumerate(plan.order) if kind == "reached")]
         # A head-to-head is no number of the player's own that he could have reached.
         criteria = [criterion for criterion in criteria if criterion[0] != "head_to_head"]
-        reached: Order | None = None
-        before: list[Any] = []
-        for end in range(len(marks) + 1):
+
+        def at_end(end: int) -> list[Any]:
             values, counts = self.values(marks[:end]), plan.counts(marks[:end])
-            present = [counts[at] if kind == "countback" else values[at] for kind, at in criteria]
-            if end and present != before:
-                reached = marks[end - 1].order
-            before = present
-        return reached
+            return [counts[at] if kind == "countback" else values[at] for kind, at in criteria]
+
+        # From behind, since mostly it is one of the last marks.
+        last = at_end(len(marks))
+        return next((marks[end].order for end in reversed(range(len(marks))) if at_end(end) != last), None)
 
     def load(self, data: bytes) -> list[Mark]:
         return _decode_marks(data)

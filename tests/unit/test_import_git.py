@@ -217,6 +217,14 @@ def test_other_forms_of_repositories(options: tuple[str, ...], tmp_path: Path) -
     assert json.loads(result.stdout.splitlines()[0])["attributes"]["repo"] == "repo"
 
 
+def test_a_folder_within_stands_for_the_whole_repository(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "tools")
+    plain(repository)
+    (repository.folder / "src").mkdir()
+    assert run(str(repository.folder / "src")).stdout == run(str(repository.folder)).stdout
+    assert json.loads(run(str(repository.folder / "src")).stdout.splitlines()[0])["attributes"]["repo"] == "tools"
+
+
 def test_this_project_itself(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
