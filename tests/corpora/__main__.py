@@ -14,7 +14,7 @@ from typing import TextIO
 from schemas.errors import RankfoldError
 from tests.corpora import report, through_fold
 from tests.corpora.contest import Corpus, Runner
-from tests.corpora.judge import Verdict, judge
+from tests.corpora.judge import NOT_COMPARED, Verdict, judge
 from tests.corpora.registry import CORPORA
 
 
@@ -54,6 +54,9 @@ def _judge_all(corpus: Corpus, options: argparse.Namespace, chosen: list[str], o
             print(report.line_of(verdict) + progress, file=out, flush=True)
             for difference in verdict.mismatches:
                 print(report.mismatch(difference), file=out)
+            for difference in verdict.exceptions:
+                if difference.official == NOT_COMPARED:
+                    print(report.unknown(difference), file=out)
     return verdicts
 
 

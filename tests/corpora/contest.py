@@ -66,7 +66,9 @@ class Contest:
     """One season, ready to be folded and judged.
 
     `official` holds the published lines by (step, board). `excused` holds the cells that the corpus marks as
-    exceptions, each with the value that the rules give (None where the corpus does not say).
+    exceptions, each with the value that the rules give (None where the corpus does not say). A `partial` corpus publishes
+    some lines of a table only. `unknown` holds the cells that are not compared, each with the reason; they count as
+    exceptions.
     """
 
     season: str
@@ -75,6 +77,8 @@ class Contest:
     steps: list[Step]
     official: Mapping[tuple[str, str], list[Official]]
     excused: Mapping[Cell, Decimal | None] = field(default_factory=dict)
+    partial: bool = False
+    unknown: Mapping[Cell, str] = field(default_factory=dict)
 
 
 Runner = Callable[[Contest], Iterable[tuple[str, Tables]]]

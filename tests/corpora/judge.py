@@ -10,6 +10,7 @@ from tests.corpora.contest import Cell, Contest, Line, Official, Recipe, Runner
 
 NOT_LISTED = "not listed"
 NOT_RANKED = "not ranked"
+NOT_COMPARED = "not compared"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ def judge(season: str, recipe: Recipe, runner: Runner) -> Verdict:
     try:
         contest = recipe()
         missing.update(contest.official)
-        if not missing:
+        for cell, reason in contest.unknown.items():
+            verdict.rows += 1
+            verdict.exceptions.append(Difference(season, cell, NOT_COMPARED, reason))
+        if not missing and not contest.unknown:
             raise ValueError("the corpus has no published table of this season")
         for step, tables in runner(contest):
             for (label, board), published in contest.official.items():
@@ -72,7 +76,7 @@ def _compare(
         for name, official, ours, value in _differences(row, held.get(row.entrant)):
             _record(contest, verdict, Cell(board, step, row.entrant, name), official, ours, value)
     for line in lines:
-        if line.rank is not None and line.entrant not in named:
+        if line.rank is not None and line.entrant not in named and not contest.partial:
             verdict.rows += 1
             cell = Cell(board, step, line.entrant, "listed")
             _record(contest, verdict, cell, NOT_LISTED, _words(line), next(iter(line.values.values()), None))

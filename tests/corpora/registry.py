@@ -1,6 +1,6 @@
 """The corpora that the judge can read, by the name on its command line."""
 
-from tests.corpora import ctf, f1, football, icpc, laliga, nfl
+from tests.corpora import ctf, f1, football, icpc, laliga, nfl, streaks
 from tests.corpora.contest import Corpus
 
 CORPORA: dict[str, Corpus] = {
@@ -10,4 +10,5 @@ CORPORA: dict[str, Corpus] = {
     "icpc": icpc.CORPUS,
     "laliga": laliga.CORPUS,
     "nfl": nfl.CORPUS,
+    "streaks": streaks.CORPUS,
 }

@@ -22,6 +22,11 @@ def mismatch(difference: Difference) -> str:
     return f"  {where}, {cell.field}: official {difference.official}, ours {difference.ours}"
 
 
+def unknown(difference: Difference) -> str:
+    """Why a cell was not compared."""
+    return f"  {difference.season}: {difference.cell.entrant}: not compared: {difference.ours}"
+
+
 def summary(corpus: str, verdicts: list[Verdict]) -> str:
     """The last line."""
     totals = totals_of(verdicts)
