@@ -10,6 +10,7 @@ from api.response import Ready, json_response
 from api.views import Views
 from engine.boards import BoardPlan
 from engine.rules import ranked_by
+from engine.segments import may_be_segment
 from projections.catalog import Catalog, GameInfo
 from schemas.errors import NotFound
 
@@ -99,10 +100,11 @@ class Listing:
         if plan is None:
             raise NotFound("board", board)
         period, after = given.get("period"), given.get("after", "")
+        names = list(plan.board.segments)
         held = {
             segment
             for name, of, segment in info.rankings
-            if name == plan.name and segment > after and period in (None, of)
+            if name == plan.name and segment > after and period in (None, of) and may_be_segment(segment, names)
         }
         shown = heapq.nsmallest(limit, held)
         return json_response(SegmentPage(info.name, plan.name, shown, shown[-1] if len(held) > limit else None))

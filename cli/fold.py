@@ -189,7 +189,7 @@ def choose_segment(fold: Fold, board: str, asked: str | None) -> str:
     if not may_be_segment(asked, names):
         rule = ", ".join(f"{name}:VALUE" for name in names)
         raise InvalidInput(Problem("--segment", rule or "this board has no segments"))
-    held = sorted({segment for name, _, segment in fold.tables if name == board and segment})
+    held = sorted({segment for name, _, segment in fold.tables if name == board and may_be_segment(segment, names)})
     if asked not in held:
         raise NotFound("segment", f"{asked} has no events; there are {', '.join(held[:5]) or 'none'}")
     return asked
