@@ -207,7 +207,7 @@ def page_of(folded: Folded, board: str, period: str, segment: str, limit: int | 
     table = folded.fold.tables.get((board, period, segment))
     ranking = Leaderboard(plan.style)
     for player, row in table.rows.items() if table is not None else ():
-        ranking.set(player, row.prefix, row.extra)
+        ranking.set(player, row.prefix, row.extra, row.hidden)
     entries = ranking.window(0, len(ranking) if limit is None else limit).entries
     tiers = plan.tiers
     found = [

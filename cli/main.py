@@ -11,6 +11,7 @@ from cli.doctor import doctor_command
 from cli.failures import explaining
 from cli.fold import fold_command
 from cli.import_git import import_git_command
+from cli.player import player_command
 from cli.publish import publish_command
 from cli.reads import board_command, games_command, history_command, rank_command
 from cli.rejections import rejections_command
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "board": board_command,
     "rank": rank_command,
     "history": history_command,
+    "player": player_command,
     "rejections": rejections_command,
     "segments": segments_command,
     "fold": fold_command,

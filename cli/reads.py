@@ -105,7 +105,7 @@ def page_of(answer: dict[str, Any]) -> Page:
     entries = answer["entries"]
     marks = [name for name in ("tier",) if entries and name in entries[0]]
     lines = [
-        Line(at["rank"], at["tied"], at["player"], at["metrics"], **{name: at[name] for name in marks})
+        Line(at["rank"], at["tied"], at["player"], at["metrics"], name=at.get("name"), **{name: at[name] for name in marks})
         for at in entries
     ]
     metrics = list(lines[0].metrics) if lines else []
@@ -134,7 +134,10 @@ def rank_command(
     console = out()
     tier = f", {safe(answer['tier'])}" if answer.get("tier") else ""
     of = f"{rank} of {answer['total']:,} (top {answer['top_percent']:g} %{tier})"
-    console.print(Text(f"{safe(player)} is {of}: {metrics}"))
+    who = f"{safe(answer['name'])} ({safe(player)})" if "name" in answer else safe(player)
+    console.print(Text(f"{who} is {of}: {metrics}"))
+    if answer.get("hidden"):
+        console.print(Text("hidden: the board shows him to nobody", style="dim"))
     if answer["tied"] > 1:
         console.print(Text(f"{answer['tied'] - 1:,} others share this place", style="dim"))
     if answer["around"]:

@@ -20,6 +20,7 @@ class Line(NamedTuple):
     player: str
     metrics: dict[str, Any]
     tier: str | None = None
+    name: str | None = None
 
 
 class Page(NamedTuple):
@@ -74,7 +75,8 @@ def show_table(page: Page, mark: str | None = None) -> None:
 def _cells(line: Line, page: Page) -> list[tuple[str, Any]]:
     values = [(str(line.metrics.get(name)), line.metrics.get(name)) for name in page.metrics]
     values += [(safe(str(value)), value) for value in (getattr(line, name) for name in page.marks)]
-    return [(rank_text(line.rank, line.tied), line.rank), (safe(line.player), line.player), *values]
+    player = safe(line.player) if line.name is None else f"{safe(line.name)} ({safe(line.player)})"
+    return [(rank_text(line.rank, line.tied), line.rank), (player, line.player), *values]
 
 
 def show_csv(page: Page) -> None:

@@ -134,6 +134,14 @@ def test_a_file_is_published_and_read_back(up: Up) -> None:
     place = up.json("rank", "first", "total", "bob", "--around", "1")
     assert (place["rank"], [line["player"] for line in place["around"]]) == (2, ["ann", "bob", "cid"])
     assert up.json("history", "first", "total", "ann")["history"][0]["metrics"]["points"] == 8
+    profile = {"type": "player", "id": "bob-1", "game": "first", "player": "bob", "name": "Bob B.", "status": "hidden"}
+    up.done("publish", "-", "--wait", stdin=json.dumps(profile))
+    player = up.json("player", "first", "bob")
+    assert (player["name"], player["status"]) == ("Bob B.", "hidden")
+    assert {(place["board"], place["rank"], place["hidden"]) for place in player["places"]} >= {("total", 2, True)}
+    assert "Bob B. (bob) · hidden" in up.done("player", "first", "bob")
+    assert "hidden: the board shows him to nobody" in up.done("rank", "first", "total", "bob")
+    assert [line["player"] for line in up.json("board", "first", "total")["entries"]] == ["ann", "cid"]
     assert "first" in [line["game"] for line in up.json("games")["games"]]
     assert {board["board"] for board in up.json("games", "first")["boards"]} == {"high-scores", "total"}
 
