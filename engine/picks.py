@@ -264,8 +264,9 @@ class Markets:
         """What the rules alone say against a pick: its market, the form of its choice, its stake."""
         sources = self.sources.get(event.market or "")
         if sources is None:
-            names = ", ".join(sorted(name or "none at all" for name in self.sources))
-            yield Problem("market", f"unknown market; known: {names}" if names else "this game takes no picks")
+            names = sorted(self.sources)
+            known = ", ".join(name or "none (leave it out)" for name in names)
+            yield Problem("market", f"unknown market; known: {known}" if names else "this game takes no picks")
             return
         choices = [event.choice] if isinstance(event.choice, str) else event.choice
         rules = dict.fromkeys(choice_rule(compiled.source, choices) for compiled in sources)

@@ -217,6 +217,18 @@ def test_dead_letters_are_listed_and_retried_once_their_reason_is_gone(up: Up) -
     assert up.json("dead-letters", "list", "--all")["dead_letters"][0]["status"] == "retried"
 
 
+def test_what_does_not_count_is_listed_with_its_reason(up: Up) -> None:
+    make_game(up, "disputed")
+    results = [
+        {"id": f"r{at}", "type": "result", "game": "disputed", "fixture": "f", "score": [at, 0]} for at in range(4)
+    ]
+    up.done("publish", "-", "--wait", stdin="".join(json.dumps(result) + "\n" for result in results))
+    page = up.json("rejections", "disputed", "--limit", "2")
+    assert [line["event"] for line in page["rejections"]] == ["r3", "r2"]
+    assert "was recorded with another content" in up.done("rejections", "disputed", "--after", page["next"])
+    assert up.json("rejections", "disputed", "--player", "ann")["rejections"] == []
+
+
 def test_doctor_finds_everything_well_and_says_what_is_not(up: Up) -> None:
     report = up.json("doctor")
     assert report["state"] == "ok", report
