@@ -311,7 +311,9 @@ def _copy_problems(at: str, board: Board) -> Iterator[Problem]:
         if not NAME.match(name):
             yield Problem(f"{at}.segments.{name}", NAME_RULE)
     if len(board.segments) > SEGMENTS_MAX:
-        yield Problem(f"{at}.segments", f"at most {SEGMENTS_MAX} attributes: each of their values is a copy of the board")
+        yield Problem(
+            f"{at}.segments", f"at most {SEGMENTS_MAX} attributes: each of their values is a copy of the board"
+        )
     if len(board.windows) > WINDOWS_MAX:
         yield Problem(f"{at}.windows", f"at most {WINDOWS_MAX} windows")
     if len(board.windows) != len(set(board.windows)) or not all(1 <= days <= 3_660 for days in board.windows):
