@@ -217,7 +217,17 @@ class Folding:
         ages = sorted(row.touched for table in tables for row in table.rows.values())
         # Half of the cache goes, but nothing that a batch under way has touched.
         limit = min(ages[len(ages) // 2] + 1, committed_version)
+        # What is settled as a whole, with its copies, stays or goes as a whole.
+        lasting = {
+            (table.plan, table.name[1])
+            for table in tables
+            if table.plan.whole and any(row.touched >= limit for row in table.rows.values())
+        }
         for table in tables:
+            if (table.plan, table.name[1]) in lasting:
+                continue
             held = len(table.rows)
             table.rows = {player: row for player, row in table.rows.items() if row.touched >= limit}
             table.whole = table.whole and len(table.rows) == held
+        for live in self._games.values():
+            live.fold.copies.forget(limit)

@@ -54,10 +54,11 @@ class Publisher:
 
     def note(self, batch: Batch, *, behind: bool) -> None:
         """Takes over the places of a committed batch. `behind`: more batches are waiting."""
-        for ranking_id, *_ in batch.new_rankings:
-            self._shown[ranking_id] = 0
+        fresh = {line[0] for line in batch.new_rankings}
+        self._shown.update(dict.fromkeys(fresh, 0))
         for ranking_id, (places, hidden, dense) in batch.places.items():
-            if not places:
+            # A new ranking is shown even if nobody is ranked yet: a reader would miss it.
+            if not places and ranking_id not in fresh:
                 continue
             pending = self._pending.get(ranking_id)
             if pending is None:

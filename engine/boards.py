@@ -11,6 +11,7 @@ from engine.kept import Kept
 from engine.lots import LOT_BYTES
 from engine.marks import Mark, Predicate, compile_where
 from engine.metrics import MetricPlan
+from engine.movement import BEFORE, present_of
 from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order
 from engine.periods import Calendar, well_formed
 from engine.segments import segment_id
@@ -73,6 +74,11 @@ class BoardPlan:
         revised = any(not isinstance(rules.sources[name], ScoreSource | AdjustmentSource) for name in used)
         self.shape = _shape_of(self, rules, revised=revised)
         self.windows = windows_of(self, rules, revised=revised)
+        self.player_segments = [name for name, of in board.segments.items() if of == "player"]
+        self.present = present_of(board, rules)
+        self.whole = bool(self.head_to_heads) or self.present is not None
+        """Whether a row's place, or that before the present stretch, depends on the other rows: all must be in memory."""
+        self.copied = bool(self.player_segments) or self.present is not None
         self.badges: Badged | None = None
         if board.badges:
             judged = BoardPlan(name, judged_board(board, self.shape), rules)
@@ -81,6 +87,10 @@ class BoardPlan:
     def may_have(self, period: str) -> bool:
         """Whether this can be the id of a period or window of the board."""
         return period in self.windows or any(well_formed(kind, period) for kind in self.period_kinds)
+
+    def copies(self, segment: str) -> bool:
+        """Whether the ranking of a segment follows from the board's others and has no state of its own."""
+        return segment.startswith(BEFORE) or segment.partition(":")[0] in self.player_segments
 
     def end_of(self, period: str) -> int:
         """The first instant behind a period of this board, epoch milliseconds; FAR when it has no end."""
@@ -208,6 +218,8 @@ def _qualifier(key: str, where: Predicate) -> Qualifier:
 def _shape_of(plan: BoardPlan, rules: Ruleset, *, revised: bool) -> Shape:
     """The smallest shape that can hold the board. Results can be revised, so their marks are kept one by one."""
     keep = plan.board.keep
+    if plan.board.movement != "none":
+        return Kept(plan)
     if any(metric.caps is not None for metric in plan.metrics):
         return Bucketed(plan, rules) if can_bucket(plan) and not revised else Kept(plan)
     over_all = any(metric.over_all for metric in plan.metrics)

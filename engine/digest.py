@@ -6,7 +6,8 @@ The sum of one hash a row, so rows may come in any order and from anywhere: memo
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from engine.fold import Fold, TableName
+from engine.fold import Fold
+from engine.tables import TableName
 
 _MODULUS = 1 << 128
 Stored = tuple[bytes | None, bytes, bytes, bytes | None]
@@ -35,6 +36,11 @@ class Digest:
         return f"{self._sum % _MODULUS:032x}"
 
 
+def says_nothing(prefix: bytes | None, state: bytes, hidden: bytes | None) -> bool:
+    """Whether a row is as good as missing: without a state, in a copy, and without a place."""
+    return not state and prefix is None and hidden is None
+
+
 def row_hash(
     name: TableName, player: str, prefix: bytes | None, extra: bytes, state: bytes, hidden: bytes | None
 ) -> int:
@@ -53,5 +59,7 @@ def digest_of(state: Fold) -> Digest:
     for name, table in state.tables.items():
         dump = table.shape.dump
         for player, row in table.rows.items():
-            digest.add(name, player, (row.prefix, row.extra, dump(row.state), row.hidden))
+            state_bytes = dump(row.state)
+            if not says_nothing(row.prefix, state_bytes, row.hidden):
+                digest.add(name, player, (row.prefix, row.extra, state_bytes, row.hidden))
     return digest

@@ -6,7 +6,7 @@ places changed. Nothing depends on how events are cut into batches.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
@@ -16,54 +16,22 @@ import msgspec
 from engine.badges import Award, Moment, awards_of
 from engine.boards import BoardPlan
 from engine.clock import FAR
+from engine.copies import Copies
 from engine.headtohead import break_ties
 from engine.lots import draw
 from engine.marks import Mark, scale_values
+from engine.movement import BEFORE
 from engine.roster import Roster
 from engine.rules import Game
 from engine.settlement import Settlement
 from engine.shapes import Row, Step
+from engine.tables import Change, Lane, Table, TableName
 from schemas.codec import epoch_ms
 from schemas.events import Adjustment, Event, Fixture, Pick, Player, Result, Round, Score, Tick
 from schemas.language import Ruleset
 from schemas.position import Position
 
-TableName = tuple[str, str, str]
-"""(board, period, segment); the segment is empty for the whole board."""
-
 _PLAYER = itemgetter(0)
-
-
-class Table:
-    """The rows of one ranking that are in memory: all of them offline, a cache of them live.
-
-    `whole` says that the cache holds all; tables that must be are settled only then. No row is due before `due`; the period
-    ends at `end` (epoch milliseconds).
-    """
-
-    __slots__ = ("badged", "dirty", "due", "end", "name", "plan", "ranking_id", "rows", "shape", "whole")
-
-    def __init__(self, name: TableName, plan: BoardPlan) -> None:
-        self.name = name
-        self.plan = plan
-        window = plan.windows.get(name[1])
-        badges = plan.badges if window is None and not name[2] else None
-        self.badged = badges is not None
-        self.shape = window or badges or plan.shape
-        self.rows: dict[str, Row] = {}
-        self.dirty: dict[str, Row] = {}
-        self.ranking_id = 0
-        self.whole = False
-        self.due = FAR
-        self.end = plan.end_of(name[1]) if self.shape.clocked else FAR
-
-
-class Lane(NamedTuple):
-    """Steps that go to the same tables."""
-
-    tables: tuple[Table, ...]
-    steps: dict[str, list[Step]]
-    """By entrant, in the order of the log."""
 
 
 class _Road(NamedTuple):
@@ -73,18 +41,6 @@ class _Road(NamedTuple):
     end: int
     round: Round | None
     tables: tuple[Table, ...]
-
-
-class Change(msgspec.Struct, frozen=True, gc=False):
-    """A row whose place or state changed. `moved` says whether the place did; before_* are what was shown until now."""
-
-    table: Table
-    player: str
-    row: Row
-    moved: bool
-    before_prefix: bytes | None
-    before_extra: bytes
-    before_hidden: bytes | None = None
 
 
 class Fold:
@@ -104,10 +60,11 @@ class Fold:
         """(epoch, shard) of the scores that are staged."""
         self.clock = -FAR
         self._day_end = -FAR
-        self._batch = 0
+        self.batch = 0
         self._lanes: list[Lane] = []
         self._road = _Road(0, 0, None, ())
         self._earners: dict[tuple[tuple[Table, ...], str], None] = {}
+        self.copies = Copies(self)
 
     def apply(self, event: Event, position: Position) -> None:
         """Stages and absorbs one event, for a fold whose state is all in memory."""
@@ -146,6 +103,7 @@ class Fold:
             self.pass_time(epoch_ms(event.at))
         elif isinstance(event, Player):
             self.roster.stage(event)
+            self.copies.change(event)
         elif isinstance(event, Fixture):
             self.settlement.plan(event)
         elif isinstance(event, Pick):
@@ -249,6 +207,8 @@ class Fold:
         table = self.tables.get(name)
         if table is None:
             table = self.tables[name] = Table(name, self.game.boards[board])
+            if table.moves:
+                self.table(board, period, BEFORE + segment)
         return table
 
     def missing(self) -> dict[Table, set[str]]:
@@ -269,7 +229,17 @@ class Fold:
         if self.restated:
             touched |= {table for table in self.tables.values() if self.restated & table.rows.keys()}
         touched |= {table for table in self.tables.values() if table.dirty or table.due <= self.clock}
-        return [table for table in touched if table.plan.head_to_heads and not table.whole]
+        return [table for table in touched if table.plan.whole and not table.whole]
+
+    def settled(self, completed: Set[Table]) -> dict[Table, set[str]]:
+        """The players whose rows will be settled, of whole boards that have segments by players' attributes; of those
+        tables that were just completed all."""
+        tables = [table for table in self.tables.values() if table.plan.player_segments and not table.name[2]]
+        found = {table: set(table.rows if table in completed else table.dirty) for table in tables}
+        for lane_tables, steps in self._lanes:
+            for table in found.keys() & set(lane_tables):
+                found[table].update(steps)
+        return {table: players | (self.restated & table.rows.keys()) for table, players in found.items()}
 
     def absorb(self, batch: int = 0) -> None:
         """Takes the staged steps, in order. Rows that are still missing are new."""
@@ -278,7 +248,7 @@ class Fold:
 
     def absorbing(self, batch: int = 0, stride: int = 1_000) -> Iterator[None]:
         """`absorb`, with a pause every `stride` rows for who has something else to do."""
-        lanes, self._lanes, self._batch = self._lanes, [], batch
+        lanes, self._lanes, self.batch = self._lanes, [], batch
         for tables, steps in lanes:
             entrants = list(steps.items())
             for table in tables:
@@ -288,7 +258,7 @@ class Fold:
         for player in self.restated:
             for table in self.tables.values():
                 row = table.rows.get(player)
-                if row is not None:
+                if row is not None and not table.copy:
                     row.touched = batch
                     table.dirty[player] = row
         self.restated.clear()
@@ -309,9 +279,12 @@ class Fold:
                     self.awards += awards_of(table.name, dirty)
                 if table.plan.head_to_heads:
                     yield table, self._settle_whole(table, dirty)
-                    continue
-                for at in range(0, len(dirty), stride):
-                    yield table, self._settle(table, dirty[at : at + stride])
+                else:
+                    for at in range(0, len(dirty), stride):
+                        yield table, self._settle(table, dirty[at : at + stride])
+                if table.plan.copied:
+                    yield from self.copies.settle(table, [player for player, _ in dirty], stride)
+        self.copies.moved.clear()
 
     def _expire(self, table: Table) -> None:
         """Has the rows that are due settled like changed ones."""
@@ -353,6 +326,12 @@ class Fold:
             row.prefix, row.extra, row.hidden = prefix, extra, hidden
             changes.append(Change(table, player, row, moved, before_prefix, before_extra, before_hidden))
         return changes
+
+    def shown(self, table: Table, player: str, prefix: bytes | None) -> tuple[bytes | None, bytes | None]:
+        """(prefix, hidden prefix) of a player whose metrics give `prefix`."""
+        if table.plan.lot is not None and prefix is not None:
+            prefix += draw(table.plan.lot, *table.name[:2], player)
+        return self.roster.placed(player, prefix) if player in self.sanctions else (prefix, None)
 
     def _settle_whole(self, table: Table, dirty: list[tuple[str, Row]]) -> list[Change]:
         """`_settle` where the place of a row depends on the other rows: any of them may have moved."""

@@ -41,9 +41,11 @@ class Game:
         self.markets = Markets(rules)
         for name, source in rules.sources.items():
             self._add_route(name, source)
+        self.traits = {name for plan in self.boards.values() for name in plan.player_segments}
+        self.copied = any(plan.copied for plan in self.boards.values())
         self.badged = any(plan.badges is not None for plan in self.boards.values())
         self.straight = not self.badged and all(
-            source.plain and plan.where is None and not plan.board.segments
+            source.plain and plan.where is None and "mark" not in plan.board.segments.values()
             for source, plans in self.score_routes
             for plan in plans
         )

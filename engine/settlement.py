@@ -16,7 +16,7 @@ from schemas.events import Fixture, Pick, PlayerStatus, Result
 from schemas.position import Position
 
 if TYPE_CHECKING:
-    from engine.fold import Table
+    from engine.tables import Table
 
 Given = dict["Table", dict[str, list[Mark]]]
 """What a contest gives: marks by table and entrant."""

@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 
 from engine.clock import FAR
-from engine.fold import Change, Fold, Table
+from engine.fold import Fold
+from engine.tables import Change, Table
 from projections.database import Connection, columns, queries
 
 Q = queries("clock")

@@ -14,9 +14,10 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from engine.digest import Digest, digest_of, row_hash
-from engine.fold import Fold, Table
+from engine.digest import Digest, digest_of, row_hash, says_nothing
+from engine.fold import Fold
 from engine.rules import Game
+from engine.tables import Table
 from projections import badges
 from projections.contests import no_lines
 from projections.clock import ClockLines
@@ -146,6 +147,8 @@ async def _compare(connection: Connection, generation_id: int, fold: Fold) -> tu
     async for row in connection.cursor(Q["rows"], generation_id, prefetch=CHUNK):
         board, period, segment, player, prefix, extra, state, hidden = row
         name = (board, period, segment)
+        if says_nothing(prefix, state, hidden):
+            continue
         digest.add_hashes((row_hash(name, player, prefix, extra, state, hidden),))
         table = fold.tables.get(name)
         mine = table.rows.get(player) if table is not None else None
@@ -161,6 +164,8 @@ async def _compare(connection: Connection, generation_id: int, fold: Fold) -> tu
         if len(players) != len(table.rows):
             for player in table.rows.keys() - players:
                 mine = table.rows[player]
+                if says_nothing(mine.prefix, table.shape.dump(mine.state), mine.hidden):
+                    continue
                 replayed = _words(mine.prefix, mine.hidden, table.shape.dump(mine.state))
                 _differ(differences, (*table.name, player), "-", replayed)
     return digest, differences
@@ -259,11 +264,11 @@ class _Build:
         for table in self.fold.tables.values():
             for row in table.rows.values():
                 row.stored = True
-        self.stale = list(self.fold.tables.values())
+        self.stale = [table for table in self.fold.tables.values() if table.ranking_id]
         await connection.execute(Q["generation_status"], self.generation_id, "building", *self.upto[1:])
 
     async def _name_rankings(self, connection: Connection) -> None:
-        fresh = [table for table in self.fold.tables.values() if not table.ranking_id]
+        fresh = [table for table in self.fold.tables.values() if not table.ranking_id and not table.idle]
         ids = await connection.fetch(WRITER["next_ranking_ids"], len(fresh)) if fresh else []
         lines = []
         for table, (ranking_id,) in zip(fresh, ids, strict=True):

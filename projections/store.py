@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from engine.fold import Change, Fold, Table
+from engine.fold import Fold
 from engine.pickbook import PickLine
 from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
-from projections import badges, contests
+from engine.tables import Change, Table
+from projections import badges, contests, copies
 from projections.clock import ClockLines, load_due, resume
 from projections.clock import Q as CLOCK
 from projections.database import Connection, columns, queries
@@ -138,6 +139,16 @@ class Batch:
         fold.profiles.clear()
         self.awards += badges.award_lines(live.generation_id, fold.awards)
         fold.awards.clear()
+        if self.new_rankings and fold.game.copied:
+            self._leave_idle(fold)
+
+    def _leave_idle(self, fold: Fold) -> None:
+        """Copies without a row are no rankings yet."""
+        fresh = {line[0] for line in self.new_rankings}
+        idle = {table.ranking_id: table for table in fold.tables.values() if table.idle and table.ranking_id in fresh}
+        self.new_rankings = [line for line in self.new_rankings if line[0] not in idle]
+        for table in idle.values():
+            table.ranking_id = 0
 
 
 def profile_rows(generation_id: int, fold: Fold, version: int) -> list[tuple[int, str, str | None, str, str, int]]:
@@ -206,21 +217,29 @@ class Store:
                 table = fold.table(row["board"], row["period"], row["segment"])
                 table.ranking_id = row["ranking_id"]
                 _put(table, row)
-        await self._complete(fold)
+        completed = await copies.complete(self._by_index, _put, live.generation_id, fold)
         wanted = [(table.ranking_id, entrant) for table, entrants in fold.missing().items() for entrant in entrants]
         if wanted:
             by_id = {table.ranking_id: table for table in fold.tables.values()}
             for row in await self._by_index(Q["rows"], *columns(wanted, 2)):
                 _put(by_id[row["ranking_id"]], row)
+        if fold.game.traits or completed:
+            await self._load_copies(live, batch, completed)
 
-    async def _complete(self, fold: Fold) -> None:
-        """Loads what is left of the touched tables that can only be settled as a whole."""
-        tables = {table.ranking_id: table for table in fold.incomplete()}
-        if tables:
-            for row in await self._by_index(Q["rows_of_rankings"], list(tables)):
-                _put(tables[row["ranking_id"]], row)
-        for table in tables.values():
-            table.whole = True
+    async def _load_copies(self, live: LiveGame, batch: Batch, completed: set[Table]) -> None:
+        """Makes the rows of segments by players' attributes present that are settled with the staged steps."""
+        needed = await copies.learn(self._by_index, live.generation_id, live.fold, completed, batch.version)
+        await self._name_rankings(live, batch)
+        lacking = [
+            (table.ranking_id, player)
+            for table, players in needed.items()
+            if not table.whole
+            for player in players - table.rows.keys()
+        ]
+        if lacking:
+            by_id = {table.ranking_id: table for table in needed}
+            for row in await self._by_index(Q["rows"], *columns(lacking, 2)):
+                _put(by_id[row["ranking_id"]], row)
 
     async def _name_rankings(self, live: LiveGame, batch: Batch) -> None:
         """Gives new tables the id of their ranking, from the database or fresh."""

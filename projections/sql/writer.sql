@@ -49,8 +49,6 @@ SELECT s.ranking_id, s.player, s.prefix, s.extra, s.state, s.since, s.hidden
 FROM unnest($1::integer[], $2::text[]) AS wanted (ranking_id, player)
 JOIN standings s ON s.ranking_id = wanted.ranking_id AND s.player = wanted.player
 
--- name: rows_of_rankings
-SELECT ranking_id, player, prefix, extra, state, since, hidden FROM standings WHERE ranking_id = ANY ($1::integer[])
 
 -- name: rows_of_players
 SELECT s.ranking_id, r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state, s.since, s.hidden

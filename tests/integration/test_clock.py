@@ -21,7 +21,7 @@ CLOCK, WRITER = queries("clock"), queries("writer")
 POLLS = (WRITER["shard"], queries("reader")["live_versions"])
 """What tests ask until they see what they wait for."""
 
-READING = (CLOCK["due_rows"], *(WRITER[name] for name in ("rankings", "rows", "rows_of_players", "rows_of_rankings")))
+READING = (CLOCK["due_rows"], *(WRITER[name] for name in ("rankings", "rows", "rows_of_players")))
 ZONE = ZoneInfo("Europe/Berlin")
 RULES = """
 game = "arcade"
