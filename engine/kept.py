@@ -1,5 +1,6 @@
 """The shape that keeps all marks of a player, for what cannot be had otherwise: best n, spans, streaks, revised results."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +11,7 @@ from engine.shapes import Order, Shape
 if TYPE_CHECKING:
     from engine.boards import BoardPlan
 
+NOTHING_KNOWN: Mapping[int, int] = {}
 _decode_marks = msgspec.json.Decoder(list[Mark]).decode
 
 
@@ -18,8 +20,8 @@ class Kept(Shape):
 
     def __init__(self, plan: "BoardPlan") -> None:
         self.plan = plan
-        streaks = [(metric.streak, metric.over_all) for metric in plan.metrics if metric.streak is not None]
-        self._lapsing = [(streak, over_all) for streak, over_all in streaks if streak.clocked]
+        streaks = [(at, metric.streak, metric.over_all) for at, metric in enumerate(plan.metrics) if metric.streak]
+        self._lapsing = [(at, streak, over_all) for at, streak, over_all in streaks if streak.clocked]
         self.clocked = bool(self._lapsing)
 
     def new(self) -> list[Mark]:
@@ -37,26 +39,34 @@ class Kept(Shape):
         state[:] = [mark for mark in state if mark.origin != origin]
 
     def result(self, state: list[Mark]) -> tuple[bytes | None, bytes]:
-        return self._result(state, None)
+        return self._result(state, {})
 
     def result_at(self, state: list[Mark], clock: int) -> tuple[bytes | None, bytes, int | None]:
         kept = self.plan.selection(state)
-        lapses = [streak.due(state if over_all else kept) for streak, over_all in self._lapsing]
-        due = min((lapse for lapse in lapses if lapse is not None and lapse > clock), default=None)
-        return (*self._result(state, clock), due)
+        due: int | None = None
+        present: dict[int, int] = {}
+        for at, streak, over_all in self._lapsing:
+            run, lapses = streak.present(state if over_all else kept)
+            if lapses is not None and clock < lapses:
+                due = lapses if due is None else min(due, lapses)
+            present[at] = 0 if lapses is not None and lapses <= clock else run
+        return (*self._result(state, present), due)
 
-    def _result(self, state: list[Mark], clock: int | None) -> tuple[bytes | None, bytes]:
+    def _result(self, state: list[Mark], present: dict[int, int]) -> tuple[bytes | None, bytes]:
         plan = self.plan
         if not plan.selection(state):
             return None, plan.extra([None] * len(plan.metrics))
-        values = self.values(state, clock)
+        values = self.values(state, present)
         reached = self._reached(state) if plan.needs_reached else None
         return plan.key(values, reached, plan.counts(state)), plan.extra(values)
 
-    def values(self, marks: list[Mark], clock: int | None = None) -> list[int | None]:
-        """The board's metrics of marks in contest order, as of `clock` (epoch milliseconds) or of the last mark."""
+    def values(self, marks: list[Mark], known: Mapping[int, int] = NOTHING_KNOWN) -> list[int | None]:
+        """The board's metrics of marks in contest order; `known` are those, by their number, that go by the clock."""
         kept = self.plan.selection(marks)
-        values = [metric.of_marks(marks if metric.over_all else kept, clock) for metric in self.plan.metrics]
+        values = [
+            known[at] if at in known else metric.of_marks(marks if metric.over_all else kept)
+            for at, metric in enumerate(self.plan.metrics)
+        ]
         return self.plan.derived.complete(values)
 
     def _reached(self, marks: list[Mark]) -> Order | None:

@@ -54,12 +54,12 @@ class MetricPlan:
             self.scale = AVERAGE_SCALE if metric.scale is None else metric.scale
         self.big = declared is not None and declared.big
 
-    def of_marks(self, marks: list[Mark], clock: int | None = None) -> int | None:
+    def of_marks(self, marks: list[Mark]) -> int | None:
         """The metric of marks in contest order; adjustments add to whatever the operation gives, or averages."""
         if self.derived:
             return None
         if self.streak is not None:
-            return self.streak.value(marks, clock)
+            return self.streak.value(marks)
         if self.grouped is not None:
             return self.grouped(marks)
         if self.op == "count":

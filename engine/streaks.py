@@ -3,7 +3,7 @@
 Pure functions of a player's marks in contest order, whenever these were settled. Adjustments are no marks of a streak.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from engine.clock import days_in
 from engine.marks import Mark, compile_where
@@ -36,48 +36,68 @@ class Streak:
         self._per = metric.per
         self.clocked = metric.per == "day" and self._gaps and not self._longest
 
-    def value(self, marks: Iterable[Mark], clock: int | None = None) -> int:
-        """The streak; the present one as of `clock` (epoch milliseconds), or of the last mark."""
-        run, longest, end = self._walk(marks)
-        if self._longest:
-            return longest
-        return run if clock is None or (lapses := self._lapses(run, end)) is None or clock < lapses else 0
+    def value(self, marks: Sequence[Mark]) -> int:
+        """The streak as of the last mark."""
+        return self._longest_of(marks) if self._longest else self._present_of(marks)[0]
 
-    def due(self, marks: Iterable[Mark]) -> int | None:
-        """When the present streak ends if no further mark comes, in epoch milliseconds; None when it does not."""
-        run, _, end = self._walk(marks)
-        return self._lapses(run, end)
+    def present(self, marks: Sequence[Mark]) -> tuple[int, int | None]:
+        """(present streak as of the last mark, when it ends if no other comes, epoch milliseconds; None: it does not)."""
+        run, end = self._present_of(marks)
+        return run, self._days.of(end)[1] if self.clocked and run else None
 
-    def _lapses(self, run: int, end: int | None) -> int | None:
-        return self._days.of(end)[1] if self.clocked and run and end is not None else None
+    def _present_of(self, marks: Sequence[Mark]) -> tuple[int, int]:
+        """(present streak, number behind the last unit): backwards, only as far as it reaches."""
+        run = end = 0
+        later: int | None = None
+        for number, following, does in self._units(reversed(marks), backwards=True):
+            if later is None:
+                end = following
+            if does == _RESETS or (later is not None and following < later and self._gaps):
+                break
+            run += does == _ADDS
+            later = number
+        return run, end
 
-    def _walk(self, marks: Iterable[Mark]) -> tuple[int, int, int | None]:
-        """(present streak, longest, number of the unit behind the last one)."""
+    def _longest_of(self, marks: Sequence[Mark]) -> int:
         run = longest = 0
         expected: int | None = None
-        for number, following, does in self._units(mark for mark in marks if not mark.adjusts):
+        for number, following, does in self._units(marks):
             if does == _RESETS or (expected is not None and number > expected and self._gaps):
                 run = 0
             if does == _ADDS:
                 run += 1
                 longest = max(longest, run)
             expected = following
-        return run, longest, expected
+        return longest
 
-    def _units(self, marks: Iterator[Mark]) -> Iterable[_Unit]:
+    def _units(self, marks: Iterable[Mark], *, backwards: bool = False) -> Iterable[_Unit]:
         if self._per == "mark":
-            return ((0, 0, self._does(mark)) for mark in marks)
-        does: dict[tuple[int, int], int] = {}
+            return ((0, 0, self._does(mark)) for mark in marks if not mark.adjusts)
+        return self._by_day(marks) if self._per == "day" else self._by_round(marks, backwards=backwards)
+
+    def _by_day(self, marks: Iterable[Mark]) -> Iterator[_Unit]:
+        """Marks of one day stand together, since marks come in the order of time, or against it."""
+        start = end = does = 0
         for mark in marks:
-            if self._per == "day":
-                unit = self._days.of(mark.occurred_ms)
-            elif type(mark.round) is int:
-                unit = (mark.round, mark.round + 1)
-            else:
+            if mark.adjusts:
                 continue
-            if does.get(unit) != _ADDS:
-                does[unit] = max(does.get(unit, _RESETS), self._does(mark))
-        return ((*unit, does[unit]) for unit in sorted(does))
+            if not start <= mark.occurred_ms < end:
+                if start < end:
+                    yield start, end, does
+                start, end = self._days.of(mark.occurred_ms)
+                does = self._does(mark)
+            elif does != _ADDS:
+                does = max(does, self._does(mark))
+        if start < end:
+            yield start, end, does
+
+    def _by_round(self, marks: Iterable[Mark], *, backwards: bool) -> Iterator[_Unit]:
+        does: dict[int, int] = {}
+        for mark in marks:
+            if type(mark.round) is int and not mark.adjusts:
+                does[mark.round] = max(does.get(mark.round, _RESETS), self._does(mark))
+        for number in sorted(does, reverse=backwards):
+            yield number, number + 1, does[number]
 
     def _does(self, mark: Mark) -> int:
         if self._holds is not None and self._holds(mark):
