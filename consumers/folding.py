@@ -5,10 +5,12 @@ from collections.abc import Iterable
 
 from consumers.intake import Entry, refuse
 from consumers.slices import slices
+from engine.erasure import MARK, reserved
 from projections.names import shard_of
 from projections.store import ACCEPTED, DUPLICATE, REFUSED, Batch, LiveGame, ShardState, Store
+from projections.surrogates import Erasing
 from schemas.errors import InvalidRuleset
-from schemas.events import Event, Fixture, Pick, Result, RulesetChange, Score
+from schemas.events import Event, Fixture, Pick, Player, Result, RulesetChange, Score
 from schemas.position import Position
 from schemas.ruleset import parse
 
@@ -105,6 +107,10 @@ class Folding:
             return refuse(entry, "game", f"unknown game {event.game!r}; apply a ruleset for it first")
         if live.shard != self.shard:
             return refuse(entry, "game", f"this game lives on shard {live.shard}, not on shard {self.shard}")
+        if type(event) is not Score or event.player.startswith(MARK):
+            forged = reserved(event, entry.ms, entry.seq)
+            if forged is not None:
+                return refuse(entry, "player", f"{forged} is an id that only an erased player is given")
         problems = live.fold.game.check(event)
         if problems:
             rest = "".join(f"; {problem}" for problem in problems[1:])
@@ -155,7 +161,9 @@ class Folding:
                 entry = refuse(entry, "id", f"the id {event.id!r} was used before with another content")
         if entry.problem is not None:
             batch.dead.append(self._dead(entry, entry.problem.field, entry.problem.rule, epoch))
-        batch.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, entry.body))
+        # What a duplicate says may be about somebody who was erased since its original came.
+        body = b"" if verdict == DUPLICATE and live is not None and live.erased else entry.body
+        batch.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, body))
 
     def _dead(
         self, entry: Entry, field: str, rule: str, epoch: int
@@ -164,6 +172,29 @@ class Folding:
         # PostgreSQL's text holds no NUL, and reasons may quote what a publisher sent.
         clean = rule.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
         return game, epoch, self.shard, entry.ms, entry.seq, field.replace("\0", "\ufffd"), clean, entry.body
+
+    async def erase(self, entry: Entry, state: ShardState) -> Batch:
+        """The batch of an event that erases a player, alone: all rows and contests that name him are loaded before.
+
+        Nothing else may be under way, and whoever commits it has to `forget` afterwards.
+        """
+        event = entry.event
+        assert isinstance(event, Player)
+        batch = Batch(self.shard, state, (entry.ms, entry.seq))
+        await self._meet([event.game])
+        if await self._admit([self._judge(entry)], batch):
+            live = self._games[event.game]
+            position = Position(state.epoch, self.shard, entry.ms, entry.seq)
+            live.fold.home = (state.epoch, self.shard)
+            live.fold.pass_time(entry.ms)
+            live.fold.restated.add(event.player)
+            await self.store.load_player(live, event.player)
+            await self.store.load_rows(live, batch)
+            live.fold.stage(event, position)
+            await self._settle(live, entry.ms, batch)
+            batch.take_erasing(live, Erasing(live.game_id, live.generation_id, event.player, position))
+            batch.take_rest(live)
+        return batch
 
     def park(self, entry: Entry, rule: str, state: ShardState) -> Batch:
         """A batch of one entry that goes to the dead letters unfolded."""

@@ -19,11 +19,12 @@ from consumers.folding import Folding
 from consumers.intake import Entry, RawEntry, take_in
 from consumers.publisher import Publisher
 from consumers.slices import slices
+from engine.erasure import erases
 from projections.names import epoch_key, stream_key
 from projections.store import Batch, ShardState, Store
 from projections.tasks import end
 from schemas.errors import ConcurrentWriter, LogBroken
-from schemas.events import RulesetChange
+from schemas.events import Player, RulesetChange
 from schemas.position import SEQ_MAX, parse_entry
 
 FUTURE_MS = 5_000
@@ -108,6 +109,12 @@ class ShardConsumer:
                 await self._launch(batch, behind=behind)
                 # What follows may belong to the game that these rules make.
                 await self._settle()
+            elif part[0].event is not None and erases(part[0].event):
+                await self._settle()
+                await self._launch(await self._folding.erase(part[0], self._state), behind=behind)
+                await self._settle()
+                # Nothing that was read before may name him again.
+                self._folding.forget()
             else:
                 batch = await self._folding.fold(part, self._state)
                 self._crash("after_fold")
@@ -296,10 +303,11 @@ class Limits:
 
 
 def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Stretches of entries that can be folded together: a change of rules stands alone."""
+    """Stretches of entries that can be folded together: a change of rules and the erasing of a player stand alone."""
     start = 0
     for at, entry in enumerate(entries):
-        if isinstance(entry.event, RulesetChange):
+        event = entry.event
+        if isinstance(event, RulesetChange | Player) and (type(event) is RulesetChange or erases(event)):
             if at > start:
                 yield entries[start:at]
             yield entries[at : at + 1]

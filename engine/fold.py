@@ -17,6 +17,7 @@ from engine.badges import Award, Moment, awards_of
 from engine.boards import BoardPlan
 from engine.clock import FAR
 from engine.copies import Copies
+from engine.erasure import erase, erases
 from engine.headtohead import break_ties
 from engine.lots import draw
 from engine.marks import Mark, scale_values
@@ -102,8 +103,7 @@ class Fold:
         elif isinstance(event, Tick):
             self.pass_time(epoch_ms(event.at))
         elif isinstance(event, Player):
-            self.roster.stage(event)
-            self.copies.change(event)
+            self._stage_player(event, position)
         elif isinstance(event, Fixture):
             self.settlement.plan(event)
         elif isinstance(event, Pick):
@@ -176,6 +176,13 @@ class Fold:
                 for plan in plans:
                     if event.board is None or event.board == plan.name:
                         self._add(plan, entrant, mark)
+
+    def _stage_player(self, event: Player, position: Position) -> None:
+        if erases(event):
+            erase(self, event, position)
+        else:
+            self.roster.stage(event)
+            self.copies.change(event)
 
     def _add(self, plan: BoardPlan, entrant: str, mark: Mark) -> None:
         if plan.where is None or plan.where(mark):

@@ -90,6 +90,16 @@ class PickBook:
             self.joined[event.player] = position.ms
             self.newcomers.append((event.player, position.ms))
 
+    def rename(self, before: str, after: str) -> None:
+        """Gives a player another id; what he chose stays."""
+        if before in self.joined:
+            self.joined[after] = self.joined.pop(before)
+        for entries in self._picks.values():
+            if before in entries:
+                entries[after] = entries.pop(before)
+        self.fresh = [line._replace(player=after) if line.player == before else line for line in self.fresh]
+        self.newcomers = [(after if player == before else player, ms) for player, ms in self.newcomers]
+
     def judge(
         self, event: Pick, ms: int, contests: Mapping[str, Contest], sanctions: Mapping[str, PlayerStatus]
     ) -> tuple[str, str] | None:

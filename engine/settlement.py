@@ -8,6 +8,7 @@ import msgspec
 
 from engine.boards import BoardPlan
 from engine.contests import Contest, content
+from engine.erasure import renamed_contest, without_in_text
 from engine.marks import Mark
 from engine.pickbook import PickBook
 from engine.rules import Game
@@ -79,6 +80,24 @@ class Settlement:
         old = self._given(contest, event.player)
         self.book.enter(event, position)
         self._replace(contest.fixture, old, self._given(contest, event.player))
+
+    def rename(self, before: str, after: str) -> None:
+        """Gives a player another id, whose rows have been renamed already. Other players' marks may name him."""
+        self.rejections[:] = [
+            one._replace(player=after, reason=without_in_text(one.reason, {before: after})) if one.player == before else one
+            for one in self.rejections
+        ]
+        both = [(contest, renamed_contest(contest, before, after)) for contest in self.contests.values()]
+        both = [(contest, renamed) for contest, renamed in both if renamed is not contest]
+        given = [self._given(contest) for contest, _ in both]
+        self.book.rename(before, after)
+        for (_, contest), old in zip(both, given, strict=True):
+            for entrants in old.values():
+                if before in entrants:
+                    entrants[after] = entrants.pop(before)
+            self.contests[contest.fixture] = contest
+            self.touched.add(contest.fixture)
+            self._replace(contest.fixture, old, self._given(contest))
 
     def _change(self, before: Contest, after: Contest) -> None:
         """Grades a contest anew, and with it those of its round whose lock moves."""

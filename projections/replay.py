@@ -24,7 +24,8 @@ from projections.clock import ClockLines
 from projections.clock import Q as CLOCK
 from projections.database import AWAY, Connection, columns, queries
 from projections.rankings import RankingWriter
-from projections.store import STANDINGS, profile_rows
+from projections.profiles import profile_rows
+from projections.store import STANDINGS
 from projections.store import Q as WRITER
 from schemas.codec import decode_archived
 from schemas.errors import NotFound, RankfoldError

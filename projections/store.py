@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import asyncpg
-import msgspec
 
 from engine.fold import Fold
 from engine.pickbook import PickLine
 from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
 from engine.tables import Change, Table
-from projections import badges, contests, copies
+from projections import badges, contests, copies, surrogates
 from projections.clock import ClockLines, load_due, resume
 from projections.clock import Q as CLOCK
 from projections.database import Connection, columns, queries
+from projections.profiles import ProfileLine, profile_rows
 from projections.rankings import Places
 from schemas.errors import ConcurrentWriter
 from schemas.events import RulesetChange
@@ -34,7 +34,6 @@ LOG = ("game_id", "epoch", "shard", "ms", "seq", "verdict", "body")
 IDS = ("game_id", "id_hash", "body_hash", "epoch", "shard", "ms", "seq")
 STANDINGS = ("ranking_id", "player", "prefix", "extra", "state", "since", "hidden")
 HISTORY = ("ranking_id", "player", "prefix", "extra", "from_version", "to_version", "hidden")
-_encode = msgspec.json.Encoder().encode
 
 
 RankingLine = tuple[str, bytes, bytes]
@@ -58,7 +57,7 @@ class ShardState(NamedTuple):
 class LiveGame:
     """A game as the writer holds it: its live generation's fold, with as many rows as fit the cache."""
 
-    __slots__ = ("fold", "game_id", "generation_id", "name", "ruleset_version", "shard", "uncommitted")
+    __slots__ = ("erased", "fold", "game_id", "generation_id", "name", "ruleset_version", "shard", "uncommitted")
 
     def __init__(self, game_id: int, name: str, shard: int, generation_id: int, version: int, game: Game) -> None:
         self.game_id = game_id
@@ -67,6 +66,8 @@ class LiveGame:
         self.generation_id = generation_id
         self.ruleset_version = version
         self.fold = Fold(game)
+        self.erased = False
+        """Whether somebody was erased from this game."""
         self.uncommitted: dict[int, list[PickLine]] = {}
         """The picks of batches that may not be committed yet, by version."""
 
@@ -87,10 +88,11 @@ class Batch:
         self.changed_rows: list[tuple[int, str, bytes | None, bytes, bytes, int, bytes | None]] = []
         self.history: list[tuple[int, str, bytes | None, bytes, int, int, bytes | None]] = []
         self.contests = contests.no_lines()
-        self.players: list[tuple[int, str, str | None, str, str, int]] = []
+        self.players: list[ProfileLine] = []
         self.places: dict[int, tuple[Places, Places, bool]] = {}
         self.awards: list[badges.AwardLine] = []
         self.clock = ClockLines()
+        self.erasing: surrogates.Erasing | None = None
         self.rules: RulesetChange | None = None
         self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
 
@@ -131,6 +133,13 @@ class Batch:
 
         self.clock.take(table, changes)
 
+    def take_erasing(self, live: LiveGame, erasing: surrogates.Erasing) -> None:
+        """Has a player's rows renamed, where they are stored and where they are shown."""
+        self.erasing = erasing
+        for table, shown, veiled in surrogates.places(live.fold, erasing):
+            for held, places in zip(self._shown(table), (shown, veiled), strict=True):
+                held.update(places)
+
     def take_rest(self, live: LiveGame) -> None:
         """Collects what a game's fold has changed besides rows."""
         fold = live.fold
@@ -149,21 +158,6 @@ class Batch:
         self.new_rankings = [line for line in self.new_rankings if line[0] not in idle]
         for table in idle.values():
             table.ranking_id = 0
-
-
-def profile_rows(generation_id: int, fold: Fold, version: int) -> list[tuple[int, str, str | None, str, str, int]]:
-    """Lines for `upsert_players`: what the staged events say of players, and the status that holds for each."""
-    return [
-        (
-            generation_id,
-            name,
-            player.name,
-            _encode(player.attributes or {}).decode(),
-            fold.sanctions.get(name, "active"),
-            version,
-        )
-        for name, player in fold.profiles.items()
-    ]
 
 
 class Store:
@@ -190,6 +184,7 @@ class Store:
             live = LiveGame(
                 row["game_id"], row["name"], row["shard"], row["generation_id"], row["ruleset_version"], game
             )
+            live.erased = row["erased"]
             resume(live.fold, row["clock_ms"])
             for sanction in await self.pool.fetch(Q["sanctions"], live.generation_id):
                 live.fold.sanctions[sanction["player"]] = sanction["status"]
@@ -201,6 +196,13 @@ class Store:
         """Makes present what these events of fixtures, picks and results need of contests."""
         recent = [line for lines in live.uncommitted.values() for line in lines]
         await contests.load(self._by_index, live.generation_id, live.fold, events, recent)
+
+    async def load_player(self, live: LiveGame, player: str) -> None:
+        """Makes everything present that names a player, but for the rows that `load_rows` finds."""
+        fold, generation_id = live.fold, live.generation_id
+        named = await surrogates.load_contests_naming(self._by_index, generation_id, fold, player)
+        if named:
+            await contests.load(self._by_index, generation_id, fold, named, [])
 
     async def due_games(self, shard: int, now_ms: int) -> list[str]:
         """The games of a shard in which a place should have changed by now, although no event came."""
@@ -374,6 +376,8 @@ async def _write(connection: Connection, batch: Batch) -> None:
     moved = [ranking_id for ranking_id, (places, _, _) in batch.places.items() if places]
     if moved:
         await connection.execute(Q["touch_rankings"], moved, batch.version)
+    if batch.erasing is not None:
+        await surrogates.write(connection, batch.erasing)
     if batch.new_rows:
         await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
     if batch.changed_rows:

@@ -27,7 +27,8 @@ FROM unnest($1::integer[], $2::bytea[]) AS wanted (game_id, id_hash)
 JOIN event_ids e USING (game_id, id_hash)
 
 -- name: game
-SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, n.clock_ms, r.text
+SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, n.clock_ms, r.text,
+    EXISTS (SELECT FROM erasures e WHERE e.game_id = g.game_id) AS erased
 FROM games g
 JOIN generations n ON n.generation_id = g.live_generation
 JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version

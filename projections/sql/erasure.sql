@@ -1,0 +1,111 @@
+-- Queries of erasure: first what the shard writer does in the erasing event's transaction, then what the operator's command does.
+
+-- name: contests_naming
+SELECT fixture, state FROM fixtures WHERE generation_id = $1 AND position($2::bytea IN state) > 0
+
+-- name: record
+INSERT INTO erasures (game_id, epoch, shard, ms, seq, player) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: rename_standings
+UPDATE standings s SET player = $3 FROM rankings r
+WHERE r.generation_id = $1 AND s.ranking_id = r.ranking_id AND s.player = $2
+
+-- name: rename_history
+UPDATE standings_history s SET player = $3 FROM rankings r
+WHERE r.generation_id = $1 AND s.ranking_id = r.ranking_id AND s.player = $2
+
+-- name: rename_dues
+UPDATE dues s SET player = $3 FROM rankings r
+WHERE r.generation_id = $1 AND s.ranking_id = r.ranking_id AND s.player = $2
+
+-- name: rename_picks
+UPDATE picks SET player = $3 WHERE generation_id = $1 AND player = $2
+
+-- name: rename_badges
+UPDATE badges SET player = $3 WHERE generation_id = $1 AND player = $2
+
+-- name: rename_player
+UPDATE players SET player = $3, name = NULL, attributes = '{}' WHERE generation_id = $1 AND player = $2
+
+-- name: rejections_of
+SELECT epoch, ms, seq, shard, reason FROM rejections WHERE generation_id = $1 AND player = $2
+
+-- name: rename_rejections
+UPDATE rejections r SET player = $2, reason = n.reason
+FROM unnest($3::integer[], $4::bigint[], $5::bigint[], $6::integer[], $7::text[]) AS n (epoch, ms, seq, shard, reason)
+WHERE r.generation_id = $1 AND (r.epoch, r.ms, r.seq, r.shard) = (n.epoch, n.ms, n.seq, n.shard)
+
+-- name: games_pending
+SELECT DISTINCT g.name FROM erasures e JOIN games g USING (game_id) WHERE e.done_at IS NULL ORDER BY g.name
+
+-- name: pending
+SELECT epoch, shard, ms, seq, player, rebuild FROM erasures WHERE game_id = $1 AND done_at IS NULL ORDER BY epoch, ms, seq
+
+-- name: lock_game
+-- Whoever rewrites the archive and whoever makes a generation live that was folded from it wait for each other.
+SELECT game_id FROM games WHERE game_id = $1 FOR NO KEY UPDATE
+
+-- name: candidates
+-- Entries that may name a player: JSON that holds his id in quotes or has escapes, and whatever is not JSON and holds its bytes.
+-- Entries that nothing was known of are archived under game 0.
+SELECT game_id, epoch, shard, ms, seq, verdict, body FROM log
+WHERE game_id IN ($1, 0) AND length(body) > 0 AND (
+    position('\x5c'::bytea IN body) > 0
+    OR EXISTS (SELECT FROM unnest($2::bytea[]) quoted WHERE position(quoted IN body) > 0)
+    OR (get_byte(body, 0) >= 128 AND EXISTS (SELECT FROM unnest($3::bytea[]) raw WHERE position(raw IN body) > 0))
+)
+
+-- name: rewrite
+UPDATE log l SET body = n.body
+FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::bigint[], $5::bigint[], $6::bytea[])
+    AS n (game_id, epoch, shard, ms, seq, body)
+WHERE (l.game_id, l.epoch, l.shard, l.ms, l.seq) = (n.game_id, n.epoch, n.shard, n.ms, n.seq)
+
+-- name: dead_letters
+SELECT dead_letter_id, epoch, shard, ms, seq, reason, body FROM dead_letters WHERE game = $1 OR game IS NULL
+
+-- name: rewrite_dead_letters
+UPDATE dead_letters d SET reason = n.reason, body = n.body
+FROM unnest($1::bigint[], $2::text[], $3::bytea[]) AS n (dead_letter_id, reason, body)
+WHERE d.dead_letter_id = n.dead_letter_id
+
+-- name: rewritten
+UPDATE erasures SET player = NULL, rebuild = rebuild OR $3
+WHERE game_id = $1 AND (epoch, shard, ms, seq) IN (SELECT * FROM unnest($2::integer[], $4::integer[], $5::bigint[], $6::bigint[]))
+
+-- name: rewritten_count
+SELECT count(*) FROM erasures WHERE game_id = $1 AND player IS NULL
+
+-- name: done
+UPDATE erasures SET done_at = now() WHERE game_id = $1 AND player IS NULL AND done_at IS NULL
+
+-- name: old_rankings
+SELECT r.ranking_id FROM rankings r JOIN generations n USING (generation_id)
+WHERE n.game_id = $1 AND n.status IN ('retired', 'failed')
+
+-- name: old_generations
+SELECT generation_id FROM generations WHERE game_id = $1 AND status IN ('retired', 'failed')
+
+-- name: drop_standings
+DELETE FROM standings WHERE ranking_id = ANY ($1::integer[])
+
+-- name: drop_history
+DELETE FROM standings_history WHERE ranking_id = ANY ($1::integer[])
+
+-- name: drop_dues
+DELETE FROM dues WHERE ranking_id = ANY ($1::integer[])
+
+-- name: drop_picks
+DELETE FROM picks WHERE generation_id = ANY ($1::integer[])
+
+-- name: drop_badges
+DELETE FROM badges WHERE generation_id = ANY ($1::integer[])
+
+-- name: drop_rejections
+DELETE FROM rejections WHERE generation_id = ANY ($1::integer[])
+
+-- name: drop_players
+DELETE FROM players WHERE generation_id = ANY ($1::integer[])
+
+-- name: drop_fixtures
+DELETE FROM fixtures WHERE generation_id = ANY ($1::integer[])
