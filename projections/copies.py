@@ -11,6 +11,7 @@ from projections.database import columns, queries
 from schemas.events import Attributes
 
 Q = queries("copies")
+WRITER = queries("writer")
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
 Put = Callable[[Table, asyncpg.Record], None]
 _decode = msgspec.json.Decoder(Attributes).decode
@@ -43,3 +44,25 @@ async def learn(
         for player in unknown:
             fold.copies.traits.learn(player, _decode(stored.get(player, "{}")))
     return fold.copies.wanted(settled)
+
+
+async def load(fetch: Fetch, put: Put, needed: dict[Table, set[str]]) -> None:
+    """Makes rows present, as far as memory lacks them; the tables have their ranking ids."""
+    lacking = [
+        (table.ranking_id, player)
+        for table, players in needed.items()
+        if not table.whole
+        for player in players - table.rows.keys()
+    ]
+    by_id = {table.ranking_id: table for table in needed}
+    for row in await fetch(WRITER["rows"], *columns(lacking, 2)) if lacking else ():
+        put(by_id[row["ranking_id"]], row)
+
+
+def leave_idle(fold: Fold, fresh: set[int]) -> set[int]:
+    """Copies without a row are no rankings yet: takes the ids of those among `fresh` back, and returns them."""
+    idle = [table for table in fold.tables.values() if table.idle and table.ranking_id in fresh]
+    taken = {table.ranking_id for table in idle}
+    for table in idle:
+        table.ranking_id = 0
+    return taken

@@ -149,15 +149,8 @@ class Batch:
         self.awards += badges.award_lines(live.generation_id, fold.awards)
         fold.awards.clear()
         if self.new_rankings and fold.game.copied:
-            self._leave_idle(fold)
-
-    def _leave_idle(self, fold: Fold) -> None:
-        """Copies without a row are no rankings yet."""
-        fresh = {line[0] for line in self.new_rankings}
-        idle = {table.ranking_id: table for table in fold.tables.values() if table.idle and table.ranking_id in fresh}
-        self.new_rankings = [line for line in self.new_rankings if line[0] not in idle]
-        for table in idle.values():
-            table.ranking_id = 0
+            idle = copies.leave_idle(fold, {line[0] for line in self.new_rankings})
+            self.new_rankings = [line for line in self.new_rankings if line[0] not in idle]
 
 
 class Store:
@@ -232,16 +225,7 @@ class Store:
         """Makes the rows of segments by players' attributes present that are settled with the staged steps."""
         needed = await copies.learn(self._by_index, live.generation_id, live.fold, completed, batch.version)
         await self._name_rankings(live, batch)
-        lacking = [
-            (table.ranking_id, player)
-            for table, players in needed.items()
-            if not table.whole
-            for player in players - table.rows.keys()
-        ]
-        if lacking:
-            by_id = {table.ranking_id: table for table in needed}
-            for row in await self._by_index(Q["rows"], *columns(lacking, 2)):
-                _put(by_id[row["ranking_id"]], row)
+        await copies.load(self._by_index, _put, needed)
 
     async def _name_rankings(self, live: LiveGame, batch: Batch) -> None:
         """Gives new tables the id of their ranking, from the database or fresh."""
