@@ -21,6 +21,7 @@ from api.reads import Reads
 from api.rejections import Rejections
 from api.response import Ready
 from api.routing import ShapeDispatcher
+from api.site import STATIC, Site
 from api.views import Views, wall_clock_ms
 from projections.append import Appender
 from projections.catalog import Catalog
@@ -74,6 +75,8 @@ def make_app(
         ("GET", "/health/pool", health.pool),
         ("GET", "/metrics", stats.metrics),
     ]
+    site = Site(template for _, template, _ in routes)
+    routes += [("GET", "/", site.index), ("GET", STATIC, site.static)]
 
     async def running(_: web.Application) -> AsyncIterator[None]:
         await catalog.start()

@@ -1,0 +1,128 @@
+"""The standings page: a few files held in memory, and the headers that keep a browser from doing anything else with them.
+
+The page is at `/`. What it is made of lies below `/static/VERSION/`, where VERSION is made of all files' bytes: a browser
+may keep those for ever, and asks for the page itself each time.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import NamedTuple
+
+from aiohttp import web
+
+from api.params import PageQuery, target
+from api.problems import NOT_FOUND, RefusedError
+from api.response import Ready
+
+STATIC = "/static/{version}/{file}"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY = "".join(
+    f"{name}: {value}\r\n"
+    for name, value in {
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    }.items()
+).encode()
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+ASK_AGAIN = b"Cache-Control: no-cache\r\n"
+FOR_EVER = b"Cache-Control: public, max-age=31536000, immutable\r\n"
+
+
+class _Form(NamedTuple):
+    """A file as one kind of client gets it; `headers` are complete lines."""
+
+    headers: bytes
+    tag: bytes
+    body: bytes
+
+
+class _File(NamedTuple):
+    """A file as it is, and for clients that take gzip."""
+
+    plain: _Form
+    packed: _Form
+
+
+class Site:
+    """The handlers. `templates` are the paths that the application has: the page offers nothing that it does not."""
+
+    def __init__(self, templates: Iterable[str]) -> None:
+        held = {
+            entry.name: entry.read_bytes()
+            for entry in files("api").joinpath("static").iterdir()
+            if any(entry.name.endswith(ending) for ending in KINDS)
+        }
+        features = _features(templates)
+        digest = hashlib.sha256(features.encode())
+        for name in sorted(held):
+            digest.update(name.encode() + b"\0" + held[name])
+        self._version = digest.hexdigest()[:12]
+        index = held.pop("index.html").decode()
+        index = index.replace("{{version}}", self._version).replace("{{features}}", features)
+        self._index = _file("index.html", index.encode())
+        self._files = {name: _file(name, body) for name, body in held.items()}
+
+    async def index(self, request: web.Request) -> Ready:
+        """GET /. What to show is in the query, which only the page reads."""
+        return _answer(request, self._index, ASK_AGAIN)
+
+    async def static(self, request: web.Request) -> Ready:
+        """GET /static/{version}/{file}. Another version than the present one is answered too, but not to be kept."""
+        (_, _, version, name), _ = target(request)
+        file = self._files.get(name)
+        if file is None:
+            raise RefusedError(NOT_FOUND, "the page has no such file")
+        return _answer(request, file, FOR_EVER if version == self._version else ASK_AGAIN)
+
+
+def _features(templates: Iterable[str]) -> str:
+    """What the page may use beside boards and players: the last parts of the paths, and `q` if boards can be searched."""
+    words = {template.rpartition("/")[2] for template in templates}
+    if "q" in PageQuery._fields:
+        words.add("q")
+    return " ".join(sorted(word for word in words if word.isalpha()))
+
+
+def _file(name: str, body: bytes) -> _File:
+    kind = KINDS[name[name.rindex(".") :]].encode()
+    packed = gzip.compress(body, 9, mtime=0)
+    tag = hashlib.sha256(body).hexdigest()[:16].encode()
+    common = b"Content-Type: " + kind + b"\r\nVary: Accept-Encoding\r\n" + SECURITY
+    return _File(
+        _Form(common, b'"%s"' % tag, body),
+        _Form(common + b"Content-Encoding: gzip\r\n", b'"%s-gzip"' % tag, packed),
+    )
+
+
+def _answer(request: web.Request, file: _File, cache: bytes) -> Ready:
+    form = file.packed if takes_gzip(request.headers.get("Accept-Encoding", "")) else file.plain
+    headers = form.headers + cache + b"ETag: " + form.tag + b"\r\n"
+    held = request.headers.get("If-None-Match", "")
+    if form.tag.decode() in [part.strip().removeprefix("W/") for part in held.split(",")]:
+        return Ready(304, headers)
+    return Ready(200, headers, form.body)
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header admits gzip."""
+    for part in accepted.split(","):
+        coding, _, parameters = part.partition(";")
+        if coding.strip().lower() in ("gzip", "*"):
+            weight = parameters.replace(" ", "").removeprefix("q=")
+            return weight.strip("0.") != "" or not weight
+    return False

@@ -1,0 +1,165 @@
+// Talks to the API: one way to ask, one way to keep something up to date, and one word on whether the API is there.
+
+const features = new Set(document.querySelector('meta[name="features"]').content.split(" "));
+const listeners = new Set();
+const RETRY_FIRST_S = 1;
+const RETRY_MOST_S = 30;
+const POLL_MS = 2000;
+const BESIDE_LIVE_MS = 15000;
+const TOGETHER_MS = 250;
+
+/** Whether the API has this: the last word of a path, or `q` for search. */
+export const has = (feature) => features.has(feature);
+
+/** What the API refused, as it said it. `away` is true when it did not answer, or may answer later. */
+export class Refused extends Error {
+  constructor(status, problem) {
+    super((problem && (problem.detail || problem.title)) || `The API answered with ${status}.`);
+    this.status = status;
+    this.problem = problem || {};
+    this.away = status === 0 || status === 429 || status >= 500;
+  }
+}
+
+/** The state of the connection: "up", or "down" with the time of the next try. */
+export const connection = { up: true, nextTry: 0 };
+
+export function onConnection(listener) {
+  listeners.add(listener);
+}
+
+function heard(up, nextTry = 0) {
+  const news = up !== connection.up || nextTry !== connection.nextTry;
+  Object.assign(connection, { up, nextTry });
+  if (news) for (const listener of listeners) listener(connection);
+}
+
+/** A path of the API; parts are escaped, and parameters without a value are left out. */
+export function path(parts, parameters = {}) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
+  const text = "/v1/" + parts.map(encodeURIComponent).join("/");
+  return query.size ? `${text}?${query}` : text;
+}
+
+export const boardPath = (place, parameters, ...more) =>
+  path(["games", place.game, "boards", place.board, ...more], parameters);
+
+/** Asks once. Answers {status, tag, body}; body is null with 304. Raises Refused. */
+export async function ask(url, { tag, body, signal } = {}) {
+  const headers = tag ? { "If-None-Match": tag } : {};
+  if (body) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(url, {
+      method: body ? "POST" : "GET",
+      headers,
+      body: body && JSON.stringify(body),
+      cache: "no-store",
+      signal,
+    });
+    const content = response.status === 304 ? null : await response.json().catch(() => null);
+    if (response.ok || response.status === 304) {
+      heard(true);
+      return { status: response.status, tag: response.headers.get("ETag"), body: content };
+    }
+    const error = new Refused(response.status, content);
+    error.retryAfter = Number(response.headers.get("Retry-After")) || 0;
+    if (!error.away) heard(true);
+    throw error;
+  } catch (error) {
+    if (error.name === "AbortError" || error instanceof Refused) throw error;
+    throw new Refused(0, { detail: "The API does not answer." });
+  }
+}
+
+/** Asks for something that is shown once: its body. */
+export const get = async (url, options) => (await ask(url, options)).body;
+
+/**
+ * Keeps something up to date until `stop` of what it returns is called.
+ *
+ * `load` fetches and shows; it is called at once, then whenever the board's live stream says so, or every two seconds where
+ * there is no stream. While the API is away it is tried again ever more seldom; while the page is hidden, not at all.
+ */
+export function follow(load, failed, stream) {
+  let timer = 0;
+  let tries = 0;
+  let source = null;
+  let stopped = false;
+  let busy = false;
+  let again = false;
+
+  async function turn() {
+    clearTimeout(timer);
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    again = false;
+    let wait = source && source.readyState === EventSource.OPEN ? BESIDE_LIVE_MS : POLL_MS;
+    try {
+      await load();
+      tries = 0;
+      listen();
+    } catch (error) {
+      if (stopped || error.name === "AbortError") return;
+      if (!(error instanceof Refused)) console.error(error);
+      if (error.away) wait = later(error);
+      else if (failed(error)) return stop();
+    } finally {
+      busy = false;
+    }
+    if (!stopped && !document.hidden) timer = setTimeout(turn, again ? TOGETHER_MS : wait);
+  }
+
+  function later(error) {
+    const most = Math.min(RETRY_MOST_S, RETRY_FIRST_S * 2 ** tries++);
+    const seconds = Math.max(error.retryAfter || 0, most * (0.75 + Math.random() / 4));
+    close();
+    failed(error);
+    heard(false, Date.now() + seconds * 1000);
+    return seconds * 1000;
+  }
+
+  function listen() {
+    if (!stream || !has("live") || source || stopped || document.hidden) return;
+    source = new EventSource(stream);
+    const soon = () => {
+      clearTimeout(timer);
+      if (!stopped) timer = setTimeout(turn, TOGETHER_MS);
+    };
+    for (const name of ["message", "change", "changes", "board", "update", "rank", "ranks", "reset"]) {
+      source.addEventListener(name, soon);
+    }
+    source.addEventListener("error", () => {
+      // A stream that ended for good is tried anew after the next poll.
+      if (source && source.readyState === EventSource.CLOSED) close();
+    });
+  }
+
+  function close() {
+    if (source) source.close();
+    source = null;
+  }
+
+  function shown() {
+    if (document.hidden) {
+      clearTimeout(timer);
+      close();
+    } else turn();
+  }
+
+  function stop() {
+    stopped = true;
+    clearTimeout(timer);
+    close();
+    document.removeEventListener("visibilitychange", shown);
+    removeEventListener("retry", turn);
+  }
+
+  document.addEventListener("visibilitychange", shown);
+  addEventListener("retry", turn);
+  turn();
+  return { stop, now: turn };
+}

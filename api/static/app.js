@@ -1,0 +1,89 @@
+// The page: chooses the view by the URL, follows links without loading anew, and says when the API is away.
+
+import { connection, onConnection } from "./api.js";
+import { BoardView } from "./board.js";
+import { h, say } from "./dom.js";
+import { HomeView } from "./home.js";
+import { Panel } from "./panel.js";
+import { elsewhere, link, place } from "./place.js";
+
+const main = document.getElementById("main");
+const banner = document.getElementById("banner");
+const crumbs = document.getElementById("crumbs");
+const panel = new Panel(document.getElementById("panel"));
+let view = null;
+let key = "";
+
+function render({ first = false } = {}) {
+  const here = place();
+  const wanted = here.game && here.board ? `board ${here.game}/${here.board}` : `home ${here.game || ""}`;
+  trail(here);
+  if (wanted === key) {
+    view.show(here);
+  } else {
+    if (view) view.stop();
+    key = wanted;
+    main.classList.remove("stale");
+    view = here.game && here.board ? new BoardView(main, trail) : new HomeView(main);
+    view.show(here);
+    if (!first) main.focus({ preventScroll: true });
+    if (!first) scrollTo(0, 0);
+  }
+  panel.show(here);
+}
+
+/** Where the reader is, in the head of the page; titles come once they are known. */
+function trail(here, gameTitle, boardTitle) {
+  const parts = [h("a", { class: "mark", href: link({ ...elsewhere, game: null, board: null }) }, "Rankfold")];
+  if (here.game) parts.push(h("a", { href: link({ ...elsewhere, board: null }) }, gameTitle || here.game));
+  crumbs.replaceChildren(...parts);
+  document.title = [boardTitle || here.board, gameTitle || here.game, "Rankfold"].filter(Boolean).join(" · ");
+}
+
+function follows(event) {
+  const anchor = event.target.closest("a[href]");
+  if (!anchor || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const url = new URL(anchor.href);
+  if (url.origin !== location.origin || url.pathname !== "/" || url.hash || anchor.target || anchor.download) return;
+  event.preventDefault();
+  if (url.search !== location.search) history.pushState(null, "", url.pathname + url.search);
+  dispatchEvent(new Event("moved"));
+}
+
+let ticking = 0;
+let lastSeen = Date.now();
+
+function tell() {
+  clearInterval(ticking);
+  main.classList.toggle("stale", !connection.up);
+  const state = document.getElementById("state");
+  state.textContent = connection.up ? "" : "away";
+  if (connection.up) {
+    if (banner.hasChildNodes()) say("The API is back.");
+    banner.replaceChildren();
+    lastSeen = Date.now();
+    return;
+  }
+  const left = h("span", { "aria-hidden": "true" });
+  const count = () => {
+    const seconds = Math.max(0, Math.ceil((connection.nextTry - Date.now()) / 1000));
+    left.textContent = seconds ? ` Trying again in ${seconds} s.` : " Trying again …";
+  };
+  count();
+  ticking = setInterval(count, 1000);
+  if (banner.hasChildNodes()) {
+    banner.querySelector("span").replaceWith(left);
+    return;
+  }
+  const since = new Date(lastSeen).toLocaleTimeString();
+  banner.append(
+    h("p", {}, `The API does not answer. What you see is from ${since}.`, left),
+    h("button", { type: "button", onclick: () => dispatchEvent(new Event("retry")) }, "Try now"),
+  );
+}
+
+onConnection(tell);
+document.addEventListener("click", follows);
+addEventListener("popstate", () => render());
+addEventListener("moved", () => render());
+render({ first: true });

@@ -1,0 +1,348 @@
+// One board: which stretch of it, in which period and segment, kept up to date.
+
+import { Refused, ask, boardPath, follow, get, has, path } from "./api.js";
+import { amount, count, h, kindName, kindOf, metric, ordinal, order, periodName, players, say, unseen, words } from "./dom.js";
+import { shownMetrics } from "./home.js";
+import { elsewhere, fresh, go, link } from "./place.js";
+import { Table } from "./table.js";
+
+const LIMIT = 50;
+const AROUND = 25;
+const GAME_EVERY_MS = 30000;
+
+export class BoardView {
+  constructor(main, trail) {
+    this.main = main;
+    this.trail = trail;
+    this.table = new Table((name) => this.sortBy(name));
+    this.game = null;
+    this.gameAt = 0;
+    this.following = null;
+    this.asked = "";
+    this.sort = null;
+    this.frame();
+  }
+
+  frame() {
+    const part = (name, attributes) => (this[name] = h("div", { class: name, ...attributes }));
+    this.title = h("h1", { class: "display" }, "\u00a0");
+    this.scope = h("p", { class: "scope" }, "\u00a0");
+    this.search = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", maxlength: "128", "data-key": "search" });
+    this.form = h("form", { class: "search", role: "search", onsubmit: (event) => this.find(event) },
+      h("label", { for: "search", class: "unseen" }, has("q") ? "Search by name" : "Find a player by id"), this.search,
+      h("button", { type: "submit" }, has("q") ? "Search" : "Find"));
+    this.search.placeholder = has("q") ? "Search by name" : "Find a player by id";
+    this.main.replaceChildren(
+      part("heading"), part("boards"), part("tools"), part("notice", { role: "status" }),
+      h("div", { class: "sheet" }, this.table.element), part("pager"), part("mine"), part("foot"),
+    );
+    this.heading.append(this.title, this.scope);
+    this.table.wait();
+  }
+
+  show(here) {
+    const { player, with: other, ...rest } = here;
+    const asked = JSON.stringify(rest);
+    this.here = here;
+    if (asked === this.asked) {
+      this.redraw(false);
+      return;
+    }
+    this.asked = asked;
+    this.stop();
+    this.sort = null;
+    this.tag = null;
+    this.page = null;
+    this.place = null;
+    this.baseline = new Map();
+    this.ranks = new Map();
+    if (document.activeElement !== this.search) this.search.value = here.q || "";
+    this.table.wait(this.table.rows.size || 12);
+    this.note("");
+    this.following = follow(
+      () => this.load(asked),
+      (error) => this.failed(error),
+      boardPath(here, { period: here.period, segment: here.segment }, "live"),
+    );
+  }
+
+  stop() {
+    if (this.following) this.following.stop();
+  }
+
+  async load(asked) {
+    const here = this.here;
+    if (!this.game || Date.now() - this.gameAt > GAME_EVERY_MS) await this.learn();
+    if (!this.board) throw new Refused(404, { detail: `This game has no board “${here.board}”.` });
+    const url = this.url(here);
+    const [answer, place] = await Promise.all([ask(url, { tag: this.tag }), here.me ? this.mineNow(here) : null]);
+    if (asked !== this.asked) return;
+    this.place = place;
+    const news = answer.body !== null;
+    if (news) {
+      this.tag = answer.tag;
+      const live = this.page !== null;
+      this.page = here.at && !here.q ? around(answer.body) : answer.body;
+      this.compare(live);
+      this.redraw(live);
+    } else this.drawMine();
+  }
+
+  /** What the board is, and which periods and segments it has by now. */
+  async learn() {
+    const here = this.here;
+    this.game = await get(path(["games", here.game]));
+    this.gameAt = Date.now();
+    this.board = this.game.boards.find((board) => board.board === here.board);
+    if (!this.board) return;
+    this.segments = this.board.segments.length
+      ? (await get(boardPath(here, { limit: "1000", period: here.period }, "segments"))).segments
+      : [];
+    this.trail(here, this.game.title, this.board.title);
+    this.controls();
+  }
+
+  url(here) {
+    const of = { period: here.period, segment: here.segment };
+    if (here.q) return boardPath(here, { ...of, q: here.q, limit: String(LIMIT), after: here.after, before: here.before });
+    if (here.at) return boardPath(here, { ...of, around: String(AROUND) }, "players", here.at);
+    return boardPath(here, { ...of, limit: String(LIMIT), after: here.after, before: here.before });
+  }
+
+  async mineNow(here) {
+    try {
+      return await get(boardPath(here, { period: here.period, segment: here.segment, around: "1" }, "players", here.me));
+    } catch (error) {
+      if (error.status === 404 || error.status === 400) return { missing: true };
+      throw error;
+    }
+  }
+
+  failed(error) {
+    if (error.away) {
+      if (!this.page) this.note("The standings appear as soon as the API answers.");
+      return false;
+    }
+    this.table.clear();
+    this.pager.replaceChildren();
+    const here = this.here;
+    const top = h("a", { href: link(fresh) }, "Back to the top");
+    if (error.status === 404 && here.at) this.note(`“${here.at}” is not ranked here.`, top);
+    else if (error.status === 404) this.note(error.message, h("a", { href: link({ ...elsewhere, game: null, board: null }) }, "All games"));
+    else this.note(error.message, h("a", { href: link({ ...fresh, period: null, segment: null }) }, "Show the whole board"));
+    this.table.element.removeAttribute("aria-busy");
+    this.table.element.hidden = true;
+    return true;
+  }
+
+  note(text, ...more) {
+    this.table.element.hidden = false;
+    this.notice.replaceChildren(...(text ? [h("p", {}, text, " ", ...more)] : []));
+  }
+
+  /** Remembers ranks, so that movement can be shown and told. */
+  compare(live) {
+    const told = [];
+    for (const line of this.page.entries) {
+      const old = this.ranks.get(line.player);
+      if (!this.baseline.has(line.player)) this.baseline.set(line.player, line.rank);
+      if (live && old !== undefined && line.rank < old) told.push([old - line.rank, line]);
+      this.ranks.set(line.player, line.rank);
+    }
+    told.sort(([one, { rank }], [other, { rank: below }]) => other - one || rank - below);
+    if (told.length) {
+      const [, line] = told[0];
+      const rest = told.length > 1 ? `, and ${told.length - 1} more moved up` : "";
+      say(`${line.name || line.player} is now ${ordinal(line.rank)}${rest}.`);
+    }
+  }
+
+  redraw(live) {
+    if (!this.page || !this.board) return;
+    const page = this.page;
+    const names = page.entries.length ? Object.keys(page.entries[0].metrics) : this.board.metrics;
+    const metrics = shownMetrics(names, this.board.ranked_by);
+    const official = page.entries.some((line) => "movement" in line);
+    const moves = new Map(page.entries.map((line) => [line.player, official ? line.movement : this.baseline.get(line.player) - line.rank]));
+    const sortable = !page.next && !page.previous && !this.here.at && page.entries.length > 1;
+    this.note(page.entries.length ? "" : this.here.q ? `Nobody's name begins with “${this.here.q}”.` : "Nobody is ranked here yet. Whoever scores appears at once.");
+    this.table.element.hidden = !page.entries.length;
+    this.table.draw(this.sorted(page.entries), {
+      title: `${this.board.title}, ${periodName(page.period)}`,
+      metrics,
+      ranked: this.board.ranked_by,
+      me: this.here.me,
+      moves,
+      moveNote: official ? "since the last stretch" : "since you opened this page",
+      tiers: page.entries.some((line) => "tier" in line),
+      sort: this.sort,
+      sortable,
+    }, live);
+    this.title.textContent = this.board.title;
+    this.scope.replaceChildren(
+      `${players(page.total)}${this.here.q ? " found" : " ranked"} · ${periodName(page.period)}${page.segment ? ` · ${segmentName(page.segment)}` : ""} · by ${order(this.board.ranked_by)}`);
+    this.drawPager();
+    this.drawMine();
+    this.controls();
+    this.drawFoot();
+  }
+
+  sortBy(name) {
+    const sort = this.sort;
+    if (!name) this.sort = sort ? null : { by: "", up: false };
+    else if (sort && sort.by === name) this.sort = sort.up ? null : { by: name, up: true };
+    else this.sort = { by: name, up: false };
+    this.redraw(true);
+  }
+
+  sorted(entries) {
+    if (!this.sort) return entries;
+    if (!this.sort.by) return [...entries].reverse();
+    const { by, up } = this.sort;
+    const sign = up ? 1 : -1;
+    const value = (line) => amount(line.metrics[by]);
+    return [...entries].sort((one, other) => {
+      const [a, b] = [value(one), value(other)];
+      if (a === null || b === null) return (a === null) - (b === null);
+      return sign * (a - b);
+    });
+  }
+
+  /** Boards, periods, segments and the search; made anew only when they changed, and the focus stays. */
+  controls() {
+    const period = (this.page && this.page.period) || this.here.period;
+    const text = JSON.stringify([this.game.boards.map((board) => board.title), this.board, this.segments, period, this.here]);
+    if (text === this.controlled) return;
+    this.controlled = text;
+    const key = document.activeElement && document.activeElement.dataset.key;
+    this.boards.replaceChildren(...(this.game.boards.length > 1 ? [this.boardTabs()] : []));
+    this.tools.replaceChildren(this.periodTabs(period), this.periodChoice(period), this.segmentChoice(), this.form);
+    const again = key && this.main.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (again && again !== document.activeElement) again.focus({ preventScroll: true });
+  }
+
+  boardTabs() {
+    return h("nav", { class: "tabs wide", "aria-label": "Boards" }, this.game.boards.map((board) =>
+      h("a", { href: link({ ...elsewhere, board: board.board }), "data-key": `board-${board.board}`, "aria-current": board.board === this.here.board ? "page" : null }, board.title)));
+  }
+
+  periodTabs(period) {
+    const kinds = this.board.period_kinds;
+    if (kinds.length < 2) return "";
+    const now = period ? kindOf(period, kinds) : "";
+    return h("nav", { class: "tabs", "aria-label": "Periods" }, kinds.map((kind) => {
+      const newest = kind === "all" || kind.includes(":") ? kind : this.of(kind)[0];
+      const attributes = { "data-key": `kind-${kind}`, "aria-current": kind === now ? "page" : null };
+      if (!newest) return h("span", { class: "off", title: "None has begun yet" }, kindName(kind));
+      return h("a", { ...attributes, href: link({ ...fresh, period: newest, player: null, with: null }) }, kindName(kind));
+    }));
+  }
+
+  of(kind) {
+    return this.board.periods.filter((period) => period.startsWith(`${kind}:`) && !this.board.period_kinds.includes(period)).sort(newestFirst);
+  }
+
+  periodChoice(period) {
+    if (!period) return "";
+    const periods = this.of(kindOf(period, this.board.period_kinds));
+    if (!periods.includes(period) && period.includes(":") && !this.board.period_kinds.includes(period)) periods.unshift(period);
+    if (periods.length < 2) return "";
+    const at = periods.indexOf(period);
+    const move = (to, label, sign) =>
+      h("button", { type: "button", class: "step", "aria-label": label, "data-key": sign, disabled: !periods[to], onclick: () => go({ ...fresh, period: periods[to], player: null, with: null }) }, sign);
+    return h("span", { class: "choice" },
+      move(at + 1, "Earlier", "‹"),
+      h("label", {}, unseen("Period"),
+        h("select", { "data-key": "period", onchange: (event) => go({ ...fresh, period: event.target.value, player: null, with: null }) },
+          periods.map((each) => h("option", { value: each, selected: each === period }, periodName(each))))),
+      move(at - 1, "Later", "›"));
+  }
+
+  segmentChoice() {
+    if (!this.segments.length) return "";
+    const now = this.here.segment || "";
+    return h("label", { class: "choice" }, unseen("Segment"),
+      h("select", { "data-key": "segment", onchange: (event) => go({ ...fresh, segment: event.target.value || null }) },
+        h("option", { value: "" }, "Everybody"),
+        this.segments.map((segment) => h("option", { value: segment, selected: segment === now }, segmentName(segment)))));
+  }
+
+  async find(event) {
+    event.preventDefault();
+    const text = this.search.value.trim();
+    if (has("q")) go({ ...fresh, q: text || null });
+    else go({ ...fresh, at: text || null });
+  }
+
+  drawPager() {
+    const { next, previous, entries, total } = this.page;
+    const here = this.here;
+    const moved = here.after || here.before || here.at || here.q;
+    const part = (name, cursor, changes) =>
+      cursor ? h("a", { class: "button", href: link({ after: null, before: null, ...changes }), "data-key": name }, name) : h("span", { class: "button off", "aria-hidden": "true" }, name);
+    const shown = here.q || !entries.length || entries.length === total ? "" : `Ranks ${count(entries[0].rank)} to ${count(entries.at(-1).rank)}`;
+    const key = document.activeElement && document.activeElement.dataset.key;
+    this.pager.replaceChildren(...(next || previous || moved
+      ? [h("nav", { "aria-label": "Pages" },
+          moved ? h("a", { class: "button", href: link(fresh), "data-key": "Top" }, "Top") : "",
+          part("Previous", previous, { before: previous, at: null }),
+          part("Next", next, { after: next, at: null }), h("span", { class: "shown" }, shown))]
+      : []));
+    const again = key && this.pager.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (again) again.focus({ preventScroll: true });
+  }
+
+  /** The reader's own place, at hand wherever he looks. */
+  drawMine() {
+    const { me } = this.here;
+    const place = this.place;
+    if (!me || !place || !this.page) {
+      this.mine.replaceChildren();
+      return;
+    }
+    const leave = h("button", { type: "button", class: "quiet", "aria-label": "Forget that this is me", "data-key": "leave", onclick: () => go({ me: null }, { replace: true }) }, "✕");
+    const inView = this.page.entries.some((line) => line.player === me);
+    const text = JSON.stringify([place.rank, place.total, place.metrics, place.missing, inView, me]);
+    if (text === this.mineText && this.mine.hasChildNodes()) return;
+    this.mineText = text;
+    const name = h("a", { href: link({ player: me }) }, place.name || me);
+    const content = place.missing
+      ? [h("p", {}, name, " is not ranked here.")]
+      : [h("span", { class: "number" }, count(place.rank)),
+         h("p", {}, h("strong", {}, name), ` of ${count(place.total)}`, h("span", { class: "gap" }, this.gap(place))),
+         inView ? h("span", { class: "tag" }, "in view") : h("a", { class: "button", "data-key": "around", href: link({ ...fresh, at: me }) }, "Show around me")];
+    this.mine.replaceChildren(h("section", { class: "strip", "aria-label": "Your place" }, ...content, leave));
+  }
+
+  gap(place) {
+    const [first] = shownMetrics(Object.keys(place.metrics), this.board.ranked_by);
+    const mine = amount(place.metrics[first]);
+    const ahead = place.around.findIndex((line) => line.player === place.player) - 1;
+    const said = `${metric(place.metrics[first])} ${words(first)}`;
+    if (mine === null || ahead < 0 || amount(place.around[ahead].metrics[first]) === null) return said;
+    const line = place.around[ahead];
+    const by = Math.abs(amount(line.metrics[first]) - mine);
+    return by ? `${said}, ${metric(by)} behind ${line.name || line.player}` : `${said}, level with ${line.name || line.player}`;
+  }
+
+  drawFoot() {
+    const of = { period: this.page.period, segment: this.here.segment };
+    const data = boardPath(this.here, { ...of, limit: "1000" });
+    const ways = has("export") ? [["csv", "CSV"], ["jsonl", "JSON lines"]] : [];
+    this.foot.replaceChildren(h("p", {},
+      ways.length ? h("span", {}, "Download: ", ways.map(([format, name]) => [
+        h("a", { href: boardPath(this.here, { ...of, format }, "export"), download: "" }, name), " "])) : "",
+      h("a", { href: data }, "This board in the API")));
+  }
+}
+
+/** A player's surroundings as a page. */
+const around = (place) => ({ ...place, entries: place.around, next: place.next || null, previous: place.previous || null });
+
+const segmentName = (segment) => {
+  const at = segment.indexOf(":");
+  return at < 0 ? segment : `${words(segment.slice(0, at))}: ${segment.slice(at + 1)}`;
+};
+
+const natural = new Intl.Collator("en", { numeric: true }).compare;
+const newestFirst = (one, other) => natural(other, one);

@@ -1,0 +1,136 @@
+// The index: games, their boards, and who leads each of them.
+
+import { boardPath, follow, get, path } from "./api.js";
+import { amount, h, metric, order, periodName, players } from "./dom.js";
+import { elsewhere, link } from "./place.js";
+
+const LEADERS = 3;
+const REFRESH_EVERY = 5;
+
+/** All games, or one. */
+export class HomeView {
+  constructor(main) {
+    this.main = main;
+    this.following = null;
+    this.previews = new Map();
+    this.turn = 0;
+    this.seen = new IntersectionObserver((entries) => this.appear(entries), { rootMargin: "200px" });
+  }
+
+  show(here) {
+    this.stop();
+    this.here = here;
+    this.drawn = "";
+    this.main.replaceChildren(h("p", { class: "wait" }, "Loading the games …"));
+    this.following = follow(
+      () => this.load(),
+      (error) => this.failed(error),
+    );
+  }
+
+  stop() {
+    if (this.following) this.following.stop();
+    this.seen.disconnect();
+  }
+
+  async load() {
+    if (this.turn++ % REFRESH_EVERY && this.drawn) return;
+    const names = this.here.game ? [this.here.game] : await this.names();
+    const games = await Promise.all(names.slice(0, 40).map((name) => get(path(["games", name]))));
+    const text = JSON.stringify([names, games.map(({ position, ...rest }) => rest)]);
+    if (text !== this.drawn) {
+      this.drawn = text;
+      this.draw(games, names.slice(40));
+    } else await Promise.all([...this.previews.values()].filter((preview) => preview.visible).map((preview) => leaders(preview)));
+  }
+
+  async names() {
+    const page = await get(path(["games"], { limit: "1000" }));
+    return page.games.map((game) => game.game);
+  }
+
+  failed(error) {
+    if (this.drawn) return false;
+    const gone = error.status === 404;
+    this.main.replaceChildren(
+      h("div", { class: "note" },
+        h("h1", {}, gone ? "There is no such game" : error.away ? "The API is away" : "This cannot be shown"),
+        h("p", {}, gone ? `Nobody has applied rules for “${this.here.game}”.` : error.away ? "The games appear as soon as it answers." : error.message),
+        gone && h("p", {}, h("a", { href: "/" }, "All games"))),
+    );
+    return !error.away;
+  }
+
+  draw(games, more) {
+    this.previews.clear();
+    this.seen.disconnect();
+    if (!games.length) {
+      this.main.replaceChildren(
+        h("div", { class: "note" },
+          h("h1", {}, "No games yet"),
+          h("p", {}, "A game begins with its rules: ", h("code", {}, "rankfold rulesets apply RULES.toml"), ". Its boards then appear here.")),
+      );
+      return;
+    }
+    const one = Boolean(this.here.game);
+    this.main.replaceChildren(
+      one ? "" : h("h1", { class: "display" }, "Standings"),
+      ...games.map((game) =>
+        h("section", { class: "game", "aria-label": game.title },
+          h(one ? "h1" : "h2", { class: one ? "display" : "" }, one ? game.title : h("a", { href: link({ ...elsewhere, game: game.game, board: null }) }, game.title)),
+          h("ul", { class: "cards" }, game.boards.map((board) => this.card(game, board, one ? "h2" : "h3"))))),
+      more.length ? h("ul", { class: "more-games" }, more.map((name) => h("li", {}, h("a", { href: link({ game: name }) }, name)))) : "",
+    );
+    for (const element of this.previews.keys()) this.seen.observe(element);
+  }
+
+  card(game, board, heading) {
+    const list = h("ol", { class: "leaders" });
+    const total = h("p", { class: "total" }, "\u00a0");
+    const card = h("li", { class: "card" },
+      h(heading, {}, h("a", { class: "cover", href: link({ ...elsewhere, game: game.game, board: board.board }) }, board.title)),
+      h("p", { class: "by" }, `by ${order(board.ranked_by)}`),
+      list,
+      total);
+    this.previews.set(card, { game: game.game, board: board.board, ranked: board.ranked_by, list, total, visible: false });
+    return card;
+  }
+
+  appear(entries) {
+    for (const entry of entries) {
+      const preview = this.previews.get(entry.target);
+      if (!preview) continue;
+      const first = entry.isIntersecting && !preview.visible;
+      preview.visible = entry.isIntersecting;
+      if (first) leaders(preview).catch(() => {});
+    }
+  }
+}
+
+/** Who leads a board, by the metric that comes first. */
+async function leaders(preview) {
+  let page;
+  try {
+    page = await get(boardPath(preview, { limit: String(LEADERS) }));
+  } catch (error) {
+    if (error.away) throw error;
+    preview.total.textContent = "No period of it is under way.";
+    return;
+  }
+  preview.total.textContent = page.total ? `${players(page.total)} · ${periodName(page.period)}` : "Nobody is ranked yet.";
+  preview.list.replaceChildren(
+    ...page.entries.map((line) => {
+      const [value] = shownMetrics(Object.keys(line.metrics), preview.ranked).map((name) => line.metrics[name]);
+      return h("li", {},
+        h("span", { class: `rank medal-${line.rank}` }, String(line.rank)),
+        h("span", { class: "who" }, line.name || line.player),
+        h("span", { class: "value" }, amount(value) === null && value === undefined ? "" : metric(value)));
+    }),
+  );
+}
+
+/** Metrics with those first that the board is ranked by. */
+export function shownMetrics(names, ranked) {
+  const by = ranked.map((text) => text.replace(/ \(.*$/, ""));
+  return [...by.filter((name) => names.includes(name)), ...names.filter((name) => !by.includes(name))];
+}
