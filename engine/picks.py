@@ -42,7 +42,10 @@ def placed(event: Pick, epoch: int, ms: int, seq: int) -> Placed:
 
 def counting(entries: list[Placed] | None, lock_ms: int) -> Placed | None:
     """Of a player's picks of one market, in log order, the one that counts: the last recorded before the lock."""
-    return next((entry for entry in reversed(entries or ()) if entry.ms < lock_ms), None)
+    for entry in reversed(entries or ()):
+        if entry.ms < lock_ms:
+            return entry
+    return None
 
 
 class PickMarks:

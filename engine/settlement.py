@@ -111,26 +111,36 @@ class Settlement:
 
     def _replace(self, fixture: str, old: Given, new: Given) -> None:
         """Steps from what a contest gave to what it gives, table by table."""
-        for table, entrants in old.items():
-            now = new.get(table, {})
-            for entrant, marks in entrants.items():
-                if now.get(entrant) != marks:
+        for table in dict.fromkeys((*old, *new)):
+            was, now = old.get(table, {}), new.get(table, {})
+            kept = {entrant for entrant, marks in now.items() if was.get(entrant) == marks}
+            for entrant in was:
+                if entrant not in kept:
                     self._push((table,), entrant, fixture)
-        for table, entrants in new.items():
-            was = old.get(table, {})
-            for entrant, marks in entrants.items():
-                if was.get(entrant) != marks:
+            for entrant, marks in now.items():
+                if entrant not in kept:
                     for mark in marks:
                         self._push((table,), entrant, mark)
 
     def _given(self, contest: Contest, only: str | None = None) -> Given:
         """What a contest gives, to everybody or to one entrant."""
         given: Given = {}
+        # Players who picked the same share a mark, and so its tables; held here, so that no other mark takes its identity.
+        known: dict[int, tuple[Mark, list[dict[str, list[Mark]]]]] = {}
         for entrant, mark, plans in self._marks(contest, only):
-            for plan in plans:
-                if plan.where is None or plan.where(mark):
-                    for table in self._tables_of(plan, mark):
-                        given.setdefault(table, {}).setdefault(entrant, []).append(mark)
+            if id(mark) not in known:
+                tables = [
+                    table
+                    for plan in plans
+                    if plan.where is None or plan.where(mark)
+                    for table in self._tables_of(plan, mark)
+                ]
+                known[id(mark)] = mark, [given.setdefault(table, {}) for table in tables]
+            for entrants in known[id(mark)][1]:
+                if entrant in entrants:
+                    entrants[entrant].append(mark)
+                else:
+                    entrants[entrant] = [mark]
         return given
 
     def _marks(self, contest: Contest, only: str | None) -> Iterator[tuple[str, Mark, list[BoardPlan]]]:

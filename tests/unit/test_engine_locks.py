@@ -90,6 +90,19 @@ def test_a_fixture_that_moves_forward_loses_later_picks_and_one_that_moves_back_
     assert points(pool(), *log, again, postponed, won(at=3 * NOON)) == {"a": 1}
 
 
+@pytest.mark.parametrize(("recorded", "expected"), [(499, 1), (500, -1)])
+def test_a_lock_that_moves_is_as_sharp_as_one_that_stays(recorded: int, expected: int) -> None:
+    log = [fixture("f", 1, NOON), pick("a", "f", "y"), pick("a", "f", "x", at=recorded), fixture("f", 1, 500)]
+    assert points(pool(), *log, won()) == {"a": expected}
+
+
+def test_who_lost_his_pick_to_an_earlier_lock_has_missed_the_fixture_if_he_took_part_before() -> None:
+    text = pool('missing = "lose"')
+    log = [fixture("e", 1, NOON), fixture("f", 1, NOON), pick("a", "e", "x", at=100), pick("b", "f", "x", at=600)]
+    moved = [pick("a", "f", "x", at=700), fixture("f", 1, 500), won()]
+    assert points(text, *log, *moved) == {"a": -1}
+
+
 def test_an_abandoned_fixture_may_be_picked_again_until_it_is_played() -> None:
     abandoned = result("f", status="abandoned", occurred_at=NOON + 1)
     log = [fixture("f", 1, NOON), pick("a", "f", "x"), abandoned, fixture("f", 1, 3 * NOON)]
