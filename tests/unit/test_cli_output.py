@@ -13,7 +13,6 @@ import typer
 from rich.table import Table
 from typer.testing import CliRunner
 
-from cli import schema
 from cli.checks import at_least, judged, worst
 from cli.checks_postgres import settings_checks
 from cli.checks_redis import durability
@@ -26,6 +25,7 @@ from cli.stack import free_port, is_free
 from cli.terminal import plural, safe
 from schemas.errors import Conflict, InvalidInput, LogBroken, NotFound, Problem, Unavailable
 from schemas.events import EVENT_TYPES
+from schemas.jsonschema import events_schema
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "arcade" / "arcade.toml"
 
@@ -80,7 +80,7 @@ def test_every_command_has_help() -> None:
 
 
 def test_the_schema_names_every_event_type_and_keeps_numbers_exact() -> None:
-    events = schema.events_schema()
+    events = events_schema()
     assert len(events["anyOf"]) == len(EVENT_TYPES)
     value = events["$defs"]["Score"]["properties"]["values"]["additionalProperties"]["anyOf"]
     assert {"type": ["number", "string"], "format": "decimal"} in value

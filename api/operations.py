@@ -1,0 +1,214 @@
+"""Every route as it is described to clients: what it takes, what it answers, what can go wrong. A table, and no code.
+
+`api.openapi` makes the OpenAPI document out of it; a test holds it to the routes that the application has.
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from api import problems
+from api.encode import FriendPlaces, History, Page, PlayerPlace
+from api.health import PoolState, Readiness
+from api.listing import GameDetails, GamePage, SegmentPage
+from api.players import PlayerPage
+from api.problems import Kind
+from api.publish import Published
+from api.rejections import RejectionsPage
+from api.statistics import StatisticsPage
+
+GAME = "/v1/games/{game}"
+BOARD = GAME + "/boards/{board}"
+PLACE = BOARD + "/players/{player}"
+JSON = "application/json"
+HTML = "text/html"
+EVENTS = "text/event-stream"
+
+
+class Players(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """1 to 1,000 player ids."""
+
+    players: list[str]
+
+
+class Live(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    status: str
+
+
+class Operation(NamedTuple):
+    """A route. `answer` is the struct of its JSON, None for other media; `kinds` are its problems beyond the usual ones."""
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    answer: Any = None
+    query: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    status: int = 200
+    media: str = JSON
+    cached: bool = False
+    body: str | None = None
+
+
+READ = (problems.INVALID_REQUEST, problems.NOT_FOUND, problems.NOT_YET)
+PERIODIC = ("period", "segment")
+SEEN = "min_position"
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("GET", "/v1/games", "list_games", "games", "The games, by name", GamePage, ("limit", "after"), READ[:1]),
+    Operation("GET", GAME, "game", "games", "A game, its boards and their periods", GameDetails, (), READ[:2]),
+    Operation(
+        "GET",
+        BOARD,
+        "board",
+        "boards",
+        "A page of a board",
+        Page,
+        (*PERIODIC, "limit", "after", "before", SEEN),
+        READ,
+        cached=True,
+    ),
+    Operation(
+        "GET",
+        PLACE,
+        "place",
+        "boards",
+        "A player's place on a board, and who is around it",
+        PlayerPlace,
+        (*PERIODIC, "around", SEEN),
+        READ,
+        cached=True,
+    ),
+    Operation(
+        "POST",
+        BOARD + "/ranks",
+        "ranks",
+        "boards",
+        "The places of many players, ranked globally and among themselves",
+        FriendPlaces,
+        (*PERIODIC, SEEN),
+        (*READ, problems.TOO_LARGE),
+        body="Players",
+    ),
+    Operation(
+        "GET",
+        PLACE + "/history",
+        "history",
+        "boards",
+        "What a board has shown of a player, newest first",
+        History,
+        (*PERIODIC, "limit", SEEN),
+        READ,
+    ),
+    Operation(
+        "GET",
+        BOARD + "/segments",
+        "segments",
+        "boards",
+        "The segments that a board has",
+        SegmentPage,
+        ("period", "limit", "after"),
+        READ[:2],
+    ),
+    Operation(
+        "GET",
+        BOARD + "/live",
+        "live_board",
+        "live",
+        "Changes of a board's first entries, or of some players, as server-sent events whose data is `Ranks`",
+        query=(*PERIODIC, "top", "player*", "last_event_id"),
+        kinds=READ[:2],
+        media=EVENTS,
+    ),
+    Operation(
+        "GET",
+        PLACE + "/live",
+        "live_player",
+        "live",
+        "Changes of a player's place as server-sent events whose data is `Ranks`",
+        query=(*PERIODIC, "last_event_id"),
+        kinds=READ[:2],
+        media=EVENTS,
+    ),
+    Operation(
+        "GET",
+        BOARD + "/ws",
+        "live_socket",
+        "live",
+        "The same as of /live over WebSocket",
+        query=(*PERIODIC, "top", "player*", "last_event_id"),
+        kinds=(*READ[:2], problems.UPGRADE_REQUIRED),
+        status=101,
+    ),
+    Operation(
+        "GET",
+        GAME + "/players/{player}",
+        "player",
+        "players",
+        "A player: profile, standing, and his place on every board",
+        PlayerPage,
+        ("board", "limit", "after", SEEN),
+        READ,
+    ),
+    Operation(
+        "GET",
+        GAME + "/players/{player}/stats",
+        "statistics",
+        "players",
+        "A player's season: totals, verdicts, best and worst round, streaks, badges, every round",
+        StatisticsPage,
+        ("board", *PERIODIC, "limit", "after", SEEN),
+        READ,
+    ),
+    Operation(
+        "POST",
+        GAME + "/events",
+        "publish",
+        "events",
+        "Publish 1 to 1,000 events: all of them or none",
+        Published,
+        ("wait",),
+        (
+            problems.INVALID_EVENT,
+            problems.INVALID_REQUEST,
+            problems.INVALID_RULESET,
+            problems.NOT_FOUND,
+            problems.CONFLICT,
+            problems.TOO_LARGE,
+            problems.UNSUPPORTED_MEDIA_TYPE,
+            problems.LOG_BROKEN,
+        ),
+        status=202,
+        body="events",
+    ),
+    Operation(
+        "GET",
+        GAME + "/rejections",
+        "rejections",
+        "events",
+        "Events that are in the log and do not count, newest first",
+        RejectionsPage,
+        ("player", "limit", "after", SEEN),
+        READ,
+    ),
+    Operation("GET", "/health/live", "live", "service", "The process turns", Live),
+    Operation("GET", "/health/ready", "ready", "service", "Its databases answer; 503 when not", Readiness),
+    Operation("GET", "/health/pool", "pool", "service", "The connections to PostgreSQL", PoolState),
+    Operation("GET", "/metrics", "metrics", "service", "Prometheus metrics", media="text/plain"),
+    Operation("GET", "/openapi.json", "openapi", "service", "This document", dict[str, Any]),
+    Operation("GET", "/docs", "docs", "service", "This document, to read", media=HTML),
+    Operation("GET", "/", "page", "service", "The standings page", media=HTML),
+    Operation(
+        "GET",
+        "/static/{version}/{file}",
+        "static",
+        "service",
+        "What the standings page is made of",
+        kinds=(problems.NOT_FOUND,),
+        media="*/*",
+    ),
+)
