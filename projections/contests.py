@@ -110,15 +110,17 @@ async def load(
         fixtures = await _load_rounds(fetch, generation_id, fold, events, fixtures)
         await _load_contests(fetch, generation_id, fold, fixtures)
     book.let_go()
-    settled = {event.fixture for event in events if isinstance(event, Result)}
-    whole = {name for name in fixtures if name in settled or _has_result(fold, name)}
-    players = {event.player for event in events if isinstance(event, Pick)} if markets.unique else set()
+    whole = _graded_whole(fold, events, fixtures)
+    picks = [event for event in events if isinstance(event, Pick)]
+    players = {event.player for event in picks}
+    # A pick of a fixture that has a result already concerns nobody else's; a stake concerns the player's whole round.
+    rest = fixtures if markets.unique else {event.fixture for event in picks if _has_result(fold, event.fixture)}
+    rest = rest - whole
     # Before the database is asked: what is committed meanwhile leaves this list, and may be missed there.
     recent = list(uncommitted)
     rows: list[asyncpg.Record] = []
     if whole:
         rows += await fetch(Q["picks"], generation_id, list(whole))
-    rest = fixtures - whole
     if players and rest:
         rows += await fetch(Q["picks_of_players"], generation_id, list(rest), list(players))
     for line in map(_line, rows):
@@ -126,6 +128,15 @@ async def load(
     for line in recent:
         if line.fixture in whole or (line.fixture in rest and line.player in players):
             book.hold(line)
+
+
+def _graded_whole(fold: Fold, events: list[Event], fixtures: set[str]) -> set[str]:
+    """The fixtures of which every pick may be graded: by a result of this batch, or because a lock moves after one."""
+    settled = {event.fixture for event in events if isinstance(event, Result)}
+    moved = {event.fixture for event in events if isinstance(event, Fixture)}
+    if moved and fold.game.markets.locks_by_round:
+        moved = fixtures
+    return settled | {fixture for fixture in moved if _has_result(fold, fixture)}
 
 
 async def _load_contests(fetch: Fetch, generation_id: int, fold: Fold, fixtures: set[str]) -> None:
