@@ -11,7 +11,9 @@ from aiohttp import web
 from api.freshness import Applied
 from api.health import Health
 from api.listing import Listing
+from api.listeners import Listening
 from api.metrics import Handler, Stats
+from api.live import Hub, Pace
 from api.names import NameBooks
 from api.pages import Pages
 from api.players import Players
@@ -29,6 +31,7 @@ from projections.fallback import PostgresRankings
 from projections.rankings import RedisRankings
 
 if TYPE_CHECKING:
+from projections.versions import Versions
     from redis.asyncio import Redis
 
 GAME = "/v1/games/{game}"
@@ -48,8 +51,10 @@ def make_app(
     clock_ms: Callable[[], int] = wall_clock_ms,
 ) -> web.Application:
     """The application; whoever gives the connections closes them. `clock_ms` chooses the period shown by default."""
+    pace: Pace | None = None,
     catalog = Catalog(pool)
     rankings = RedisRankings(redis_rankings)
+    pace = pace or Pace()
     applied = Applied(rankings, pool)
     views = Views(catalog, applied, rankings, PostgresRankings(pool), clock_ms)
     names = NameBooks(pool)
@@ -58,7 +63,9 @@ def make_app(
     publishing = Publishing(catalog, Appender(redis_log, pool), applied, shards)
     listing = Listing(catalog, views)
     health = Health(pool, redis_log, rankings)
-    stats = Stats(rankings, pool)
+    hub = Hub(views, names, Versions(redis_rankings, pool), pace)
+    live = Listening(hub, pace.heartbeat_s)
+    stats = Stats(rankings, pool, hub)
     routes: Routes = [
         ("GET", PLAYER, reads.place),
         ("GET", BOARD, reads.board),
@@ -67,6 +74,9 @@ def make_app(
         ("GET", BOARD + "/segments", listing.segments),
         ("POST", GAME + "/events", publishing.publish),
         ("GET", GAME + "/rejections", Rejections(views, pool).listed),
+        ("GET", BOARD + "/live", live.board),
+        ("GET", PLAYER + "/live", live.player),
+        ("GET", BOARD + "/ws", live.socket),
         ("GET", GAME + "/players/{player}", players.player),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),
@@ -85,10 +95,17 @@ def make_app(
 
     app = _application(routes, stats)
     app.cleanup_ctx.append(running)
+        hub.start()
     return app
+        await hub.stop()
 
+
+    async def closing(_: web.Application) -> None:
+        # Before aiohttp waits for those who are being answered: listeners would never be done.
+        hub.close()
 
 def _application(routes: Routes, stats: Stats) -> web.Application:
+    app.on_shutdown.append(closing)
     dispatcher = ShapeDispatcher()
     with warnings.catch_warnings():
         # There is no other way to give an application its dispatcher.

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from api.health import pool_state
+from api.live import Hub
 from api.problems import respond
 from api.response import NO_STORE, Ready
 from projections.rankings import RedisRankings
@@ -43,12 +44,13 @@ class RouteStats:
 class Stats:
     """All routes of the process, and the collector that shows them."""
 
-    def __init__(self, rankings: RedisRankings, pool: asyncpg.Pool) -> None:
+    def __init__(self, rankings: RedisRankings, pool: asyncpg.Pool, hub: Hub) -> None:
         self._routes: dict[tuple[str, str], RouteStats] = {}
         self._rankings = rankings
         self._pool = pool
         self._registry = CollectorRegistry()
         self._registry.register(self)
+        self._registry.register(hub)
 
     def guard(self, method: str, template: str, handler: Handler) -> Handler:
         """The handler with its errors made into problems, counted under its route."""

@@ -18,7 +18,10 @@ PAGE_DEFAULT = 50
 PAGE_MAX = 1_000
 AROUND_MAX = 50
 HISTORY_DEFAULT = 100
+LIVE_DEFAULT = 10
+LIVE_MAX = 100
 CURSOR_CHARS_MAX = 12_000
+_LIVE = ("period", "segment", "last_event_id")
 
 
 class Target(NamedTuple):
@@ -46,6 +49,17 @@ class PlaceQuery(NamedTuple):
     segment: str | None
     number: int
     min_position: Position | None
+
+
+class LiveQuery(NamedTuple):
+    """What to follow: `players`, or the first `top` entries. `alone`: one player's own stream."""
+
+    period: str | None
+    segment: str | None
+    players: tuple[str, ...]
+    top: int
+    last_id: str | None
+    alone: bool
 
 
 def target(request: web.BaseRequest) -> Target:
@@ -127,6 +141,27 @@ def place_query(query: str, number: str | None = "around") -> PlaceQuery:
     return PlaceQuery(given.get("period"), given.get("segment"), count, position_of(given))
 
 
+def live_query(query: str, alone: str | None = None) -> LiveQuery:
+    """The parameters of a live stream; `player` may be given more than once. `alone` is whose own stream it is."""
+    of_board = () if alone is not None else ("player", "top")
+    pairs = _pairs(query, LIVE_MAX + 8)
+    players = tuple(sorted({value for name, value in pairs if name == "player" and of_board}))
+    given = _once([pair for pair in pairs if pair[0] != "player" or not of_board], _LIVE + of_board)
+    if len(players) > LIVE_MAX or not all(good_id(player) for player in players):
+        raise invalid("player", f"at most {LIVE_MAX} player ids; {ID_RULE}")
+    if players and "top" in given:
+        raise invalid("top", "either players or the first entries")
+    top = number_of(given, "top", LIVE_DEFAULT, 1, LIVE_MAX)
+    return LiveQuery(
+        given.get("period"),
+        given.get("segment"),
+        players if alone is None else (alone,),
+        0 if players or alone is not None else top,
+        given.get("last_event_id"),
+        alone is not None,
+    )
+
+
 def parameters(query: str, *known: str) -> dict[str, str]:
     """A query's parameters by name; unknown and repeated ones are refused."""
     return _parameters(query, known) if query else {}
@@ -143,12 +178,17 @@ def number_of(given: dict[str, str], name: str, default: int, low: int, high: in
 
 
 def _parameters(query: str, known: tuple[str, ...]) -> dict[str, str]:
-    if not query:
-        return {}
+    return _once(_pairs(query), known) if query else {}
+
+
+def _pairs(query: str, most: int = 32) -> list[tuple[str, str]]:
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=32)
+        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError:
-        raise invalid("", "a query of at most 32 parameters in percent-encoded UTF-8") from None
+        raise invalid("", f"a query of at most {most} parameters in percent-encoded UTF-8") from None
+
+
+def _once(pairs: list[tuple[str, str]], known: tuple[str, ...]) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:

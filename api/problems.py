@@ -73,6 +73,7 @@ NOT_YET = Kind("not-yet", 503, "The position is not visible yet")
 UNAVAILABLE = Kind("unavailable", 503, "A service is away")
 LOG_BROKEN = Kind("log-broken", 503, "The log has to be looked after")
 
+UPGRADE_REQUIRED = Kind("upgrade-required", 426, "This path speaks WebSocket")
 _KINDS: tuple[tuple[type[RankfoldError], Kind], ...] = (
     (InvalidEvent, INVALID_EVENT),
     (InvalidRuleset, INVALID_RULESET),

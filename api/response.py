@@ -28,6 +28,7 @@ _LINES = {
         409: b"Conflict",
         413: b"Content Too Large",
         415: b"Unsupported Media Type",
+        426: b"Upgrade Required",
         500: b"Internal Server Error",
         503: b"Service Unavailable",
     }.items()

@@ -112,6 +112,15 @@ class Views:
             return self.applied.recent(shard) or await self.applied.read(shard)
         if min_position.shard != shard:
             raise invalid("min_position", f"a position of this game's shard, which is {shard}")
+    def known(self, game: str, board: str, period: str | None, segment: str | None) -> View | None:
+        """The same out of what is known already: asks nobody, and checks nothing. None for what is not there."""
+        info = self.catalog.known(game)
+        plan = info.game.boards.get(board) if info is not None else None
+        if info is None or plan is None:
+            return None
+        period = period or self._present(info, plan, plan.period_kinds[0])
+        return View(info, plan, period, info.rankings.get((board, period, segment or "")), segment or "")
+
         shown = await self.applied.wait(min_position, MIN_POSITION_WAIT_S)
         if shown is None:
             raise RefusedError(NOT_YET, f"{min_position} is not visible after {MIN_POSITION_WAIT_S:g} s")

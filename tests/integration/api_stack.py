@@ -74,6 +74,11 @@ class Stack:
     rankings: Redis
     now_ms: int = 1_770_000_000_000
     _consumer: asyncio.Task[None] | None = field(default=None)
+    _clock: list[int] = field(default_factory=list)
+
+    def set_clock(self, now_ms: int) -> None:
+        """Moves the clock by which the API chooses the period shown by default."""
+        self._clock[:] = [now_ms]
 
     async def request(self, method: str, path: str, **options: Any) -> Answer:
         """One request; the path is sent as it is written."""
@@ -132,17 +137,17 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(database_url: str, log_url: str, rankings_url: str) -> AsyncIterator[Stack]:
-    """A stack on empty databases, with its consumer at work."""
+async def running(database_url: str, log_url: str, rankings_url: str, **options: Any) -> AsyncIterator[Stack]:
+    """A stack on empty databases, with its consumer at work. The options are those of `make_app`."""
     await migrate(database_url)
     pool = await connect(database_url)
     log: Redis = Redis.from_url(log_url)
     rankings: Redis = Redis.from_url(rankings_url)
     clock = [0]
-    app = make_app(pool, log, rankings, clock_ms=lambda: clock[0])
+    app = make_app(pool, log, rankings, clock_ms=lambda: clock[0], **options)
     async with TestClient(TestServer(app, access_log=None)) as client:
-        stack = Stack(client, pool, log, rankings)
-        clock[0] = stack.now_ms
+        stack = Stack(client, pool, log, rankings, _clock=clock)
+        stack.set_clock(stack.now_ms)
         await stack.consume()
         yield stack
         await stack.pause()

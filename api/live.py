@@ -1,0 +1,248 @@
+"""Watches rankings for listeners: one poller a process, whatever the number of listeners.
+
+Each turn asks for the versions of all watched rankings in one call, reads those that moved on, and hands each feed's
+change to its listeners. A turn comes at most every `Pace.turn_s`, so any number of writes within it is one event. Listeners
+that follow the same lines share a feed: it is read, compared and encoded once. Nothing here waits for a listener; see
+`api.listeners`.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Iterable
+from time import monotonic
+from typing import NamedTuple, Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from redis.exceptions import RedisError
+
+from api.changes import Event, State, Watch, change, players_in, state_of, whole
+from api.freshness import Shown, SingleFlight
+from api.names import NameBooks
+from api.views import View, Views
+from projections.database import AWAY
+from projections.versions import Versions
+from schemas.errors import Unavailable
+
+REST = 2.0
+"""After a turn it rests at least so many times as long as the turn took: a busy process must still answer."""
+
+LISTENERS_MAX = 20_000
+SLICE = 250
+"""So many listeners are written to, or feeds read, before others have their turn in the event loop."""
+
+log = logging.getLogger("rankfold.api")
+
+
+class Pace(NamedTuple):
+    """How often rankings are looked at, and within which time every connection is written to."""
+
+    turn_s: float = 0.25
+    heartbeat_s: float = 15.0
+
+
+class Copy(NamedTuple):
+    """A copy of a board as it was asked for. Without a period it is the present one, whichever that is by then."""
+
+    game: str
+    board: str
+    period: str | None
+    segment: str | None
+
+
+class Listener(Protocol):
+    """One connection. No method waits."""
+
+    def send(self, event: Event) -> bool:
+        """Hands over an event; False when the listener was dropped, because it does not read."""
+
+    def beat(self) -> bool:
+        """Says that the connection is alive, or finds out that it is not; False as above."""
+
+    def end(self) -> None:
+        """Ends the connection in an orderly way."""
+
+
+class Feed:
+    """What one or more listeners follow. `seen`: (ranking id, its version, the profiles' version) that it was read at."""
+
+    __slots__ = ("copy", "event_id", "listeners", "seen", "state", "watch", "whole")
+
+    def __init__(self, copy: Copy, watch: Watch, state: State) -> None:
+        self.copy = copy
+        self.watch = watch
+        self.listeners: set[Listener] = set()
+        self.event_id = state.id
+        self.take(state)
+
+    def take(self, state: State) -> None:
+        """Goes on to another state; whoever comes from now on gets this one."""
+        self.state = state
+        self.seen = state.view.ranking_id, state.version, state.profiles
+        self.whole: Event | None = None
+
+    def full(self) -> Event:
+        """The present state as an event."""
+        if self.whole is None:
+            self.whole = whole(self.state)
+            # What was read anew without any difference is still what listeners hold already.
+            self.whole.id = self.event_id
+        return self.whole
+
+
+class Hub:
+    """The watched feeds and their listeners."""
+
+    def __init__(self, views: Views, names: NameBooks, versions: Versions, pace: Pace) -> None:
+        self._views = views
+        self._names = names
+        self._versions = versions
+        self._pace = pace
+        self._feeds: dict[tuple[Copy, Watch], Feed] = {}
+        self._listeners: dict[Listener, Feed] = {}
+        self._flights = SingleFlight()
+        self._awake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._beaten = 0.0
+        self._closing = False
+        self.dropped = 0
+        self.sent = 0
+
+    async def feed(self, copy: Copy, watch: Watch) -> Feed:
+        """The feed of what is asked for; raises as a read of it would, and Unavailable when this process takes no more."""
+        if self._closing or len(self._listeners) >= LISTENERS_MAX:
+            raise Unavailable("this process takes no more listeners")
+        feed = self._feeds.get((copy, watch))
+        return feed if feed is not None else await self._flights.do((copy, watch), lambda: self._open(copy, watch))
+
+    async def _open(self, copy: Copy, watch: Watch) -> Feed:
+        view, shown = await self._views.see(*copy, None)
+        return Feed(copy, watch, await self._read(view, watch, shown))
+
+    def listen(self, feed: Feed, listener: Listener, last_id: str | None) -> None:
+        """From now on the listener gets what changes; before that the present state, unless it knows that already."""
+        held = self._feeds.setdefault((feed.copy, feed.watch), feed)
+        if last_id != held.event_id:
+            listener.send(held.full())
+        held.listeners.add(listener)
+        self._listeners[listener] = held
+        self._awake.set()
+        if self._closing:
+            listener.end()
+
+    def leave(self, listener: Listener) -> None:
+        """The listener's connection has ended."""
+        feed = self._listeners.pop(listener, None)
+        if feed is not None:
+            feed.listeners.discard(listener)
+
+    def start(self) -> None:
+        """Begins to watch."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ends the watching."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def close(self) -> None:
+        """Ends every listener's connection; they come back by themselves, to another process or to the next one."""
+        self._closing = True
+        for listener in list(self._listeners):
+            listener.end()
+
+    def collect(self) -> Iterable[Metric]:
+        """What Prometheus is told."""
+        yield GaugeMetricFamily("rankfold_listeners", "Live connections", value=len(self._listeners))
+        yield GaugeMetricFamily("rankfold_feeds", "What they follow, each counted once", value=len(self._feeds))
+        yield CounterMetricFamily("rankfold_live_events", "Events handed to listeners", value=self.sent)
+        yield CounterMetricFamily("rankfold_listeners_dropped", "Listeners that did not read", value=self.dropped)
+
+    async def _run(self) -> None:
+        while True:
+            if not self._listeners:
+                self._feeds.clear()
+                self._awake.clear()
+                await self._awake.wait()
+                self._beaten = monotonic()
+            began = monotonic()
+            try:
+                await self._turn()
+            except (RedisError, Unavailable, *AWAY) as error:
+                log.warning("live changes have to wait: %s", error)
+            except Exception:
+                # One board's trouble must not silence all the others for good.
+                log.exception("a turn of the live feeds failed")
+            self._beat()
+            await asyncio.sleep(max(self._pace.turn_s, REST * (monotonic() - began)))
+
+    async def _turn(self) -> None:
+        found = self._views_of(self._watched())
+        shown = {shard: await self._views.shown(shard) for shard in {view.info.shard for view in found.values()}}
+        ids = {view.ranking_id for view in found.values() if view.ranking_id is not None}
+        versions = await self._ask(sorted(ids), in_redis=all(item.in_redis for item in shown.values()))
+        stale: list[tuple[Feed, View, Shown]] = []
+        for feed in self._watched():
+            view = found.get(feed.copy)
+            if view is not None:
+                known = shown[view.info.shard]
+                if feed.seen != (view.ranking_id, versions.get(view.ranking_id or 0, 0), known.profiles):
+                    stale.append((feed, view, known))
+        for at in range(0, len(stale), SLICE):
+            await asyncio.gather(*(self._renew(*item) for item in stale[at : at + SLICE]))
+
+    def _watched(self) -> list[Feed]:
+        """The feeds that somebody listens to; the others are forgotten."""
+        for key in [key for key, feed in self._feeds.items() if not feed.listeners]:
+            del self._feeds[key]
+        return list(self._feeds.values())
+
+    def _views_of(self, feeds: list[Feed]) -> dict[Copy, View]:
+        """What each copy of a board is by now. Who follows one that there no longer is has to ask anew."""
+        found: dict[Copy, View] = {}
+        for feed in feeds:
+            if feed.copy not in found:
+                view = self._views.known(*feed.copy)
+                if view is not None:
+                    found[feed.copy] = view
+                else:
+                    for listener in list(feed.listeners):
+                        listener.end()
+        return found
+
+    async def _ask(self, ranking_ids: list[int], *, in_redis: bool) -> dict[int, int]:
+        if in_redis:
+            try:
+                return await self._versions.shown(ranking_ids)
+            except RedisError as error:
+                self._views.applied.redis_is_away(error)
+        return await self._versions.committed(ranking_ids)
+
+    async def _renew(self, feed: Feed, view: View, shown: Shown) -> None:
+        before, after = feed.state, await self._read(view, feed.watch, shown)
+        event = change(before, after)
+        if event is not None:
+            feed.event_id = event.id
+        feed.take(after)
+        if event is None:
+            return
+        for at, listener in enumerate(list(feed.listeners), 1):
+            self.sent += 1
+            self.dropped += not listener.send(event)
+            if at % SLICE == 0:
+                await asyncio.sleep(0)
+
+    async def _read(self, view: View, watch: Watch, shown: Shown) -> State:
+        answer = await self._views.ask(view, shown, watch.lookups())
+        names = await self._names.of(view.info, shown, players_in(answer))
+        return state_of(view, watch, shown.text, shown.profiles, answer, names)
+
+    def _beat(self) -> None:
+        """Beats for as many listeners as the time since the last call is worth, those first who had it longest ago."""
+        now = monotonic()
+        share = min(1.0, (now - self._beaten) / self._pace.heartbeat_s)
+        self._beaten = now
+        for listener in list(self._listeners)[: math.ceil(share * len(self._listeners))]:
+            self._listeners[listener] = self._listeners.pop(listener)
+            self.dropped += not listener.beat()
