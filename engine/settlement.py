@@ -81,10 +81,43 @@ class Settlement:
         self.book.enter(event, position)
         self._replace(contest.fixture, old, self._given(contest, event.player))
 
+    def reject(self, position: Position, event: str, field: str, reason: str, player: str | None = None) -> None:
+        """Records that an event has no effect, and why."""
+        self.rejections.append(Rejection(position, event, player, field, reason))
+
+    def unpick(self, event: Pick, position: Position) -> None:
+        """A pick is voided: the one before it counts again, if there is one."""
+        self._repick(event, lambda: self.book.leave(event, position))
+
+    def repick(self, event: Pick, position: Position) -> None:
+        """A voided pick counts again, if it was in time."""
+        contest = self.contests.get(event.fixture)
+        open_ = {} if contest is None else {contest.fixture: msgspec.structs.replace(contest, result=None)}
+        if self.book.judge(event, position.ms, {**self.contests, **open_}, {}) is None:
+            self._repick(event, lambda: self.book.enter(event, position))
+
+    def _repick(self, event: Pick, change: Callable[[], None]) -> None:
+        contest = self.contests.get(event.fixture)
+        old = {} if contest is None else self._given(contest, event.player)
+        change()
+        if contest is not None:
+            self._replace(contest.fixture, old, self._given(contest, event.player))
+
+    def resettle(self, fixture: str, valid: list[tuple[Position, Result]]) -> None:
+        """Some results of a fixture were voided or count again: of those that are valid the highest revision holds."""
+        before = self.contests.get(fixture) or Contest(fixture)
+        # Of equal revisions the first one counts, as it did when they came.
+        position, result = max(valid, key=lambda said: said[1].revision, default=(None, None))
+        if result != before.result:
+            result_ms = 0 if position is None else position.ms
+            self._change(before, msgspec.structs.replace(before, result=result, result_ms=result_ms))
+
     def rename(self, before: str, after: str) -> None:
         """Gives a player another id, whose rows have been renamed already. Other players' marks may name him."""
         self.rejections[:] = [
-            one._replace(player=after, reason=without_in_text(one.reason, {before: after})) if one.player == before else one
+            one._replace(player=after, reason=without_in_text(one.reason, {before: after}))
+            if one.player == before
+            else one
             for one in self.rejections
         ]
         both = [(contest, renamed_contest(contest, before, after)) for contest in self.contests.values()]
