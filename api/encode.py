@@ -7,6 +7,8 @@ from datetime import datetime
 
 import msgspec
 
+from api.badges import Badges
+from api.movement import STILL, Moves
 from api.names import Names
 from api.params import cursor_of
 from api.views import View
@@ -30,9 +32,14 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 class MarkedLine(Line, frozen=True, gc=False):
-    """An entry of a board that has tiers, or of whoever has a name."""
+    """An entry of a board that has tiers or movement, or of whoever has a name.
+
+    `movement` says how many ranks were gained (or, negative, lost) against the ranking before the present round or
+    stretch of time; null for who was not ranked there.
+    """
 
     tier: str | msgspec.UnsetType | None = msgspec.UNSET
+    movement: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -54,7 +61,8 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     """A player's place. `ordinal` counts from 1 and tells even the tied apart; `tied` counts who shares the sort key.
 
     `top_percent`: the smallest top x % that he belongs to. `percentile`: the share of players that is not ahead of him.
-    `hidden` is there, and true, for who is shown to nobody else: the place is the one that he would have.
+    `hidden` is there, and true, for who is shown to nobody else: the place is the one that he would have. `badges` are there
+    on boards with badges, and null when they could not be looked up.
     """
 
     position: str
@@ -74,6 +82,8 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     segment: str | msgspec.UnsetType = msgspec.UNSET
     name: str | msgspec.UnsetType = msgspec.UNSET
     hidden: bool | msgspec.UnsetType = msgspec.UNSET
+    movement: int | msgspec.UnsetType | None = msgspec.UNSET
+    badges: Badges = msgspec.UNSET
 
 
 class FriendPlace(msgspec.Struct, frozen=True):
@@ -87,6 +97,7 @@ class FriendPlace(msgspec.Struct, frozen=True):
     metrics: Metrics
     tier: str | msgspec.UnsetType | None = msgspec.UNSET
     name: str | msgspec.UnsetType = msgspec.UNSET
+    movement: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class FriendPlaces(msgspec.Struct, frozen=True):
@@ -129,19 +140,20 @@ class History(msgspec.Struct, frozen=True):
     segment: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def lines_of(plan: BoardPlan, window: Window | None, names: Names) -> list[Line]:
+def lines_of(plan: BoardPlan, window: Window | None, names: Names, moves: Moves = STILL) -> list[Line]:
     """A window's entries as they are shown."""
     if window is None:
         return []
     decode = plan.decode
-    if plan.tiers is not None or names:
-        return [_marked(plan, entry, window.total, names) for entry in window.entries]
+    if plan.tiers is not None or names or moves.ranks is not None:
+        return [_marked(plan, entry, window.total, names, moves) for entry in window.entries]
     return [Line(entry.rank, entry.player, decode(entry.prefix, entry.extra), entry.tied) for entry in window.entries]
 
 
-def _marked(plan: BoardPlan, entry: Entry, total: int, names: Names) -> Line:
+def _marked(plan: BoardPlan, entry: Entry, total: int, names: Names, moves: Moves) -> Line:
     metrics, name = plan.decode(entry.prefix, entry.extra), names.get(entry.player, msgspec.UNSET)
-    return MarkedLine(entry.rank, entry.player, metrics, entry.tied, name, tier_of(plan, entry, total))
+    tier = tier_of(plan, entry, total)
+    return MarkedLine(entry.rank, entry.player, metrics, entry.tied, name, tier, moves.of(entry))
 
 
 def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.UnsetType | None:
@@ -149,7 +161,7 @@ def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.
     return msgspec.UNSET if plan.tiers is None else plan.tiers.of(place, total)
 
 
-def page_bytes(view: View, window: Window, names: Names) -> bytes:
+def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -> bytes:
     """A page as JSON, all but its position."""
     info, plan, period, _, segment = view
     entries = window.entries
@@ -161,7 +173,7 @@ def page_bytes(view: View, window: Window, names: Names) -> bytes:
         period,
         plan.style,
         window.total,
-        lines_of(plan, window, names),
+        lines_of(plan, window, names, moves),
         cursor_of(member(entries[-1].prefix, entries[-1].player)) if more else None,
         cursor_of(member(entries[0].prefix, entries[0].player)) if entries and window.first > 0 else None,
         segment or msgspec.UNSET,
@@ -174,7 +186,9 @@ def with_position(position: str, rest: bytes) -> bytes:
     return b'{"position":"' + position.encode() + b'",' + rest[1:]
 
 
-def place_bytes(view: View, position: str, place: Place, names: Names) -> bytes:
+def place_bytes(
+    view: View, position: str, place: Place, names: Names, moves: Moves = STILL, badges: Badges = msgspec.UNSET
+) -> bytes:
     """A player's place as JSON."""
     info, plan, period, _, segment = view
     return _encode(
@@ -190,11 +204,13 @@ def place_bytes(view: View, position: str, place: Place, names: Names) -> bytes:
             place.total,
             *percentages(plan.style, place),
             plan.decode(place.prefix, place.extra),
-            lines_of(plan, place.around, names),
+            lines_of(plan, place.around, names, moves),
             tier_of(plan, place, place.total),
             segment or msgspec.UNSET,
             names.get(place.player, msgspec.UNSET),
             place.hidden or msgspec.UNSET,
+            moves.of(place),
+            badges,
         )
     )
 
@@ -213,7 +229,7 @@ def _ahead(style: str, place: Place) -> int:
 
 
 def friends_bytes(
-    view: View, position: str, total: int, places: list[Place], missing: list[str], names: Names
+    view: View, position: str, total: int, places: list[Place], missing: list[str], names: Names, moves: Moves = STILL
 ) -> bytes:
     """Several players' places as JSON."""
     info, plan, period, _, segment = view
@@ -228,6 +244,7 @@ def friends_bytes(
             plan.decode(place.prefix, place.extra),
             tier_of(plan, place, total),
             names.get(place.player, msgspec.UNSET),
+            moves.of(place),
         )
         for place, rank in zip(places, ranks_among(plan.style, [place.prefix for place in places]), strict=True)
     ]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from api.encode import page_bytes, with_position
 from api.freshness import FRESH_S, Shown, SingleFlight
+from api.movement import Movements
 from api.names import NameBooks
 from api.params import PageQuery
 from api.views import View, Views
@@ -52,6 +53,7 @@ class Pages:
     def __init__(self, views: Views, names: NameBooks, bytes_max: int = BYTES_MAX) -> None:
         self._views = views
         self._names = names
+        self._movements = Movements(views)
         self._bytes_max = bytes_max
         self._bytes = 0
         self._kept: dict[tuple[int, PageQuery], _Kept] = {}
@@ -82,7 +84,8 @@ class Pages:
         now = monotonic()
         shown = await self._views.shown(view.info.shard)
         answer = await self._views.ask(view, shown, [])
-        check = _Check(answer.version, shown, now)
+        moves = await self._movements.of(view, shown, [])
+        check = _Check(answer.version + moves.version, shown, now)
         if view.ranking_id is not None:
             if len(self._checks) >= 10_000:
                 self._checks.clear()
@@ -101,7 +104,10 @@ class Pages:
         if not isinstance(window, Window):
             raise TypeError("a page is answered with a window")
         names = await self._names.of(view.info, shown, [entry.player for entry in window.entries])
-        return _Kept(answer.version, shown.profiles, page_bytes(view, window, names))
+        moves = await self._movements.of(view, shown, window.entries)
+        # Both versions only grow, so their sum tells whether one of the rankings has changed.
+        version = answer.version + moves.version
+        return _Kept(version, shown.profiles, page_bytes(view, window, names, moves))
 
     def _keep(self, key: tuple[int, PageQuery], kept: _Kept) -> None:
         old = self._kept.pop(key, None)

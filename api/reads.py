@@ -7,8 +7,10 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
+from api.badges import badges_shown
 from api.encode import friends_bytes, history_bytes, place_bytes
 from api.freshness import Shown, SingleFlight
+from api.movement import Movements
 from api.names import NameBooks
 from api.pages import Page, Pages, etag
 from api.params import PlaceQuery, Target, name_of, page_query, place_query, player_of, target
@@ -39,6 +41,7 @@ class Reads:
     def __init__(self, views: Views, names: NameBooks, pages: Pages, pool: asyncpg.Pool) -> None:
         self._views = views
         self._names = names
+        self._movements = Movements(views)
         self._pages = pages
         self._pool = pool
         self._served: dict[str, Page] = {}
@@ -75,12 +78,17 @@ class Reads:
         place = answer.found[0]
         if not isinstance(place, Place):
             raise NotFound("player", player)
-        tag = etag(view, answer.version, shown.profiles)
-        if not shown.profiles:
-            return _answer(request, tag, place_bytes(view, shown.text, place, {}))
+        plain = view.plan.badges is None and view.plan.present is None
+        if plain and not shown.profiles:
+            return _answer(request, etag(view, answer.version, 0), place_bytes(view, shown.text, place, {}))
         around = place.around.entries if place.around is not None else []
         names = await self._names.of(view.info, shown, [player, *(entry.player for entry in around)])
-        return _answer(request, tag, place_bytes(view, shown.text, place, names))
+        moves = await self._movements.of(view, shown, [place, *around])
+        badges = await badges_shown(self._pool, view, player)
+        # Each of these only grows, and so does what else an answer can show.
+        version = answer.version + moves.version + (len(badges) if isinstance(badges, list) else 0)
+        tag = etag(view, version, shown.profiles)
+        return _answer(request, tag, place_bytes(view, shown.text, place, names, moves, badges))
 
     async def friends(self, request: web.Request) -> Ready:
         """POST /v1/games/{game}/boards/{board}/ranks: a list, so the hidden are not on it."""
@@ -93,7 +101,8 @@ class Reads:
         ranked = {place.player for place in places}
         missing = [player for player in players if player not in ranked]
         names = await self._names.of(view.info, shown, ranked)
-        return Ready(200, _HEADERS, friends_bytes(view, shown.text, answer.total, places, missing, names))
+        moves = await self._movements.of(view, shown, places)
+        return Ready(200, _HEADERS, friends_bytes(view, shown.text, answer.total, places, missing, names, moves))
 
     async def history(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}/players/{player}/history"""

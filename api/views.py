@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from api.freshness import Applied, Shown
 from api.problems import NOT_YET, RefusedError, invalid
 from engine.boards import BoardPlan
+from engine.movement import BEFORE
 from engine.periods import well_formed
 from engine.places import Answer, Lookup, Window
 from engine.segments import may_be_segment
@@ -77,7 +78,7 @@ class Views:
         if period is None:
             period = self._present(info, plan)
         ranking_id = info.rankings.get((board, period, segment or ""))
-        if segment is not None and (ranking_id is None or not segment):
+        if segment is not None and (ranking_id is None or not segment or segment.startswith(BEFORE)):
             _check_segment(plan, segment)
         if ranking_id is None:
             if not plan.may_have(period):

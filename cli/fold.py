@@ -14,9 +14,11 @@ from cli.terminal import meter, out, plural, safe, say, show_json
 from engine.digest import digest_of
 from engine.fold import Fold, number
 from engine.leaderboard import Leaderboard
+from engine.movement import BEFORE
 from engine.periods import well_formed
 from engine.rules import Game, compile_ruleset
 from engine.segments import may_be_segment
+from engine.tables import Table
 from schemas.codec import epoch_ms
 from schemas.errors import InvalidInput, NotFound, Problem
 from schemas.events import AnyEvent
@@ -205,22 +207,35 @@ def page_of(folded: Folded, board: str, period: str, segment: str, limit: int | 
     """The first lines of a board."""
     plan = folded.fold.game.boards[board]
     table = folded.fold.tables.get((board, period, segment))
-    ranking = Leaderboard(plan.style)
+    ranking = _ranking(table, plan.style)
+    entries = ranking.window(0, len(ranking) if limit is None else limit).entries
+    before = _ranking(folded.fold.tables.get((board, period, BEFORE + segment)), plan.style)
+    badged = table is not None and table.badged
+    tiers = plan.tiers
+    found = []
+    for at in entries:
+        place = before.place(at.player)
+        found.append(
+            Line(
+                *(at.rank, at.tied, at.player, plan.decode(at.prefix, at.extra)),
+                tier=None if tiers is None else tiers.of(at, len(ranking)),
+                movement=None if place is None else place.rank - at.rank,
+                badges=tuple(table.rows[at.player].state.badges) if table is not None and badged else (),
+            )
+        )
+    position = None if folded.position is None else str(folded.position)
+    moves = plan.present is not None and period not in plan.windows
+    shown = {"movement": moves, "tier": tiers is not None, "badges": badged}
+    marks = [name for name, there in shown.items() if there]
+    names = (folded.fold.game.rules.game, board, plan.title, period)
+    return Page(*names, len(ranking), plan.metric_names, found, position, marks, segment)
+
+
+def _ranking(table: Table | None, style: str) -> Leaderboard:
+    ranking = Leaderboard(style)
     for player, row in table.rows.items() if table is not None else ():
         ranking.set(player, row.prefix, row.extra, row.hidden)
-    entries = ranking.window(0, len(ranking) if limit is None else limit).entries
-    tiers = plan.tiers
-    found = [
-        Line(
-            *(at.rank, at.tied, at.player, plan.decode(at.prefix, at.extra)),
-            tier=None if tiers is None else tiers.of(at, len(ranking)),
-        )
-        for at in entries
-    ]
-    position = None if folded.position is None else str(folded.position)
-    game = folded.fold.game.rules.game
-    marks = [] if tiers is None else ["tier"]
-    return Page(game, board, plan.title, period, len(ranking), plan.metric_names, found, position, marks, segment)
+    return ranking
 
 
 def _show_digest(folded: Folded, form: str) -> None:

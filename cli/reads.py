@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli import local
 from cli.client import Api
-from cli.tables import Line, Page, rank_text, show_table
+from cli.tables import Line, Page, arrow, rank_text, show_table
 from cli.terminal import out, safe, show_json, table
 
 PAGE_MAX = 1_000
@@ -103,7 +103,7 @@ async def _pages(
 def page_of(answer: dict[str, Any]) -> Page:
     """A page as the API sends it."""
     entries = answer["entries"]
-    marks = [name for name in ("tier",) if entries and name in entries[0]]
+    marks = [name for name in ("movement", "tier") if entries and name in entries[0]]
     lines = [
         Line(at["rank"], at["tied"], at["player"], at["metrics"], name=at.get("name"), **{name: at[name] for name in marks})
         for at in entries
@@ -136,12 +136,22 @@ def rank_command(
     of = f"{rank} of {answer['total']:,} (top {answer['top_percent']:g} %{tier})"
     who = f"{safe(answer['name'])} ({safe(player)})" if "name" in answer else safe(player)
     console.print(Text(f"{who} is {of}: {metrics}"))
+    if "movement" in answer:
+        console.print(Text(_movement(answer["movement"]), style="dim"))
+    for badge in answer.get("badges") or ():
+        console.print(Text(f"badge: {safe(badge['title'])}, at {badge['position']}", style="dim"))
     if answer.get("hidden"):
         console.print(Text("hidden: the board shows him to nobody", style="dim"))
     if answer["tied"] > 1:
         console.print(Text(f"{answer['tied'] - 1:,} others share this place", style="dim"))
     if answer["around"]:
         show_table(page_of({**answer, "title": board, "entries": answer["around"]}), mark=player)
+
+
+def _movement(movement: int | None) -> str:
+    if movement is None:
+        return "new on this board"
+    return f"{arrow(movement)} {'ranks' if abs(movement) != 1 else 'rank'}" if movement else "rank unchanged"
 
 
 def history_command(

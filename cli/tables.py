@@ -21,6 +21,8 @@ class Line(NamedTuple):
     metrics: dict[str, Any]
     tier: str | None = None
     name: str | None = None
+    movement: int | None = None
+    badges: tuple[str, ...] = ()
 
 
 class Page(NamedTuple):
@@ -74,9 +76,24 @@ def show_table(page: Page, mark: str | None = None) -> None:
 
 def _cells(line: Line, page: Page) -> list[tuple[str, Any]]:
     values = [(str(line.metrics.get(name)), line.metrics.get(name)) for name in page.metrics]
-    values += [(safe(str(value)), value) for value in (getattr(line, name) for name in page.marks)]
+    values += [_mark(name, getattr(line, name)) for name in page.marks]
     player = safe(line.player) if line.name is None else f"{safe(line.name)} ({safe(line.player)})"
     return [(rank_text(line.rank, line.tied), line.rank), (player, line.player), *values]
+
+
+def _mark(name: str, value: Any) -> tuple[str, Any]:
+    if name == "movement":
+        return arrow(value), True
+    if name == "badges":
+        return safe(", ".join(value)), value or None
+    return safe(str(value)), value
+
+
+def arrow(movement: int | None) -> str:
+    """Ranks gained or lost as people write it; "new" for who was not ranked before."""
+    if movement is None:
+        return "new"
+    return f"{'▲' if movement > 0 else '▼'}{abs(movement)}" if movement else "="
 
 
 def show_csv(page: Page) -> None:
@@ -85,8 +102,14 @@ def show_csv(page: Page) -> None:
     writer.writerow(["rank", "player", *page.metrics, *page.marks])
     for line in page.lines:
         values = ("" if line.metrics.get(name) is None else line.metrics[name] for name in page.metrics)
-        marks = (spreadsheet_text(str(value or "")) for value in (getattr(line, name) for name in page.marks))
+        marks = (_csv_mark(getattr(line, name)) for name in page.marks)
         writer.writerow([line.rank, spreadsheet_text(line.player), *values, *marks])
+
+
+def _csv_mark(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return spreadsheet_text(" ".join(value))
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 def spreadsheet_text(text: str) -> str:

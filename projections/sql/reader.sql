@@ -89,6 +89,7 @@ CROSS JOIN LATERAL (
     WHERE s.ranking_id = r.ranking_id AND s.player = $2 AND coalesce(s.prefix, s.hidden) IS NOT NULL LIMIT 1
 ) held
 WHERE r.generation_id = $1 AND ($3::text IS NULL OR r.board = $3) AND (r.period = 'all', r.ranking_id) < ($4, $5)
+    AND r.segment NOT LIKE '<%'
 ORDER BY r.period = 'all' DESC, r.ranking_id DESC LIMIT $6
 
 -- name: has_player
