@@ -218,3 +218,33 @@ def test_a_segment_is_printed(files: Files) -> None:
     assert "repo:VALUE" in files.fold("--segment", "repo:").stderr
     assert "there are repo:even, repo:odd" in files.fold("--segment", "repo:none").stderr
     assert "no segments" in files.fold("--board", "today", "--segment", "repo:odd").stderr
+
+
+def test_movement_tiers_and_badges_are_columns(files: Files) -> None:
+    tables = (
+        '\nmovement = "round"\ntiers = [{ name = "gold", top = 1 }]\nbadges.ten = { where = { points = { min = 10 } } }'
+    )
+    files.rules.write_text(RULES.replace("[boards.total]", f"[boards.total]{tables}"))
+    files.write(
+        [
+            score(1, "ann", 6, round=1),
+            score(2, "bob", 5, round=1),
+            score(3, "bob", 5, round=2),
+            score(4, "cid", 1, round=2),
+        ]
+    )
+    entries = json.loads(files.fold("--format", "json").stdout)["entries"]
+    assert [(line["player"], line["movement"], line["tier"], line["badges"]) for line in entries] == [
+        ("bob", 1, "gold", ["ten"]),
+        ("ann", -1, None, []),
+        ("cid", None, None, []),
+    ]
+    header, *rows = csv.reader(io.StringIO(files.fold("--format", "csv").stdout))
+    assert header == ["rank", "player", "points", "movement", "tier", "badges"]
+    assert rows == [
+        ["1", "bob", "10", "1", "gold", "ten"],
+        ["2", "ann", "6", "-1", "", ""],
+        ["3", "cid", "1", "", "", ""],
+    ]
+    shown = files.fold().stdout
+    assert [sign for sign in ("▲1", "▼1", "new", "gold", "ten") if sign in shown] == ["▲1", "▼1", "new", "gold", "ten"]

@@ -94,10 +94,10 @@ def test_per_cent_are_as_defined(points: list[int], percent: Decimal, style: str
 def test_lines_have_a_tier_only_on_boards_with_tiers() -> None:
     with_tiers, without = plan_of('[{ name = "gold", top = 1 }]'), Game(parse(rules())).boards["b"]
     entries = ranking(given(rules()).events(score("ann", points=3)).then.state, "b").window(0, 9).entries
-    [line] = lines_of(with_tiers, Window(0, 1, entries))
+    [line] = lines_of(with_tiers, Window(0, 1, entries), {})
     assert isinstance(line, MarkedLine)
     assert msgspec.json.decode(msgspec.json.encode(line))["tier"] == "gold"
-    [line] = lines_of(without, Window(0, 1, entries))
+    [line] = lines_of(without, Window(0, 1, entries), {})
     assert "tier" not in msgspec.json.decode(msgspec.json.encode(line))
 
 
