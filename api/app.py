@@ -10,10 +10,10 @@ from aiohttp import web
 
 from api.freshness import Applied
 from api.health import Health
-from api.listing import Listing
 from api.listeners import Listening
-from api.metrics import Handler, Stats
+from api.listing import Listing
 from api.live import Hub, Pace
+from api.metrics import Handler, Stats
 from api.names import NameBooks
 from api.pages import Pages
 from api.players import Players
@@ -29,9 +29,9 @@ from projections.append import Appender
 from projections.catalog import Catalog
 from projections.fallback import PostgresRankings
 from projections.rankings import RedisRankings
+from projections.versions import Versions
 
 if TYPE_CHECKING:
-from projections.versions import Versions
     from redis.asyncio import Redis
 
 GAME = "/v1/games/{game}"
@@ -49,12 +49,12 @@ def make_app(
     *,
     shards: int = 1,
     clock_ms: Callable[[], int] = wall_clock_ms,
+    pace: Pace | None = None,
 ) -> web.Application:
     """The application; whoever gives the connections closes them. `clock_ms` chooses the period shown by default."""
-    pace: Pace | None = None,
+    pace = pace or Pace()
     catalog = Catalog(pool)
     rankings = RedisRankings(redis_rankings)
-    pace = pace or Pace()
     applied = Applied(rankings, pool)
     views = Views(catalog, applied, rankings, PostgresRankings(pool), clock_ms)
     names = NameBooks(pool)
@@ -72,11 +72,11 @@ def make_app(
         ("POST", BOARD + "/ranks", reads.friends),
         ("GET", PLAYER + "/history", reads.history),
         ("GET", BOARD + "/segments", listing.segments),
-        ("POST", GAME + "/events", publishing.publish),
-        ("GET", GAME + "/rejections", Rejections(views, pool).listed),
         ("GET", BOARD + "/live", live.board),
         ("GET", PLAYER + "/live", live.player),
         ("GET", BOARD + "/ws", live.socket),
+        ("POST", GAME + "/events", publishing.publish),
+        ("GET", GAME + "/rejections", Rejections(views, pool).listed),
         ("GET", GAME + "/players/{player}", players.player),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),
@@ -90,22 +90,22 @@ def make_app(
 
     async def running(_: web.Application) -> AsyncIterator[None]:
         await catalog.start()
-        yield
-        await catalog.stop()
-
-    app = _application(routes, stats)
-    app.cleanup_ctx.append(running)
         hub.start()
-    return app
+        yield
         await hub.stop()
-
+        await catalog.stop()
 
     async def closing(_: web.Application) -> None:
         # Before aiohttp waits for those who are being answered: listeners would never be done.
         hub.close()
 
-def _application(routes: Routes, stats: Stats) -> web.Application:
+    app = _application(routes, stats)
     app.on_shutdown.append(closing)
+    app.cleanup_ctx.append(running)
+    return app
+
+
+def _application(routes: Routes, stats: Stats) -> web.Application:
     dispatcher = ShapeDispatcher()
     with warnings.catch_warnings():
         # There is no other way to give an application its dispatcher.

@@ -68,12 +68,13 @@ METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not allowed 
 CONFLICT = Kind("conflict", 409, "The id was used before for something else")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body's media type is not supported")
+UPGRADE_REQUIRED = Kind("upgrade-required", 426, "This path speaks WebSocket")
+TOO_MANY = Kind("too-many", 429, "Too many requests")
 INTERNAL = Kind("internal", 500, "Something went wrong in here")
 NOT_YET = Kind("not-yet", 503, "The position is not visible yet")
 UNAVAILABLE = Kind("unavailable", 503, "A service is away")
 LOG_BROKEN = Kind("log-broken", 503, "The log has to be looked after")
 
-UPGRADE_REQUIRED = Kind("upgrade-required", 426, "This path speaks WebSocket")
 _KINDS: tuple[tuple[type[RankfoldError], Kind], ...] = (
     (InvalidEvent, INVALID_EVENT),
     (InvalidRuleset, INVALID_RULESET),

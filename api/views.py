@@ -107,12 +107,6 @@ class Views:
             period = max(begun)[1]
         return period
 
-    async def shown(self, shard: int, min_position: Position | None = None) -> Shown:
-        """What the next look-up will show at least; waits for `min_position`, and refuses when that takes too long."""
-        if min_position is None:
-            return self.applied.recent(shard) or await self.applied.read(shard)
-        if min_position.shard != shard:
-            raise invalid("min_position", f"a position of this game's shard, which is {shard}")
     def known(self, game: str, board: str, period: str | None, segment: str | None) -> View | None:
         """The same out of what is known already: asks nobody, and checks nothing. None for what is not there."""
         info = self.catalog.known(game)
@@ -122,6 +116,12 @@ class Views:
         period = period or self._present(info, plan, plan.period_kinds[0])
         return View(info, plan, period, info.rankings.get((board, period, segment or "")), segment or "")
 
+    async def shown(self, shard: int, min_position: Position | None = None) -> Shown:
+        """What the next look-up will show at least; waits for `min_position`, and refuses when that takes too long."""
+        if min_position is None:
+            return self.applied.recent(shard) or await self.applied.read(shard)
+        if min_position.shard != shard:
+            raise invalid("min_position", f"a position of this game's shard, which is {shard}")
         shown = await self.applied.wait(min_position, MIN_POSITION_WAIT_S)
         if shown is None:
             raise RefusedError(NOT_YET, f"{min_position} is not visible after {MIN_POSITION_WAIT_S:g} s")
