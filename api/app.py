@@ -24,6 +24,7 @@ from api.rejections import Rejections
 from api.response import Ready
 from api.routing import ShapeDispatcher
 from api.site import STATIC, Site
+from api.statistics import Statistics
 from api.views import Views, wall_clock_ms
 from projections.append import Appender
 from projections.catalog import Catalog
@@ -78,6 +79,7 @@ def make_app(
         ("POST", GAME + "/events", publishing.publish),
         ("GET", GAME + "/rejections", Rejections(views, pool).listed),
         ("GET", GAME + "/players/{player}", players.player),
+        ("GET", GAME + "/players/{player}/stats", Statistics(views, pool).season),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),
         ("GET", "/health/live", health.live),

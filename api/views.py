@@ -1,5 +1,6 @@
 """Finds what a reader means (a board's ranking in a period), and asks it: Redis first, PostgreSQL while that cannot."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,12 +12,13 @@ from api.problems import NOT_YET, RefusedError, invalid
 from engine.boards import BoardPlan
 from engine.movement import BEFORE
 from engine.periods import well_formed
-from engine.places import Answer, Lookup, Window
+from engine.places import Answer, Lookup, Place, Window
 from engine.segments import may_be_segment
 from projections.catalog import Catalog, GameInfo
 from projections.fallback import PostgresRankings
 from projections.rankings import RedisRankings
 from schemas.errors import NotFound
+from schemas.language import PeriodKind
 from schemas.position import Position
 
 MIN_POSITION_WAIT_S = 5.0
@@ -76,7 +78,7 @@ class Views:
         if plan is None:
             raise NotFound("board", board)
         if period is None:
-            period = self._present(info, plan)
+            period = self._present(info, plan, plan.period_kinds[0])
         ranking_id = info.rankings.get((board, period, segment or ""))
         if segment is not None and (ranking_id is None or not segment or segment.startswith(BEFORE)):
             _check_segment(plan, segment)
@@ -90,12 +92,15 @@ class Views:
                 return await self.find(game, board, period, segment)
         return View(info, plan, period, ranking_id, segment or "")
 
-    def _present(self, info: GameInfo, plan: BoardPlan) -> str:
-        """`all` where the board has it, else the present one of its first kind, else the one that began last."""
+    def longest(self, info: GameInfo, plan: BoardPlan) -> str:
+        """The longest present period of a board: `all`, else the season, else the one that is shown by default."""
+        return self._present(info, plan, "season" if "season" in plan.period_kinds else plan.period_kinds[0])
+
+    def _present(self, info: GameInfo, plan: BoardPlan, kind: PeriodKind) -> str:
+        """`all` where the board has it, else the present one of a kind, else the one of that kind that began last."""
         if "all" in plan.period_kinds:
             return "all"
-        kind = plan.period_kinds[0]
-        period = plan.calendars[0].period_of(self._clock_ms(), None)
+        period = plan.calendars[plan.period_kinds.index(kind)].period_of(self._clock_ms(), None)
         if period is None:
             begun = [
                 (ranking_id, period)
@@ -140,6 +145,31 @@ class Views:
             except RedisError as error:
                 self.applied.redis_is_away(error)
         return await self._fallback.lookup(view.ranking_id, view.plan, lookups) or _nothing(lookups)
+
+    async def places(self, plan: BoardPlan, ranking_ids: list[int], player: str, shown: Shown) -> dict[int, Place]:
+        """A player's place in rankings of one board, by ranking id, where he is known to have one.
+
+        Redis is asked for all together. What it does not have is one query, however many rankings that is.
+        """
+        found: dict[int, Place] = {}
+        if shown.in_redis and ranking_ids:
+            try:
+                found = await self._ask_each(plan, ranking_ids, player)
+            except RedisError as error:
+                self.applied.redis_is_away(error)
+        missing = [ranking_id for ranking_id in ranking_ids if ranking_id not in found]
+        return found | await self._fallback.places(plan, missing, player) if missing else found
+
+    async def _ask_each(self, plan: BoardPlan, ranking_ids: list[int], player: str) -> dict[int, Place]:
+        """The places that Redis knows; rankings that are not there are to be rebuilt."""
+        lookups, found = [Lookup("player", player, 0)], {}
+        asked = (self._rankings.lookup(ranking_id, plan, lookups) for ranking_id in ranking_ids)
+        for ranking_id, answer in zip(ranking_ids, await asyncio.gather(*asked), strict=True):
+            if answer is None:
+                await self._rankings.ask_rebuild(ranking_id)
+            elif isinstance(place := answer.found[0], Place):
+                found[ranking_id] = place
+        return found
 
 
 def _check_segment(plan: BoardPlan, segment: str) -> None:

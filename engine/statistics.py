@@ -69,18 +69,15 @@ def _verdicts(marks: Iterable[Mark]) -> list[Any]:
     return [verdict for verdict in found if verdict is not None]
 
 
-def keeps_marks(plan: BoardPlan) -> bool:
-    """Whether a board keeps its marks one by one, so that their verdicts can be counted."""
-    return type(plan.shape) is Kept
-
-
-def marks_of(plan: BoardPlan, segment: str, state: bytes) -> list[Mark] | None:
-    """The marks of a stored state in contest order; None on boards that do not keep them one by one.
+def marks_of(plan: BoardPlan, segment: str, state: bytes | None) -> list[Mark] | None:
+    """The marks of a stored state, if there is one, in contest order; None on boards that do not keep them one by one.
 
     `segment` is empty, or of an attribute of marks.
     """
-    if not keeps_marks(plan):
+    if type(plan.shape) is not Kept:
         return None
+    if state is None:
+        return []
     marks: list[Mark] = bare(_shape(plan, segment).load(state))
     return marks
 

@@ -123,7 +123,7 @@ async def load(
         rows += await fetch(Q["picks"], generation_id, list(whole))
     if players and rest:
         rows += await fetch(Q["picks_of_players"], generation_id, list(rest), list(players))
-    for line in map(_line, rows):
+    for line in map(stored_pick, rows):
         book.hold(line)
     for line in recent:
         if line.fixture in whole or (line.fixture in rest and line.player in players):
@@ -173,6 +173,7 @@ def _has_result(fold: Fold, fixture: str) -> bool:
     return contest is not None and contest.result is not None
 
 
-def _line(row: asyncpg.Record) -> PickLine:
+def stored_pick(row: Iterable[Any]) -> PickLine:
+    """A row of the picks, in the order of their queries' columns."""
     fixture, player, market, epoch, ms, seq, event, choice, stake = row
     return PickLine(fixture, player, market, Placed(epoch, ms, seq, _decode_choices(choice), stake, event))

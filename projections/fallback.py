@@ -3,6 +3,7 @@
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from engine.boards import BoardPlan
 from engine.keys import split
@@ -31,6 +32,20 @@ class PostgresRankings:
             found = [await snapshot.find(item) for item in lookups]
         return Answer(state["version"], state["total"], found)
 
+    async def places(self, plan: BoardPlan, ranking_ids: list[int], player: str) -> dict[int, Place]:
+        """His place in each of these rankings of one board in which he has one: one query, however many they are."""
+        rows = await self.pool.fetch(Q["places"], ranking_ids, player)
+        return {row["ranking_id"]: _place_of(plan, player, row, row["total"]) for row in rows}
+
+
+def _place_of(plan: BoardPlan, player: str, row: Any, total: int) -> Place:
+    """A place without neighbours. A hidden player is not among those who were counted."""
+    ordinal, hidden = row["ordinal"], row["hidden"]
+    myself = int(hidden)
+    tied = row["tied"] + myself
+    rank = rank_of(plan.style, ordinal, row["ahead"], tied, row["dense"])
+    return Place(player, row["prefix"], row["extra"], ordinal, rank, tied, total + myself, None, hidden)
+
 
 class _Snapshot:
     def __init__(
@@ -58,14 +73,14 @@ class _Snapshot:
         row = await self.connection.fetchrow(Q["place"], self.ranking_id, player)
         if row is None:
             return None
-        ordinal, hidden = row["ordinal"], row["hidden"]
-        # A hidden player is not among those who were counted, and not in the window.
-        myself = int(hidden)
-        tied, total = row["tied"] + myself, self.total + myself
-        rank = rank_of(self.plan.style, ordinal, row["ahead"], tied, row["dense"])
+        place = _place_of(self.plan, player, row, self.total)
+        if not around:
+            return place
+        ordinal = place.ordinal
         first = max(0, ordinal - around)
-        window = await self._window(first, ordinal + around - first + 1 - myself) if around else None
-        return Place(player, row["prefix"], row["extra"], ordinal, rank, tied, total, window, hidden)
+        # A hidden player is not in the window either.
+        window = await self._window(first, ordinal + around - first + 1 - int(place.hidden))
+        return msgspec.structs.replace(place, around=window)
 
     async def _window(self, first: int, limit: int) -> Window:
         rows = await self.connection.fetch(Q["lines"], self.ranking_id, first, max(0, limit))

@@ -35,6 +35,20 @@ FROM (
 ) s LEFT JOIN standings o ON o.ranking_id = s.ranking_id AND o.prefix <= s.prefix
 GROUP BY s.prefix, s.player, s.extra, s.hidden
 
+-- name: places
+-- As `place`, in many rankings at once.
+SELECT s.ranking_id, s.prefix, s.extra, s.hidden,
+    count(o.*) FILTER (WHERE (o.prefix, o.player) < (s.prefix, s.player)) AS ordinal,
+    count(o.*) FILTER (WHERE o.prefix < s.prefix) AS ahead,
+    count(o.*) FILTER (WHERE o.prefix = s.prefix) AS tied,
+    count(DISTINCT o.prefix) FILTER (WHERE o.prefix < s.prefix) AS dense,
+    (SELECT count(*) FROM standings t WHERE t.ranking_id = s.ranking_id AND t.prefix IS NOT NULL) AS total
+FROM (
+    SELECT ranking_id, player, coalesce(prefix, hidden) AS prefix, extra, prefix IS NULL AS hidden
+    FROM standings WHERE ranking_id = ANY ($1::integer[]) AND player = $2 AND coalesce(prefix, hidden) IS NOT NULL
+) s LEFT JOIN standings o ON o.ranking_id = s.ranking_id AND o.prefix <= s.prefix
+GROUP BY s.ranking_id, s.prefix, s.player, s.extra, s.hidden
+
 -- name: lines
 SELECT prefix, player, extra FROM standings
 WHERE ranking_id = $1 AND prefix IS NOT NULL

@@ -13,7 +13,6 @@ from engine.statistics import (
     Waiting,
     extremes,
     in_order,
-    keeps_marks,
     marks_of,
     merit,
     pending,
@@ -187,7 +186,7 @@ def test_who_does_not_qualify_has_numbers_all_the_same(game: Game) -> None:
     board = plan(game)
     held = [mark(1, "win", points=3)]
     state = board.shape.dump(held)
-    assert keeps_marks(board)
+    assert marks_of(board, "", None) == []
     assert marks_of(board, "", state) == held
     assert board.shape.result(held)[0] is None
     prefix, extra = Unranked(board, game).place("all", "", state, 5)

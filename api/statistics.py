@@ -1,0 +1,278 @@
+"""A player's season on one board: totals, verdicts, best and worst round, streaks, badges, and every round with its rank."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+from aiohttp import web
+
+from api.encode import Metrics
+from api.freshness import Shown
+from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
+from api.problems import invalid
+from api.response import Ready, json_response
+from api.views import View, Views
+from engine import statistics
+from engine.boards import BoardPlan
+from engine.marks import Mark
+from engine.places import Place
+from projections.badges import badges_of
+from projections.catalog import GameInfo
+from projections.database import queries
+from projections.statistics import Held, held_rows, state_of, waiting_picks
+from schemas.errors import NotFound
+from schemas.events import PlayerStatus
+
+Q = queries("reader")
+ROUNDS_DEFAULT = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_GONE = ("banned", "erased")
+
+
+class RoundLine(msgspec.Struct, frozen=True):
+    """A player's place in one round; rank, tied and total are null while he does not qualify to be ranked there."""
+
+    round: int | str
+    period: str
+    rank: int | None
+    tied: int | None
+    total: int | None
+    metrics: Metrics
+
+
+class BadgeLine(msgspec.Struct, frozen=True):
+    """A badge, the position of the event that earned it, and when that occurred."""
+
+    badge: str
+    title: str
+    position: str
+    occurred_at: datetime
+
+
+class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A player's season on a board.
+
+    `totals` are the board's metrics in `period`; null, as the place is, for who has no marks there. Verdicts are null on
+    boards that do not keep their marks one by one. `percentage` is the share of wins in wins and losses. `streaks` are the
+    board's streak metrics, or those of its verdicts if it has none. `next` is for `after`.
+    """
+
+    position: str
+    game: str
+    player: str
+    status: PlayerStatus
+    board: str
+    period: str
+    rank: int | None
+    tied: int | None
+    total: int | None
+    totals: Metrics | None
+    wins: int | None
+    losses: int | None
+    draws: int | None
+    pushes: int | None
+    voids: int | None
+    pending: int
+    percentage: str | None
+    best: RoundLine | None
+    worst: RoundLine | None
+    streaks: dict[str, int]
+    badges: list[BadgeLine]
+    rounds: list[RoundLine]
+    next: str | None
+    segment: str | msgspec.UnsetType = msgspec.UNSET
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    hidden: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Asked(NamedTuple):
+    """Whose statistics of which copy of a board; `home` is the segment in which his marks are kept."""
+
+    view: View
+    shown: Shown
+    player: str
+    home: str
+    limit: int
+    after: str | None
+
+
+class _Rounds(NamedTuple):
+    """His rounds in their order, the best and the worst of them, and those of the page."""
+
+    page: list[str]
+    best: str | None
+    worst: str | None
+    next: str | None
+
+    @property
+    def wanted(self) -> set[str]:
+        return {*self.page, *(period for period in (self.best, self.worst) if period is not None)}
+
+
+class Statistics:
+    """The handler. However many rounds and players there are, an answer takes the same number of queries."""
+
+    def __init__(self, views: Views, pool: asyncpg.Pool) -> None:
+        self._views = views
+        self._pool = pool
+
+    async def season(self, request: web.Request) -> Ready:
+        """GET /v1/games/{game}/players/{player}/stats"""
+        (_, _, _, game, _, who, _), query = target(request)
+        given = parameters(query, "board", "period", "segment", "limit", "after", "min_position")
+        limit = number_of(given, "limit", ROUNDS_DEFAULT, 1, PAGE_MAX)
+        player = player_of(who)
+        info = await self._views.catalog.game(name_of(game, "game"))
+        plan = _plan(info, given.get("board"))
+        period = given.get("period") or self._views.longest(info, plan)
+        if period.partition(":")[0] not in ("all", "season") and "period" in given:
+            raise invalid("period", "all, or a season such as season:2026")
+        shown = await self._views.shown(info.shard, position_of(given))
+        view = await self._views.find(info.name, plan.name, period, given.get("segment"))
+        home = "" if view.plan.copies(view.segment) else view.segment
+        asked = _Asked(view, shown, player, home, limit, given.get("after"))
+        return json_response(await self._page(asked))
+
+    async def _page(self, asked: _Asked) -> StatisticsPage:
+        view, shown, player, home, _, _ = asked
+        generation, plan, period = view.info.generation_id, view.plan, view.period
+        profile = await self._pool.fetchrow(Q["profile"], generation, player)
+        status: PlayerStatus = "active" if profile is None else profile["status"]
+        # Of a copy there is no state, so who does not qualify there is known to nobody.
+        unranked = bool(plan.board.qualify) and home == view.segment and status not in _GONE
+        where = generation, plan.name, view.segment, period, player
+        held = _Held(view, await held_rows(self._pool, *where, unranked=unranked), shown.position.ms)
+        state = await state_of(self._pool, generation, plan.name, home, period, player)
+        waiting = await self._waiting(asked)
+        unheard = profile is None and state is None and not held.rows and not waiting
+        if unheard and not await self._pool.fetchval(Q["has_player"], generation, player):
+            raise NotFound("player", player)
+        gone = status in _GONE and period not in held.places
+        marks = None if gone else statistics.marks_of(plan, home, state)
+        rounds = _rounds_of(held, marks, asked)
+        lines = await self._lines(held, {*rounds.wanted, period}, asked)
+        totals = lines.get(period)
+        tally = None if marks is None else statistics.tally(marks)
+        return StatisticsPage(
+            position=shown.text,
+            game=view.info.name,
+            player=player,
+            status=status,
+            board=plan.name,
+            period=period,
+            rank=None if totals is None else totals.rank,
+            tied=None if totals is None else totals.tied,
+            total=None if totals is None else totals.total,
+            totals=None if totals is None else totals.metrics,
+            wins=tally and tally.wins,
+            losses=tally and tally.losses,
+            draws=tally and tally.draws,
+            pushes=tally and tally.pushes,
+            voids=tally and tally.voids,
+            pending=0 if gone else statistics.pending(view.info.game, plan, period, home, waiting),
+            percentage=tally and tally.percentage,
+            best=None if rounds.best is None else lines[rounds.best],
+            worst=None if rounds.worst is None else lines[rounds.worst],
+            streaks=_streaks(plan, totals, marks),
+            badges=[] if gone else await self._badges(asked),
+            rounds=[lines[each] for each in rounds.page],
+            next=rounds.next,
+            segment=view.segment or msgspec.UNSET,
+            name=(profile["name"] if profile is not None else None) or msgspec.UNSET,
+            hidden=status == "hidden" or msgspec.UNSET,
+        )
+
+    async def _lines(self, held: "_Held", periods: set[str], asked: _Asked) -> dict[str, RoundLine]:
+        """His lines of these periods, in so far as he has marks there."""
+        rows = [held.rows[period] for period in periods & held.places.keys()]
+        ids = [row.ranking_id for row in rows if row.prefix is not None]
+        found = await self._views.places(asked.view.plan, ids, asked.player, asked.shown)
+        return {row.period: _line(held, row.period, found.get(row.ranking_id)) for row in rows}
+
+    async def _waiting(self, asked: _Asked) -> list[statistics.Waiting]:
+        """His picks that wait for a result, where the board takes any."""
+        info, plan, _, _, _ = asked.view
+        if not any(plan in plans for _, plans in info.game.pick_routes):
+            return []
+        return await waiting_picks(self._pool, info.generation_id, asked.player)
+
+    async def _badges(self, asked: _Asked) -> list[BadgeLine]:
+        """Of the whole board: segments award none."""
+        info, plan, period, _, segment = asked.view
+        if plan.badges is None or segment:
+            return []
+        held = await badges_of(self._pool, info.generation_id, asked.player, plan.name, period)
+        titles = {name: badge.title or name for name, badge in plan.board.badges.items()}
+        return [
+            BadgeLine(
+                badge.badge,
+                titles.get(badge.badge, badge.badge),
+                str(badge.position),
+                _EPOCH + timedelta(milliseconds=badge.occurred_ms),
+            )
+            for badge in held
+        ]
+
+
+class _Held:
+    """His rows by period, and the places (prefix, extra) that follow: without a rank where he does not qualify."""
+
+    def __init__(self, view: View, rows: dict[str, Held], clock: int) -> None:
+        plan = view.plan
+        self.plan = plan
+        self.rows = rows
+        self.places: dict[str, tuple[bytes, bytes]] = {}
+        unranked = None
+        for period, row in rows.items():
+            prefix, extra = row.prefix, row.extra
+            if prefix is None and row.state is not None:
+                unranked = unranked or statistics.Unranked(plan, view.info.game)
+                prefix, extra = unranked.place(period, view.segment, row.state, clock)
+            if prefix is not None:
+                self.places[period] = prefix, extra
+
+
+def _plan(info: GameInfo, board: str | None) -> BoardPlan:
+    if board is None:
+        return next(iter(info.game.boards.values()))
+    plan = info.game.boards.get(board)
+    if plan is None:
+        raise NotFound("board", board[:64])
+    return plan
+
+
+def _rounds_of(held: _Held, marks: Sequence[Mark] | None, asked: _Asked) -> _Rounds:
+    """His rounds: those in which he has marks; of a season those of its marks, where these are kept."""
+    ids = {period: held.rows[period].ranking_id for period in held.places if period.startswith("round:")}
+    if marks is not None and asked.view.period.startswith("season:"):
+        inside = {f"round:{mark.round}" for mark in marks}
+        ids = {period: ranking_id for period, ranking_id in ids.items() if period in inside}
+    ordered = statistics.in_order(ids, marks or ())
+    ends = statistics.extremes([statistics.merit(held.plan, held.places[period][0]) for period in ordered])
+    start = 0
+    if asked.after is not None:
+        if asked.after not in ids:
+            raise invalid("after", "a cursor out of `next` of a page of this player")
+        start = ordered.index(asked.after) + 1
+    page = ordered[start : start + asked.limit]
+    best, worst = (None, None) if ends is None else (ordered[ends[0]], ordered[ends[1]])
+    return _Rounds(page, best, worst, page[-1] if start + len(page) < len(ordered) else None)
+
+
+def _line(held: _Held, period: str, place: Place | None) -> RoundLine:
+    """What he has in a period, as ranked if he is: rank and metrics are of one moment then."""
+    prefix, extra = held.places[period] if place is None else (place.prefix, place.extra)
+    metrics = held.plan.decode(prefix, extra)
+    if place is None:
+        return RoundLine(statistics.round_of(period), period, None, None, None, metrics)
+    return RoundLine(statistics.round_of(period), period, place.rank, place.tied, place.total, metrics)
+
+
+def _streaks(plan: BoardPlan, totals: RoundLine | None, marks: Sequence[Mark] | None) -> dict[str, int]:
+    names = [metric.name for metric in plan.metrics if metric.streak is not None]
+    if not names:
+        return {} if marks is None else statistics.runs(marks)
+    found = {} if totals is None else totals.metrics
+    return {name: value for name in names if isinstance(value := found.get(name), int)}
