@@ -324,7 +324,10 @@ class Tier(_Table, frozen=True):
 
 
 class Badge(_Table, frozen=True):
-    """Awarded once, when the board's metrics first meet `where`; recorded with the position of the event."""
+    """Awarded once in each period, when the board's metrics first meet `where`; recorded with the position of the event.
+
+    It stays, whatever corrections follow.
+    """
 
     where: dict[str, Range]
     title: str | None = None
