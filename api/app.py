@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import asyncpg
 from aiohttp import web
 
+from api.access import Access, Keys, Security
+from api.docs import Docs
+from api.export import Exports
 from api.freshness import Applied
 from api.health import Health
 from api.listeners import Listening
@@ -73,6 +76,7 @@ def make_app(
         ("POST", BOARD + "/ranks", reads.friends),
         ("GET", PLAYER + "/history", reads.history),
         ("GET", BOARD + "/segments", listing.segments),
+        ("GET", BOARD + "/export", Exports(views, pool, clock_ms).export),
         ("GET", BOARD + "/live", live.board),
         ("GET", PLAYER + "/live", live.player),
         ("GET", BOARD + "/ws", live.socket),

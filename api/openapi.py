@@ -43,6 +43,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "period": ({"type": "string", "examples": ["all", "round:7", "weekly:2026-02-02"]}, "Default: the present one."),
     "segment": ({"type": "string", "examples": ["country:NO"]}, "Default: the whole board."),
     "limit": ({"type": "integer", "minimum": 1, "maximum": PAGE_MAX}, "How many at most."),
+    "format": ({"enum": ["csv", "jsonl"], "default": "csv"}, "What the file is made of."),
     "around": ({"type": "integer", "minimum": 0, "maximum": AROUND_MAX}, "How many on each side, ranked with him."),
     "after": ({"type": "string", "maxLength": CURSOR_CHARS_MAX}, "A cursor: `next` of another page."),
     "before": ({"type": "string", "maxLength": CURSOR_CHARS_MAX}, "A cursor: `previous` of another page."),

@@ -116,6 +116,18 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET",
+        BOARD + "/export",
+        "export",
+        "boards",
+        "A whole board as a file: CSV, or JSON lines of `ExportLine`",
+        None,
+        ("format", *PERIODIC, SEEN),
+        READ,
+        media="text/csv",
+        cached=True,
+    ),
+    Operation(
+        "GET",
         BOARD + "/live",
         "live_board",
         "live",

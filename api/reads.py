@@ -12,6 +12,7 @@ from api.encode import friends_bytes, history_bytes, place_bytes
 from api.freshness import Shown, SingleFlight
 from api.movement import Movements
 from api.names import NameBooks
+from api.negotiate import unchanged
 from api.pages import Page, Pages, etag
 from api.params import PlaceQuery, Target, name_of, page_query, place_query, player_of, target
 from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
@@ -143,13 +144,6 @@ def _players(body: bytes) -> list[str]:
 
 
 def _answer(request: web.Request, tag: bytes, body: bytes) -> Ready:
-    held = request.headers.get("If-None-Match")
-    if held is not None and _matches(held, tag.decode()):
+    if unchanged(request, tag):
         return Ready(304, NO_CACHE + b"ETag: " + tag + b"\r\n")
     return Ready(200, _HEADERS + b"ETag: " + tag + b"\r\n", body)
-
-
-def _matches(held: str, tag: str) -> bool:
-    """Weak comparison (RFC 9110, 8.8.3.2) with each tag of the list."""
-    opaque = tag.removeprefix("W/")
-    return held.strip() == "*" or any(part.strip().removeprefix("W/") == opaque for part in held.split(","))

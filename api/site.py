@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from api.negotiate import takes_gzip, unchanged
 from api.params import PageQuery, target
 from api.problems import NOT_FOUND, RefusedError
 from api.response import Ready
@@ -110,19 +111,8 @@ def _file(name: str, body: bytes) -> _File:
 
 
 def _answer(request: web.Request, file: _File, cache: bytes) -> Ready:
-    form = file.packed if takes_gzip(request.headers.get("Accept-Encoding", "")) else file.plain
+    form = file.packed if takes_gzip(request) else file.plain
     headers = form.headers + cache + b"ETag: " + form.tag + b"\r\n"
-    held = request.headers.get("If-None-Match", "")
-    if form.tag.decode() in [part.strip().removeprefix("W/") for part in held.split(",")]:
+    if unchanged(request, form.tag):
         return Ready(304, headers)
     return Ready(200, headers, form.body)
-
-
-def takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding header admits gzip."""
-    for part in accepted.split(","):
-        coding, _, parameters = part.partition(";")
-        if coding.strip().lower() in ("gzip", "*"):
-            weight = parameters.replace(" ", "").removeprefix("q=")
-            return weight.strip("0.") != "" or not weight
-    return False

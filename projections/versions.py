@@ -6,10 +6,11 @@ from typing import Any
 import asyncpg
 from redis.asyncio import Redis
 
+from projections.database import queries
 from projections.names import ranking_keys
 from projections.rankings import version_of
 
-_VERSIONS = "SELECT ranking_id, version FROM rankings WHERE ranking_id = ANY ($1::integer[])"
+Q = queries("rankings")
 
 
 class Versions:
@@ -32,5 +33,5 @@ class Versions:
 
     async def committed(self, ranking_ids: Sequence[int]) -> dict[int, int]:
         """What PostgreSQL holds, which Redis may be about to show."""
-        rows = await self._pool.fetch(_VERSIONS, list(ranking_ids))
+        rows = await self._pool.fetch(Q["versions"], list(ranking_ids))
         return {row["ranking_id"]: row["version"] for row in rows}
