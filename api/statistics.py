@@ -1,15 +1,16 @@
 """A player's season on one board: totals, verdicts, best and worst round, streaks, badges, and every round with its rank."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import asyncpg
 import msgspec
 from aiohttp import web
 
+from api.badges import Badges, badges_shown
 from api.encode import Metrics
 from api.freshness import Shown
+from api.movement import Movements
 from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
 from api.problems import invalid
 from api.response import Ready, json_response
@@ -18,7 +19,6 @@ from engine import statistics
 from engine.boards import BoardPlan
 from engine.marks import Mark
 from engine.places import Place
-from projections.badges import badges_of
 from projections.catalog import GameInfo
 from projections.database import queries
 from projections.statistics import Held, held_rows, state_of, waiting_picks
@@ -27,7 +27,6 @@ from schemas.events import PlayerStatus
 
 Q = queries("reader")
 ROUNDS_DEFAULT = 100
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GONE = ("banned", "erased")
 
 
@@ -42,21 +41,13 @@ class RoundLine(msgspec.Struct, frozen=True):
     metrics: Metrics
 
 
-class BadgeLine(msgspec.Struct, frozen=True):
-    """A badge, the position of the event that earned it, and when that occurred."""
-
-    badge: str
-    title: str
-    position: str
-    occurred_at: datetime
-
-
 class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
     """A player's season on a board.
 
     `totals` are the board's metrics in `period`; null, as the place is, for who has no marks there. Verdicts are null on
     boards that do not keep their marks one by one. `percentage` is the share of wins in wins and losses. `streaks` are the
-    board's streak metrics, or those of its verdicts if it has none. `next` is for `after`.
+    board's streak metrics, or those of its verdicts if it has none. `next` is for `after`. `movement` and `badges` are there
+    where the board has them, as on a player's place.
     """
 
     position: str
@@ -79,9 +70,10 @@ class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
     best: RoundLine | None
     worst: RoundLine | None
     streaks: dict[str, int]
-    badges: list[BadgeLine]
     rounds: list[RoundLine]
     next: str | None
+    movement: int | msgspec.UnsetType | None = msgspec.UNSET
+    badges: Badges = msgspec.UNSET
     segment: str | msgspec.UnsetType = msgspec.UNSET
     name: str | msgspec.UnsetType = msgspec.UNSET
     hidden: bool | msgspec.UnsetType = msgspec.UNSET
@@ -117,6 +109,7 @@ class Statistics:
     def __init__(self, views: Views, pool: asyncpg.Pool) -> None:
         self._views = views
         self._pool = pool
+        self._movements = Movements(views)
 
     async def season(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/players/{player}/stats"""
@@ -152,8 +145,10 @@ class Statistics:
         gone = status in _GONE and period not in held.places
         marks = None if gone else statistics.marks_of(plan, home, state)
         rounds = _rounds_of(held, marks, asked)
-        lines = await self._lines(held, {*rounds.wanted, period}, asked)
-        totals = lines.get(period)
+        places = await self._places(held, {*rounds.wanted, period}, asked)
+        lines = {each: _line(held, each, place) for each, place in places.items()}
+        totals, place = lines.get(period), places.get(period)
+        moves = None if place is None else (await self._movements.of(view, shown, [place])).of(place)
         tally = None if marks is None else statistics.tally(marks)
         return StatisticsPage(
             position=shown.text,
@@ -176,7 +171,8 @@ class Statistics:
             best=None if rounds.best is None else lines[rounds.best],
             worst=None if rounds.worst is None else lines[rounds.worst],
             streaks=_streaks(plan, totals, marks),
-            badges=[] if gone else await self._badges(asked),
+            movement=msgspec.UNSET if plan.present is None else moves,
+            badges=await badges_shown(self._pool, view, player) if not gone else msgspec.UNSET,
             rounds=[lines[each] for each in rounds.page],
             next=rounds.next,
             segment=view.segment or msgspec.UNSET,
@@ -184,12 +180,12 @@ class Statistics:
             hidden=status == "hidden" or msgspec.UNSET,
         )
 
-    async def _lines(self, held: "_Held", periods: set[str], asked: _Asked) -> dict[str, RoundLine]:
-        """His lines of these periods, in so far as he has marks there."""
+    async def _places(self, held: "_Held", periods: set[str], asked: _Asked) -> dict[str, Place | None]:
+        """His places in those of the periods in which he has marks; None where he does not qualify to be ranked."""
         rows = [held.rows[period] for period in periods & held.places.keys()]
         ids = [row.ranking_id for row in rows if row.prefix is not None]
         found = await self._views.places(asked.view.plan, ids, asked.player, asked.shown)
-        return {row.period: _line(held, row.period, found.get(row.ranking_id)) for row in rows}
+        return {row.period: found.get(row.ranking_id) for row in rows}
 
     async def _waiting(self, asked: _Asked) -> list[statistics.Waiting]:
         """His picks that wait for a result, where the board takes any."""
@@ -197,23 +193,6 @@ class Statistics:
         if not any(plan in plans for _, plans in info.game.pick_routes):
             return []
         return await waiting_picks(self._pool, info.generation_id, asked.player)
-
-    async def _badges(self, asked: _Asked) -> list[BadgeLine]:
-        """Of the whole board: segments award none."""
-        info, plan, period, _, segment = asked.view
-        if plan.badges is None or segment:
-            return []
-        held = await badges_of(self._pool, info.generation_id, asked.player, plan.name, period)
-        titles = {name: badge.title or name for name, badge in plan.board.badges.items()}
-        return [
-            BadgeLine(
-                badge.badge,
-                titles.get(badge.badge, badge.badge),
-                str(badge.position),
-                _EPOCH + timedelta(milliseconds=badge.occurred_ms),
-            )
-            for badge in held
-        ]
 
 
 class _Held:

@@ -1,7 +1,7 @@
 """The touchdown season through the real servers: every player's statistics against a plain reading of the rules."""
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ OPEN_RULES = RULES.replace('lock = { at = "start" }', 'lock = { at = "never" }')
     'guess = "absolute"', 'guess = "absolute"\nlock = { at = "never" }'
 )
 Fields = dict[str, Any]
+SEASON = range(1, 9)
 
 
 @pytest.fixture
@@ -68,21 +69,21 @@ class Reading:
             who == player and market == "touchdown" and name not in self.results for who, name, market in self.picks
         )
 
-    def standings(self, week: int | None) -> dict[str, tuple[int, int, int]]:
-        """(points, right picks, minus the distance) of everybody who was graded, in a week or in all."""
+    def standings(self, weeks: Container[int]) -> dict[str, tuple[int, int, int]]:
+        """(points, right picks, minus the distance) of everybody who was graded in these weeks."""
         found = {}
         for player in PLAYERS:
-            graded = [points for at, points in self.graded(player) if week in (None, at)]
+            graded = [points for at, points in self.graded(player) if at in weeks]
             guess = self.distance(player)
-            near = None if guess is None or week not in (None, guess[0]) else -guess[1]
+            near = None if guess is None or guess[0] not in weeks else -guess[1]
             if graded or near is not None:
                 wins = sum(points > 0 for points in graded)
                 found[player] = sum(graded), wins, -(10**9) if near is None else near
         return found
 
-    def place(self, player: str, week: int | None) -> tuple[int, int, int] | None:
+    def place(self, player: str, weeks: Container[int]) -> tuple[int, int, int] | None:
         """(rank, tied, total)."""
-        standings = self.standings(week)
+        standings = self.standings(weeks)
         if player not in standings:
             return None
         mine = standings[player]
@@ -92,17 +93,18 @@ class Reading:
 def expected(reading: Reading, player: str) -> Fields:
     graded = reading.graded(player)
     wins, losses = sum(points > 0 for _, points in graded), sum(points == 0 for _, points in graded)
-    weeks = [week for week in range(1, 9) if player in reading.standings(week)]
-    scores = {week: reading.standings(week)[player] for week in weeks}
-    place = reading.place(player, None) or (None, None, None)
+    weeks = [week for week in SEASON if player in reading.standings([week])]
+    scores = {week: reading.standings([week])[player] for week in weeks}
+    place = reading.place(player, SEASON)
+    present = max((week for week in SEASON if reading.standings([week])), default=1)
+    before = reading.place(player, range(1, present))
     run = longest = 0
     for _, points in graded:
         run = run + 1 if points else 0
         longest = max(longest, run)
     return {
-        "rank": place[0],
-        "tied": place[1],
-        "total": place[2],
+        "place": place,
+        "movement": None if place is None or before is None else before[0] - place[0],
         "points": sum(points for _, points in graded) if weeks else None,
         "wins": wins,
         "losses": losses,
@@ -110,7 +112,7 @@ def expected(reading: Reading, player: str) -> Fields:
         "percentage": f"{(20_000 * wins + wins + losses) // (2 * (wins + losses)) / 10_000:.4f}" if graded else None,
         "best": max(weeks, key=lambda week: (scores[week], -week), default=None),
         "worst": min(weeks, key=lambda week: (scores[week], week), default=None),
-        "rounds": [(week, *(reading.place(player, week) or ()), scores[week][0], scores[week][1]) for week in weeks],
+        "rounds": [(week, *(reading.place(player, [week]) or ()), scores[week][0], scores[week][1]) for week in weeks],
         "streaks": {"streak": run, "longest": longest} if weeks else {},
     }
 
@@ -118,8 +120,10 @@ def expected(reading: Reading, player: str) -> Fields:
 def told(answer: Fields) -> Fields:
     """What the API says, in the form of `expected`."""
     lines = answer["rounds"]
-    same = ("rank", "tied", "total", "wins", "losses", "pending", "percentage", "streaks")
+    place = answer["rank"], answer["tied"], answer["total"]
+    same = ("movement", "wins", "losses", "pending", "percentage", "streaks")
     return {name: answer[name] for name in same} | {
+        "place": None if answer["rank"] is None else place,
         "points": answer["totals"] and answer["totals"]["points"],
         "best": answer["best"] and answer["best"]["round"],
         "worst": answer["worst"] and answer["worst"]["round"],
