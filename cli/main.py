@@ -8,6 +8,7 @@ import typer
 from cli import dead_letters, rulesets
 from cli.demo import demo_command
 from cli.doctor import doctor_command
+from cli.erase import erase_command
 from cli.failures import explaining
 from cli.fold import fold_command
 from cli.import_git import import_git_command
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "segments": segments_command,
     "fold": fold_command,
     "replay": replay_command,
+    "erase": erase_command,
     "doctor": doctor_command,
     "migrate": migrate_command,
     "consume": consume_command,

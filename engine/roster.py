@@ -31,19 +31,15 @@ class Roster:
             return
         if event.status == "active":
             self.sanctions.pop(event.player, None)
-        elif event.status != "erased" or self.sanctions.get(event.player) not in ("hidden", "banned"):
-            self.sanctions[event.player] = event.status
         else:
-            # The rank that an erased player leaves behind is the one that was shown, and he had none.
-            self.sanctions[event.player] = "banned"
+            self.sanctions[event.player] = event.status
         self.restated.add(event.player)
 
     def rename(self, before: str, after: str, event: Player) -> None:
         """Takes over that an event erases a player: of his profile nothing stays but the status, under another id."""
         self.profiles.pop(before, None)
         self.restated.discard(before)
-        if before in self.sanctions:
-            self.sanctions[after] = self.sanctions.pop(before)
+        self.sanctions.pop(before, None)
         self.stage(msgspec.structs.replace(event, player=after, name=None, attributes=None, reason=None))
 
     def placed(self, player: str, prefix: bytes | None) -> tuple[bytes | None, bytes | None]:

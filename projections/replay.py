@@ -33,6 +33,7 @@ from schemas.position import Position
 from schemas.ruleset import parse
 
 Q = queries("replay")
+ERASURE = queries("erasure")
 Progress = Callable[[int, int], None]
 """Called with (events folded, events in all) now and then."""
 
@@ -200,6 +201,7 @@ async def swap(
         generation_id: int = await connection.fetchval(Q["new_generation"], live["game_id"], rules["version"])
         try:
             build = _Build(generation_id, Game(parse(rules["text"])), live, progress)
+            build.rewritten = await connection.fetchval(ERASURE["rewritten_count"], live["game_id"])
             await build.catch_up(connection)
             await build.write(connection)
             await build.show(connection, redis)
@@ -230,6 +232,7 @@ class _Build:
         self.fold = Fold(game)
         self.archive = _Archive(live["game_id"], self.fold, 0, progress)
         self.version = 0
+        self.rewritten = 0
         self.upto = (0, 0, 0)
         self.stale: list[Table] = []
 
@@ -308,6 +311,9 @@ class _Build:
             upto = (row["epoch"], row["ms"], row["seq"])
             if row["epoch"] != live["epoch"]:
                 raise RankfoldError("the shard began a new epoch while the generation was built; start again")
+            await connection.execute(ERASURE["lock_game"], live["game_id"])
+            if await connection.fetchval(ERASURE["rewritten_count"], live["game_id"]) != self.rewritten:
+                raise RankfoldError("players were erased from the archive while the generation was built; start again")
             await self.archive.read(connection, upto)
             version = await connection.fetchval(Q["swap_shard"], live["shard"])
             await self._write_tail(connection, version)

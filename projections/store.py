@@ -194,8 +194,9 @@ class Store:
         """Makes everything present that names a player, but for the rows that `load_rows` finds."""
         fold, generation_id = live.fold, live.generation_id
         named = await surrogates.load_contests_naming(self._by_index, generation_id, fold, player)
-        if named:
-            await contests.load(self._by_index, generation_id, fold, named, [])
+        results = [contest.result for contest in named if contest.result is not None]
+        if results:
+            await contests.load(self._by_index, generation_id, fold, results, [])
 
     async def due_games(self, shard: int, now_ms: int) -> list[str]:
         """The games of a shard in which a place should have changed by now, although no event came."""

@@ -55,6 +55,10 @@ WHERE game_id IN ($1, 0) AND length(body) > 0 AND (
     OR (get_byte(body, 0) >= 128 AND EXISTS (SELECT FROM unnest($3::bytea[]) raw WHERE position(raw IN body) > 0))
 )
 
+-- name: emptied
+-- Duplicates that were archived without their bodies, since somebody had been erased.
+SELECT epoch, ms, seq FROM log WHERE game_id = $1 AND verdict = 1 AND length(body) = 0
+
 -- name: rewrite
 UPDATE log l SET body = n.body
 FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::bigint[], $5::bigint[], $6::bytea[])
@@ -70,8 +74,8 @@ FROM unnest($1::bigint[], $2::text[], $3::bytea[]) AS n (dead_letter_id, reason,
 WHERE d.dead_letter_id = n.dead_letter_id
 
 -- name: rewritten
-UPDATE erasures SET player = NULL, rebuild = rebuild OR $3
-WHERE game_id = $1 AND (epoch, shard, ms, seq) IN (SELECT * FROM unnest($2::integer[], $4::integer[], $5::bigint[], $6::bigint[]))
+UPDATE erasures SET player = NULL, rebuild = rebuild OR $2
+WHERE game_id = $1 AND (epoch, shard, ms, seq) IN (SELECT * FROM unnest($3::integer[], $4::integer[], $5::bigint[], $6::bigint[]))
 
 -- name: rewritten_count
 SELECT count(*) FROM erasures WHERE game_id = $1 AND player IS NULL

@@ -142,6 +142,11 @@ def test_a_file_is_published_and_read_back(up: Up) -> None:
     assert "Bob B. (bob) · hidden" in up.done("player", "first", "bob")
     assert "hidden: the board shows him to nobody" in up.done("rank", "first", "total", "bob")
     assert [line["player"] for line in up.json("board", "first", "total")["entries"]] == ["ann", "cid"]
+    erased = {"type": "player", "id": "bob-2", "game": "first", "player": "bob", "status": "erased"}
+    position = up.json("publish", "-", "--wait", stdin=json.dumps(erased))["positions"]["first"]
+    assert up.json("player", "first", f"erased-{position}")["status"] == "erased"
+    assert up.json("erase", "first")["games"][0]["players"] == 1
+    assert "nobody waits to be erased" in up.done("erase")
     assert "first" in [line["game"] for line in up.json("games")["games"]]
     assert {board["board"] for board in up.json("games", "first")["boards"]} == {"high-scores", "total"}
 

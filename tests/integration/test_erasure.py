@@ -1,13 +1,19 @@
 """Players erased in the live system: at once everywhere that is shown, and in the archive once the command has run."""
 
+import json
 import random
 from typing import Any
 
+import asyncpg
+import msgspec
 import pytest
 
 from engine.erasure import surrogate
+from projections import erasure
+from projections.erasure import Erased
+from projections.names import stream_key
 from schemas.position import Position
-from tests.harness import Harness, Reader, event, ruleset, score
+from tests.harness import Harness, Reader, event, ruleset, score, silent
 
 pytestmark = pytest.mark.services
 RULES = """
@@ -206,6 +212,113 @@ async def test_the_ranks_close_up_where_the_rules_say_so(harness: Harness) -> No
         assert list(await harness.points("best")) == NAMES[1:]
         assert not names_zoe(await shown(harness))
         await harness.assert_exact("arcade")
+
+
+async def everything(harness: Harness) -> str:
+    """All that is kept anywhere, in words."""
+    archive = [await harness.pool.fetch(f"SELECT * FROM {table}") for table in ("log", "dead_letters", "erasures")]
+    stream = await harness.log.xrange(stream_key(0))
+    return await shown(harness) + repr([[tuple(row) for row in table] for table in archive]) + repr(stream)
+
+
+async def finish(harness: Harness) -> Erased:
+    """Runs the command."""
+    return await erasure.erase(harness.pool, harness.log, harness.rankings, "arcade", silent)
+
+
+async def test_the_command_leaves_her_name_nowhere(harness: Harness) -> None:
+    escaped = json.dumps(score("escaped", ZOE, 3)).encode()
+    packed = msgspec.msgpack.encode(score("packed", ZOE, 4))
+    assert ZOE.encode() not in escaped
+    lost = [
+        b'{"id": "x", "game": "arcade", "player": %b' % msgspec.json.encode(ZOE),
+        b'{"game": "arcade", "who": "zo\\u00eb \\"z\\""}',
+    ]
+    await harness.publish(ruleset(RULES), score("e1", ZOE, 9), score("e2", "bob", 5), escaped, packed, *lost)
+    await harness.publish(event("fixture", "f1", fixture="a", round=1, starts_at=4_000_000_000_000, sides=[ZOE, "bob"]))
+    await harness.publish(event("adjustment", "a1", player=ZOE, values={"points": 1}, reason=f"{ZOE} was fair"))
+    await harness.publish(event("pick", "k1", player=ZOE, fixture="a", choice="2-1"))
+    await harness.publish(
+        event("pick", "k2", player=ZOE, fixture="nowhere", choice="2-1"), player("b1", ZOE, name="Zoë")
+    )
+    async with harness.consuming() as reader:
+        await reader.drain()
+        await harness.swap()
+        # The same again: a duplicate. The same id for something else: a dead letter.
+        await harness.publish(escaped, score("e1", ZOE, 8))
+        await reader.drain()
+        assert names_zoe(await everything(harness))
+        stand_in = await erased(harness, reader)
+        await harness.publish(score("e3", "bob", 7), packed)
+        await reader.drain()
+        before, found = await harness.verify(), await finish(harness)
+        assert (found.players, found.rebuilt) == (1, False)
+        assert not names_zoe(await everything(harness))
+        after = await harness.verify()
+        assert (after.live_digest, after.differences) == (before.live_digest, [])
+        assert (await harness.points("best"))[stand_in] == 9
+        assert await harness.value("SELECT count(*) FROM log WHERE verdict = 0") == before.events
+        assert await erasure.games_pending(harness.pool) == []
+        assert (await finish(harness)).players == 0
+
+        # A publisher that never got an answer sends again what it had sent about her.
+        await harness.publish(escaped)
+        await reader.drain()
+        await harness.log.xtrim(stream_key(0), maxlen=0)
+        assert not names_zoe(await everything(harness))
+        assert (await harness.verify()).differences == []
+
+
+async def test_choices_of_others_are_hers_in_contests_that_she_took_part_in(harness: Harness) -> None:
+    await harness.publish(
+        ruleset(RULES),
+        event("fixture", "f1", fixture="a", round=1, starts_at=4_000_000_000_000, sides=[ZOE, "bob"]),
+        event("pick", "k1", player="cid", fixture="a", choice=ZOE, market="winner"),
+        event("result", "r1", fixture="a", score=[2, 1], outcomes={"winner": [ZOE]}),
+        score("e1", "dan", 1),
+    )
+    async with harness.consuming() as reader:
+        await reader.drain()
+        stand_in = await erased(harness, reader)
+        before = await harness.points()
+        assert before == {stand_in: 3, "cid": 2, "dan": 1, "bob": 0}
+        found = await finish(harness)
+        assert found.rebuilt
+        await harness.shown()
+        assert await harness.points() == before
+        assert not names_zoe(await everything(harness))
+        await harness.assert_exact("arcade")
+
+
+async def test_a_command_that_was_broken_off_can_be_run_again(harness: Harness) -> None:
+    await harness.publish(ruleset(RULES), score("e1", ZOE, 9), score("e2", "bob", 5))
+    async with harness.consuming() as reader:
+        await reader.drain()
+        await erased(harness, reader)
+        await harness.pool.execute("ALTER TABLE dues RENAME TO dues_away")
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await finish(harness)
+        assert await erasure.games_pending(harness.pool) == ["arcade"]
+        await harness.pool.execute("ALTER TABLE dues_away RENAME TO dues")
+        assert (await finish(harness)).players == 1
+        assert await erasure.games_pending(harness.pool) == []
+        assert not names_zoe(await everything(harness))
+
+
+async def test_random_erasures_leave_no_name_and_the_same_boards(harness: Harness) -> None:
+    season = Season(11)
+    await harness.publish(ruleset(RULES), *season.fixtures())
+    async with harness.consuming(batch=50) as reader:
+        for _ in range(3):
+            await harness.publish(*season.take(120, "active", "hidden", "banned", "erased"))
+            await reader.drain()
+            await erased(harness, reader, f"erase{season.count}")
+            before = await harness.points("best")
+            await finish(harness)
+            await harness.shown()
+            assert await harness.points("best") == before
+            assert not names_zoe(await everything(harness))
+            await harness.assert_exact("arcade")
 
 
 async def test_every_table_with_players_is_known_here(harness: Harness) -> None:

@@ -1,0 +1,206 @@
+"""Erasure, the part that takes time: has the archive, the dead letters and the stream name surrogates in place of the erased.
+
+The live rows have had the surrogates since the erasing events were folded (`projections.surrogates`). What is folded from
+here on, from the rewritten archive, gives the same rows; that is checked, and where a choice of others was his id, the rows
+are folded anew.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import asyncpg
+import msgspec
+from redis.asyncio import Redis
+
+from engine.erasure import Erasures, players_of, without, without_in_text
+from projections import replay
+from projections.database import Connection, columns, queries
+from projections.names import ranking_keys, stream_key
+from projections.replay import Progress
+from projections.store import ACCEPTED, DUPLICATE
+from schemas.codec import decode_archived, decode_json, encode
+from schemas.errors import InvalidEvent, NotFound
+from schemas.events import Event, Fixture, Result
+from schemas.position import Position
+
+Q = queries("erasure")
+LIVE = queries("replay")["live"]
+CHUNK = 1_000
+_DROPS = ("drop_picks", "drop_badges", "drop_rejections", "drop_players", "drop_fixtures")
+_RANKING_DROPS = ("drop_standings", "drop_history", "drop_dues")
+
+
+class Erased(NamedTuple):
+    """What `erase` did: how many players, how many archived events name a surrogate now, whether rows were folded anew."""
+
+    players: int
+    events: int
+    rebuilt: bool
+    seconds: float
+
+
+class _Line(NamedTuple):
+    """An entry of the archive that may have to be rewritten; `event` is None when it is none."""
+
+    game_id: int
+    position: Position
+    verdict: int
+    body: bytes
+    event: Event | None
+
+
+async def games_pending(pool: asyncpg.Pool) -> list[str]:
+    """The games in which an erasure waits for `erase`."""
+    return [row["name"] for row in await pool.fetch(Q["games_pending"])]
+
+
+async def erase(pool: asyncpg.Pool, log: Redis, rankings: Redis, name: str, progress: Progress) -> Erased:
+    """Finishes what a game's erasing events have begun. May be broken off, and run again, at any time."""
+    started = time.monotonic()
+    live = await pool.fetchrow(LIVE, name)
+    if live is None:
+        raise NotFound("game", name)
+    pending = await pool.fetch(Q["pending"], live["game_id"])
+    if not pending:
+        return Erased(0, 0, False, time.monotonic() - started)
+    named = [(_position(row), row["player"]) for row in pending if row["player"] is not None]
+    events, rebuild = 0, any(row["rebuild"] for row in pending)
+    if named:
+        archive = _Archive(name, live, Erasures(named))
+        async with pool.acquire() as connection:
+            await archive.read(connection)
+            await archive.write(connection, log, [tuple(position) for position, _ in named])
+        events, rebuild = len(archive.bodies), rebuild or archive.rebuild
+    if not rebuild:
+        found = await replay.verify(pool, name, progress)
+        rebuild = bool(found.differences)
+    if rebuild:
+        await replay.swap(pool, rankings, name, progress, version=live["ruleset_version"])
+    async with pool.acquire() as connection, connection.transaction():
+        await _drop_old(connection, rankings, live["game_id"])
+        await connection.execute(Q["done"], live["game_id"])
+    return Erased(len(pending), events, rebuild, time.monotonic() - started)
+
+
+def _position(row: asyncpg.Record) -> Position:
+    return Position(row["epoch"], row["shard"], row["ms"], row["seq"])
+
+
+async def _drop_old(connection: Connection, redis: Redis, game_id: int) -> None:
+    """Empties the generations that nobody reads any more: their rows have names that are erased since."""
+    generations = [row["generation_id"] for row in await connection.fetch(Q["old_generations"], game_id)]
+    rankings = [row["ranking_id"] for row in await connection.fetch(Q["old_rankings"], game_id)]
+    for ranking_id in rankings:
+        await redis.unlink(*ranking_keys(ranking_id))
+    for query in _RANKING_DROPS:
+        await connection.execute(Q[query], rankings)
+    for query in _DROPS:
+        await connection.execute(Q[query], generations)
+
+
+class _Archive:
+    """The archive of one game: `read` finds out what has to be rewritten, `write` does it in one transaction."""
+
+    def __init__(self, name: str, live: asyncpg.Record, erasures: Erasures) -> None:
+        self.name = name
+        self.live = live
+        self.erasures = erasures
+        self.bodies: list[tuple[int, int, int, int, int, bytes]] = []
+        self.letters: list[tuple[int, str, bytes]] = []
+        self.rebuild = False
+        self._quoted = [msgspec.json.encode(player) for player in erasures.players]
+        self._raw = [player.encode() for player in erasures.players]
+
+    async def read(self, connection: Connection) -> None:
+        """Reads every entry that may name one of the erased, and every dead letter."""
+        lines: list[_Line] = []
+        async with connection.transaction(readonly=True):
+            game_id = self.live["game_id"]
+            async for row in connection.cursor(Q["candidates"], game_id, self._quoted, self._raw, prefetch=CHUNK):
+                lines += self._line(row["game_id"], _position(row), row["verdict"], row["body"])
+            letters = await connection.fetch(Q["dead_letters"], self.name)
+        contests = {fixture for line in lines for fixture in self._takes_part(line)}
+        for line in lines:
+            body = self._rewritten(line, contests)
+            if body != line.body:
+                self.bodies.append((line.game_id, *line.position, body))
+        for row in letters:
+            self._read_letter(row, contests)
+
+    def _line(self, game_id: int, position: Position, verdict: int, body: bytes) -> Iterator[_Line]:
+        try:
+            event = decode_archived(body)
+        except (InvalidEvent, UnicodeDecodeError, RecursionError):
+            if self._mentions(body):
+                yield _Line(game_id, position, verdict, body, None)
+            return
+        if event.game == self.name:
+            yield _Line(game_id, position, verdict, body, event)
+
+    def _takes_part(self, line: _Line) -> Iterator[str]:
+        """The contest of a line, when it is one of a player who is erased there."""
+        event = line.event
+        if line.verdict == ACCEPTED and isinstance(event, Fixture | Result):
+            names = self.erasures.names(line.position)
+            if any(player in names for player in players_of(event)):
+                yield event.fixture
+
+    def _rewritten(self, line: _Line, contests: set[str]) -> bytes:
+        """The body without the names of the erased; nothing of what cannot be read."""
+        if line.event is None:
+            return b""
+        names = self.erasures.names(line.position, duplicate=line.verdict == DUPLICATE)
+        event = without(line.event, names, contests)
+        if line.verdict == ACCEPTED and event != without(line.event, names):
+            self.rebuild = True
+        return line.body if event is line.event else encode(event)
+
+    def _read_letter(self, row: asyncpg.Record, contests: set[str]) -> None:
+        position, body = _position(row), row["body"]
+        reason = without_in_text(row["reason"], self.erasures.names(position))
+        for line in self._line(0, position, -1, body):
+            body = self._rewritten(line, contests)
+        if (reason, body) != (row["reason"], row["body"]):
+            self.letters.append((row["dead_letter_id"], reason, body))
+
+    def _mentions(self, body: bytes) -> bool:
+        """Whether what is no event names one of the erased, and may be about this game."""
+        try:
+            value = decode_json(body)
+        except InvalidEvent:
+            return self.name.encode() in body and any(part in body for part in (*self._quoted, *self._raw))
+        if isinstance(value, dict) and isinstance(value.get("game"), str) and value["game"] != self.name:
+            return False
+        return not set(self.erasures.players).isdisjoint(_texts(value))
+
+    async def write(self, connection: Connection, log: Redis, positions: list[tuple[Any, ...]]) -> None:
+        """Rewrites what was read. The stream first: what is archived need not be in it."""
+        live = self.live
+        gone = [(epoch, ms, seq) for _, epoch, _, ms, seq, _ in self.bodies]
+        gone += map(tuple, await connection.fetch(Q["emptied"], live["game_id"]))
+        stream = [f"{ms}-{seq}" for epoch, ms, seq in gone if epoch == live["epoch"]]
+        for part in _chunks(stream):
+            await log.xdel(stream_key(live["shard"]), *part)
+        async with connection.transaction():
+            await connection.fetchval(Q["lock_game"], live["game_id"])
+            for part in _chunks(self.bodies):
+                await connection.execute(Q["rewrite"], *columns(part, 6))
+            for part in _chunks(self.letters):
+                await connection.execute(Q["rewrite_dead_letters"], *columns(part, 3))
+            await connection.execute(Q["rewritten"], live["game_id"], self.rebuild, *columns(positions, 4))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _chunks(items: list[Any]) -> Iterable[list[Any]]:
+    return (items[at : at + CHUNK] for at in range(0, len(items), CHUNK))
