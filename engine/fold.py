@@ -298,7 +298,7 @@ class Fold:
         table.due = FAR
         for player, row in table.rows.items():
             if row.due is not None and row.due <= self.clock:
-                self.expire(table, player, self._batch)
+                self.expire(table, player, self.batch)
             elif row.due is not None:
                 table.due = min(table.due, row.due)
 
