@@ -43,7 +43,10 @@ class MarkedLine(Line, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A stretch of a board; `next` and `previous` are cursors for `after` and `before`. The position comes in front."""
+    """A stretch of a board; `next` and `previous` are cursors for `after` and `before`. The position comes in front.
+
+    Of a search, `matches` counts the players found, and `complete` is false where there may be more than were looked at.
+    """
 
     game: str
     board: str
@@ -55,6 +58,9 @@ class Page(msgspec.Struct, frozen=True):
     next: str | None
     previous: str | None
     segment: str | msgspec.UnsetType = msgspec.UNSET
+    q: str | msgspec.UnsetType = msgspec.UNSET
+    matches: int | msgspec.UnsetType = msgspec.UNSET
+    complete: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class PlayerPlace(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from api import problems
 from api.batch import EVENTS_MAX
 from api.changes import Ranks
 from api.operations import HTML, JSON, OPERATIONS, Operation, Players
-from api.params import AROUND_MAX, CURSOR_CHARS_MAX, LIVE_MAX, PAGE_MAX
+from api.params import AROUND_MAX, CURSOR_CHARS_MAX, LIVE_MAX, PAGE_MAX, SEARCH_CHARS_MAX
 from api.problems import Details, Kind
 from api.publish import WAIT_MS_MAX
 from schemas.events import AnyEvent
@@ -43,6 +43,10 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "period": ({"type": "string", "examples": ["all", "round:7", "weekly:2026-02-02"]}, "Default: the present one."),
     "segment": ({"type": "string", "examples": ["country:NO"]}, "Default: the whole board."),
     "limit": ({"type": "integer", "minimum": 1, "maximum": PAGE_MAX}, "How many at most."),
+    "q": (
+        {"type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX},
+        "Only players whose id begins so, or whose name does whatever the case.",
+    ),
     "format": ({"enum": ["csv", "jsonl"], "default": "csv"}, "What the file is made of."),
     "around": ({"type": "integer", "minimum": 0, "maximum": AROUND_MAX}, "How many on each side, ranked with him."),
     "after": ({"type": "string", "maxLength": CURSOR_CHARS_MAX}, "A cursor: `next` of another page."),

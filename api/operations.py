@@ -68,7 +68,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A page of a board",
         Page,
-        (*PERIODIC, "limit", "after", "before", SEEN),
+        (*PERIODIC, "limit", "after", "before", "q", SEEN),
         READ,
         cached=True,
     ),

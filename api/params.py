@@ -18,6 +18,7 @@ PAGE_DEFAULT = 50
 PAGE_MAX = 1_000
 AROUND_MAX = 50
 HISTORY_DEFAULT = 100
+SEARCH_CHARS_MAX = 64
 LIVE_DEFAULT = 10
 LIVE_MAX = 100
 CURSOR_CHARS_MAX = 12_000
@@ -32,7 +33,7 @@ class Target(NamedTuple):
 
 
 class PageQuery(NamedTuple):
-    """Which page of a board: the first, or the one behind or in front of a member."""
+    """Which page of a board: the first, or the one behind or in front of a member; with `q`, of those who match."""
 
     period: str | None
     segment: str | None
@@ -40,6 +41,7 @@ class PageQuery(NamedTuple):
     after: bytes | None
     before: bytes | None
     min_position: Position | None
+    q: str | None = None
 
 
 class PlaceQuery(NamedTuple):
@@ -117,7 +119,7 @@ def member_of(cursor: str, field: str) -> bytes:
 @functools.lru_cache(maxsize=4096)
 def page_query(query: str) -> PageQuery:
     """The parameters of a page."""
-    given = _parameters(query, ("period", "segment", "limit", "after", "before", "min_position"))
+    given = _parameters(query, ("period", "segment", "limit", "after", "before", "min_position", "q"))
     if "after" in given and "before" in given:
         raise invalid("before", "a page is either behind or in front of a cursor")
     return PageQuery(
@@ -127,7 +129,14 @@ def page_query(query: str) -> PageQuery:
         member_of(given["after"], "after") if "after" in given else None,
         member_of(given["before"], "before") if "before" in given else None,
         position_of(given),
+        _search(given["q"]) if "q" in given else None,
     )
+
+
+def _search(text: str) -> str:
+    if not 1 <= len(text) <= SEARCH_CHARS_MAX or "\0" in text:
+        raise invalid("q", f"the beginning of an id or a name, 1 to {SEARCH_CHARS_MAX} characters")
+    return text
 
 
 @functools.lru_cache(maxsize=4096)

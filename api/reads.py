@@ -8,8 +8,9 @@ import msgspec
 from aiohttp import web
 
 from api.badges import badges_shown
-from api.encode import friends_bytes, history_bytes, place_bytes
-from api.freshness import Shown, SingleFlight
+from api.bodies import read_body
+from api.encode import friends_bytes, history_bytes, place_bytes, with_position
+from api.freshness import FRESH_S, Shown, SingleFlight
 from api.movement import Movements
 from api.names import NameBooks
 from api.negotiate import unchanged
@@ -17,6 +18,7 @@ from api.pages import Page, Pages, etag
 from api.params import PlaceQuery, Target, name_of, page_query, place_query, player_of, target
 from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
 from api.response import JSON, NO_CACHE, Ready
+from api.search import Searching
 from api.views import View, Views
 from engine.places import Lookup, Place
 from projections.history import history
@@ -44,6 +46,7 @@ class Reads:
         self._names = names
         self._movements = Movements(views)
         self._pages = pages
+        self._searching = Searching(views, names, pool)
         self._pool = pool
         self._served: dict[str, Page] = {}
         self._flights = SingleFlight()
@@ -62,6 +65,10 @@ class Reads:
         view, shown = await self._views.see(
             name_of(game, "game"), name_of(board, "board"), query.period, query.segment, query.min_position
         )
+        if query.q is not None:
+            found = await self._searching.page(view, query, shown)
+            tag = etag(view, found.version, shown.profiles)
+            return Page(with_position(shown.text, found.rest), tag, monotonic() + FRESH_S)
         page = await self._pages.page(view, query, shown)
         if page.fresh_until and len(page.body) <= SERVED_BYTES_MAX:
             if len(self._served) >= SERVED_MAX:
