@@ -32,7 +32,7 @@ async def postgres_checks(url: str | None, log: Any) -> list[Check]:
         schema = await _schema(connection)
         found.append(schema)
         if schema.state == "ok":
-            found += [*await _shards(connection, log), await _dead_letters(connection)]
+            found += [*await _shards(connection, log), await _dead_letters(connection), await _erasures(connection)]
         return found
     finally:
         await connection.close()
@@ -102,6 +102,15 @@ def _epoch(name: str, row: Any, held: bytes | None) -> Check:
         f"redis-cli SET '{epoch_key(row['shard'])}' {row['epoch']}"
     )
     return judged(SHARDS, f"{name}, epoch", shown, good, advice)
+
+
+async def _erasures(connection: asyncpg.Connection) -> Check:
+    """Events that erase players have been folded; within a day the archive should not name them any more either."""
+    waiting, late = await connection.fetchrow(
+        "SELECT count(*), count(*) FILTER (WHERE recorded_at < now() - interval '1 day') FROM erasures WHERE done_at IS NULL"
+    )
+    advice = "run `rankfold erase`, and have it run daily"
+    return judged(SUBJECT, "erasures", f"{waiting:,} waiting", late == 0, advice, otherwise="warn")
 
 
 async def _dead_letters(connection: asyncpg.Connection) -> Check:

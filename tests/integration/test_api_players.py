@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.integration.api_stack import Stack, ruleset, running, score
+from tests.integration.api_stack import RULES, Stack, ruleset, running, score
 
 pytestmark = pytest.mark.services
 GAME = "/v1/games/arcade"
@@ -144,6 +144,25 @@ async def test_a_profile_has_the_place_on_every_board(stack: Stack) -> None:
             break
         after = f"&after={part['next']}"
     assert seen == places
+
+
+async def test_segments_are_places_too_but_not_what_movement_compares_with(stack: Stack) -> None:
+    moving = 'movement = "daily"\nsegments = { country = "player" }\n[boards.best.metrics.points]'
+    text = RULES.replace('"arcade"', '"moving"').replace("[boards.best.metrics.points]", moving)
+    await stack.publish(ruleset(text), game="moving")
+    yesterday = 1_769_900_000_000
+    await stack.publish(
+        player("p1", "ann", attributes={"country": "no"}),
+        score("e0", "ann", 1, occurred_at=yesterday),
+        score("e1", "ann", 5),
+        game="moving",
+    )
+    places = (await stack.get("/v1/games/moving/players/ann?board=best")).json["places"]
+    assert [(line["period"], line.get("segment")) for line in places if line["period"] == "all"] == [
+        ("all", "country:no"),
+        ("all", None),
+    ]
+    assert all(line.get("segment") in (None, "country:no") for line in places)
 
 
 async def test_who_has_no_profile_and_who_does_not_exist(stack: Stack) -> None:

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from cli.checks_postgres import postgres_checks
 from engine.erasure import surrogate
 from projections import erasure
 from projections.erasure import Erased
@@ -319,6 +320,23 @@ async def test_random_erasures_leave_no_name_and_the_same_boards(harness: Harnes
             assert await harness.points("best") == before
             assert not names_zoe(await everything(harness))
             await harness.assert_exact("arcade")
+
+
+async def test_doctor_says_when_an_erasure_waits_too_long(harness: Harness) -> None:
+    await harness.publish(ruleset(RULES), score("e1", ZOE, 9))
+    async with harness.consuming() as reader:
+        await reader.drain()
+        await erased(harness, reader)
+
+        async def found() -> tuple[str, str]:
+            checks = await postgres_checks(harness.database_url, None)
+            return next((check.state, check.found) for check in checks if check.name == "erasures")
+
+        assert await found() == ("ok", "1 waiting")
+        await harness.pool.execute("UPDATE erasures SET recorded_at = recorded_at - interval '25 hours'")
+        assert await found() == ("warn", "1 waiting")
+        await finish(harness)
+        assert await found() == ("ok", "0 waiting")
 
 
 async def test_every_table_with_players_is_known_here(harness: Harness) -> None:
