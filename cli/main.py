@@ -20,6 +20,7 @@ from cli.replay import replay_command
 from cli.schema import schema_command
 from cli.segments import segments_command
 from cli.services import consume_command, migrate_command, serve_command
+from cli.stats import stats_command
 from cli.up import up_command
 
 HELP = """Rankfold: an event-sourced scoring engine.
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "rank": rank_command,
     "history": history_command,
     "player": player_command,
+    "stats": stats_command,
     "rejections": rejections_command,
     "segments": segments_command,
     "fold": fold_command,

@@ -140,6 +140,14 @@ def test_a_file_is_published_and_read_back(up: Up) -> None:
     assert (player["name"], player["status"]) == ("Bob B.", "hidden")
     assert {(place["board"], place["rank"], place["hidden"]) for place in player["places"]} >= {("total", 2, True)}
     assert "Bob B. (bob) · hidden" in up.done("player", "first", "bob")
+    season = up.json("stats", "first", "bob", "--board", "total")
+    assert (season["rank"], season["totals"], season["hidden"]) == (2, {"points": 7, "runs": 1}, True)
+    shown = up.done("stats", "first", "bob", "--board", "total").splitlines()
+    assert shown[0] == "Bob B. (bob) · hidden · total · all"
+    assert shown[1].split() == ["rank", "2", "of", "3,", "shown", "to", "nobody"]
+    assert (
+        up.run("stats", "first", "nobody").returncode == up.run("stats", "first", "bob", "--board", "x").returncode == 2
+    )
     assert "hidden: the board shows him to nobody" in up.done("rank", "first", "total", "bob")
     assert [line["player"] for line in up.json("board", "first", "total")["entries"]] == ["ann", "cid"]
     erased = {"type": "player", "id": "bob-2", "game": "first", "player": "bob", "status": "erased"}
