@@ -13,6 +13,7 @@ from api.docs import Docs
 from api.export import Exports
 from api.freshness import Applied
 from api.health import Health
+from api.limits import Limiter
 from api.listeners import Listening
 from api.listing import Listing
 from api.live import Hub, Pace
@@ -54,9 +55,11 @@ def make_app(
     shards: int = 1,
     clock_ms: Callable[[], int] = wall_clock_ms,
     pace: Pace | None = None,
+    security: Security | None = None,
 ) -> web.Application:
     """The application; whoever gives the connections closes them. `clock_ms` chooses the period shown by default."""
     pace = pace or Pace()
+    security = security or Security()
     catalog = Catalog(pool)
     rankings = RedisRankings(redis_rankings)
     applied = Applied(rankings, pool)
@@ -66,7 +69,7 @@ def make_app(
     players = Players(views, pool)
     publishing = Publishing(catalog, Appender(redis_log, pool), applied, shards)
     listing = Listing(catalog, views)
-    health = Health(pool, redis_log, rankings)
+    health = Health(pool, redis_log, rankings, security.access)
     hub = Hub(views, names, Versions(redis_rankings, pool), pace)
     live = Listening(hub, pace.heartbeat_s)
     stats = Stats(rankings, pool, hub)
@@ -92,7 +95,9 @@ def make_app(
         ("GET", "/metrics", stats.metrics),
     ]
     site = Site(template for _, template, _ in routes)
+    docs = Docs()
     routes += [("GET", "/", site.index), ("GET", STATIC, site.static)]
+    routes += [("GET", "/openapi.json", docs.openapi), ("GET", "/docs", docs.docs)]
 
     async def running(_: web.Application) -> AsyncIterator[None]:
         await catalog.start()
@@ -105,7 +110,11 @@ def make_app(
         # Before aiohttp waits for those who are being answered: listeners would never be done.
         hub.close()
 
-    app = _application(routes, stats)
+    limiter = None
+    if security.limits is not None:
+        limiter = Limiter(redis_rankings, security.limits, lambda: clock_ms() / 1000)
+    access = Access(security, catalog, Keys(pool), limiter)
+    app = _application([(method, path, access.guard(method, path, handler)) for method, path, handler in routes], stats)
     app.on_shutdown.append(closing)
     app.cleanup_ctx.append(running)
     return app

@@ -40,11 +40,15 @@ class ShardLag(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """`services` says "ok" or what is wrong. A lag does not make this process unready: no other one would be better."""
+    """`services` says "ok" or what is wrong. A lag does not make this process unready: no other one would be better.
+
+    `access` is "keys", "open", or "open beyond loopback".
+    """
 
     ready: bool
     services: dict[str, str]
     shards: list[ShardLag]
+    access: str
 
 
 def pool_state(pool: asyncpg.Pool) -> PoolState:
@@ -58,10 +62,11 @@ def pool_state(pool: asyncpg.Pool) -> PoolState:
 class Health:
     """The handlers."""
 
-    def __init__(self, pool: asyncpg.Pool, redis_log: "Redis", rankings: RedisRankings) -> None:
+    def __init__(self, pool: asyncpg.Pool, redis_log: "Redis", rankings: RedisRankings, access: str) -> None:
         self._pool = pool
         self._log = redis_log
         self._rankings = rankings
+        self._access = access
 
     async def live(self, request: web.Request) -> Ready:
         """200 as long as the event loop turns."""
@@ -80,7 +85,7 @@ class Health:
         ready = all(state == "ok" for state in services.values())
         shards = results[0] if isinstance(results[0], list) else []
         lags = [await self._lag(row["shard"]) for row in shards] if ready else []
-        return json_response(Readiness(ready, services, lags), status=200 if ready else 503, headers=NO_STORE)
+        return json_response(Readiness(ready, services, lags, self._access), status=200 if ready else 503, headers=NO_STORE)
 
     async def _lag(self, shard: int) -> ShardLag:
         applied = await self._rankings.applied(shard)

@@ -5,6 +5,7 @@ import heapq
 import msgspec
 from aiohttp import web
 
+from api.access import shows
 from api.params import PAGE_MAX, name_of, number_of, parameters, target
 from api.response import Ready, json_response
 from api.views import Views
@@ -87,7 +88,10 @@ class Listing:
         limit = number_of(given, "limit", GAMES_DEFAULT, 1, PAGE_MAX)
         behind = [info for info in self._catalog.games() if info.name > given.get("after", "")]
         shown = behind[:limit]
-        lines = [GameLine(info.name, _title(info), info.ruleset_version, list(info.game.boards)) for info in shown]
+        lines = [
+            GameLine(info.name, _title(info), info.ruleset_version, [plan.name for plan in _shown(request, info)])
+            for info in shown
+        ]
         return json_response(GamePage(lines, shown[-1].name if len(behind) > limit else None))
 
     async def segments(self, request: web.Request) -> Ready:
@@ -125,9 +129,14 @@ class Listing:
                 info.ruleset_version,
                 info.generation_id,
                 info.game.rules.time_zone,
-                [_board(plan, periods.get(plan.name, [])) for plan in info.game.boards.values()],
+                [_board(plan, periods.get(plan.name, [])) for plan in _shown(request, info)],
             )
         )
+
+
+def _shown(request: web.Request, info: GameInfo) -> list[BoardPlan]:
+    """The boards of a game that whoever asks may see."""
+    return [plan for plan in info.game.boards.values() if shows(request, info.name, plan)]
 
 
 def _board(plan: BoardPlan, periods: list[str]) -> BoardLine:

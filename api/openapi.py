@@ -34,6 +34,13 @@ Every read tells the `position` in the log that it shows at least; `min_position
 publishing answers. Errors are problem details (RFC 9457) whose `type` never changes its meaning; `problems` lists what is
 wrong with the input, by field. Lists have cursors: pass `next` on as `after`."""
 
+KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key with a scope for the game: publish for scores and picks, officiate for fixtures, results and "
+    "corrections, admin for rulesets and players, read for private boards and rejections. What is public needs none.",
+}
+
 PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "game": (NAME_SCHEMA, "The game's name."),
     "board": (NAME_SCHEMA, "The board's name."),
@@ -72,7 +79,7 @@ def document(operations: Iterable[Operation] = OPERATIONS) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": about} for name, about in TAGS.items()],
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": {"key": KEY}},
     }
 
 
@@ -88,6 +95,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         ],
         "responses": _responses(operation),
     }
+    if operation.guarded:
+        made["security"] = [{}, {"key": []}]
     if operation.body is not None:
         made["requestBody"] = {"required": True, "content": _BODIES[operation.body]}
     return made
@@ -108,11 +117,18 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.cached or operation.media in (HTML, "*/*"):
         answer["headers"] = {"ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}}}
         found["304"] = {"description": "As it was under the ETag given."}
-    for status, kinds in _by_status((*operation.kinds, *ALWAYS)).items():
+    for status, kinds in _by_status(_kinds(operation)).items():
         found[str(status)] = _problem(kinds)
     if operation.name == "ready":
         found["503"] = {"description": "Something is away.", "content": {JSON: {"schema": schema}}}
     return dict(sorted(found.items()))
+
+
+def _kinds(operation: Operation) -> tuple[Kind, ...]:
+    """All problems that an operation may answer."""
+    guards = (problems.UNAUTHORIZED, problems.FORBIDDEN, problems.TOO_MANY) if operation.guarded else ()
+    bodies = (problems.TOO_SLOW,) if operation.body is not None else ()
+    return (*operation.kinds, *bodies, *guards, *ALWAYS)
 
 
 def _by_status(kinds: Iterable[Kind]) -> dict[int, list[Kind]]:

@@ -53,6 +53,11 @@ class Operation(NamedTuple):
     cached: bool = False
     body: str | None = None
 
+    @property
+    def guarded(self) -> bool:
+        """Whether a key may be needed, and requests may be limited."""
+        return self.path.startswith("/v1/")
+
 
 READ = (problems.INVALID_REQUEST, problems.NOT_FOUND, problems.NOT_YET)
 PERIODIC = ("period", "segment")

@@ -7,6 +7,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
+from api.access import require_board, shows
 from api.encode import Metrics, percentages, tier_of
 from api.freshness import Shown
 from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
@@ -76,13 +77,16 @@ class Players:
         board = given.get("board")
         if board is not None and board not in info.game.boards:
             raise NotFound("board", board[:64])
+        if board is not None:
+            require_board(request, info.name, info.game.boards[board])
         shown = await self._views.shown(info.shard, position_of(given))
         generation = info.generation_id
         profile = await self._pool.fetchrow(Q["profile"], generation, player)
         rows = await self._pool.fetch(Q["rankings_of_player"], generation, player, board, *after, limit + 1)
         if profile is None and not rows and not await self._pool.fetchval(Q["has_player"], generation, player):
             raise NotFound("player", player)
-        places = await self._places(info, shown, player, rows[:limit])
+        seen = [row for row in rows[:limit] if shows(request, info.name, info.game.boards[row["board"]])]
+        places = await self._places(info, shown, player, seen)
         return json_response(
             PlayerPage(
                 shown.text,

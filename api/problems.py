@@ -59,12 +59,20 @@ class Kind(NamedTuple):
     status: int
     title: str
 
+    @property
+    def type(self) -> str:
+        """The `type` of such problems: it never changes its meaning."""
+        return f"/problems/{self.name}"
+
 
 INVALID_EVENT = Kind("invalid-event", 400, "An event breaks a rule")
 INVALID_RULESET = Kind("invalid-ruleset", 400, "The ruleset breaks a rule")
 INVALID_REQUEST = Kind("invalid-request", 400, "The request breaks a rule")
+UNAUTHORIZED = Kind("unauthorized", 401, "A key is needed")
+FORBIDDEN = Kind("forbidden", 403, "The key does not allow this")
 NOT_FOUND = Kind("not-found", 404, "There is no such thing")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not allowed here")
+TOO_SLOW = Kind("too-slow", 408, "The body did not arrive in time")
 CONFLICT = Kind("conflict", 409, "The id was used before for something else")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body's media type is not supported")
@@ -74,6 +82,7 @@ INTERNAL = Kind("internal", 500, "Something went wrong in here")
 NOT_YET = Kind("not-yet", 503, "The position is not visible yet")
 UNAVAILABLE = Kind("unavailable", 503, "A service is away")
 LOG_BROKEN = Kind("log-broken", 503, "The log has to be looked after")
+KINDS: tuple[Kind, ...] = tuple(kind for kind in globals().values() if isinstance(kind, Kind))
 
 _KINDS: tuple[tuple[type[RankfoldError], Kind], ...] = (
     (InvalidEvent, INVALID_EVENT),
@@ -139,5 +148,5 @@ def _kind_of(error: RankfoldError) -> Kind:
 def _problem(kind: Kind, detail: str = "", items: list[Item] | None = None, headers: bytes = b"") -> Ready:
     if kind.status == 503:
         headers += b"Retry-After: %d\r\n" % RETRY_AFTER_S
-    details = Details(f"/problems/{kind.name}", kind.title, kind.status, detail[:DETAIL_CHARS_MAX], items or [])
+    details = Details(kind.type, kind.title, kind.status, detail[:DETAIL_CHARS_MAX], items or [])
     return Ready(kind.status, PROBLEM + NO_STORE + headers, msgspec.json.encode(details))

@@ -3,7 +3,9 @@
 import msgspec
 from aiohttp import web
 
+from api.access import require_scopes
 from api.batch import check_events, read_events
+from api.bodies import read_body
 from api.freshness import Applied
 from api.params import name_of, number_of, parameters, target
 from api.problems import TOO_LARGE, RefusedError
@@ -49,6 +51,7 @@ class Publishing:
         given = parameters(query, "wait")
         wait_ms = number_of(given, "wait", 0, 0, WAIT_MS_MAX)
         reading = read_events(await _body(request), _media_type(request), game)
+        require_scopes(request, game, zip(reading.indexes, reading.events, strict=True))
         info = await self._game(game, creates=reading.begins_with_ruleset)
         check_events(reading, info.game if info is not None else None, game)
         items = [(event.id, body_hash(body), body) for event, body in zip(reading.events, reading.bodies, strict=True)]
@@ -76,7 +79,7 @@ async def _body(request: web.Request) -> bytes:
     if length is not None and length > BODY_BYTES_MAX:
         # Said before reading it.
         raise RefusedError(TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
-    return await request.read()
+    return await read_body(request)
 
 
 def _media_type(request: web.Request) -> str:

@@ -23,12 +23,16 @@ _LINES = {
         202: b"Accepted",
         304: b"Not Modified",
         400: b"Bad Request",
+        401: b"Unauthorized",
+        403: b"Forbidden",
         404: b"Not Found",
         405: b"Method Not Allowed",
+        408: b"Request Timeout",
         409: b"Conflict",
         413: b"Content Too Large",
         415: b"Unsupported Media Type",
         426: b"Upgrade Required",
+        429: b"Too Many Requests",
         500: b"Internal Server Error",
         503: b"Service Unavailable",
     }.items()
@@ -74,6 +78,10 @@ class Ready(web.StreamResponse):
     @property
     def body_length(self) -> int:
         return len(self._content)
+
+    def add(self, headers: bytes) -> None:
+        """Adds header lines."""
+        self._lines += headers
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Remembers whom to answer; nothing is sent before the end."""

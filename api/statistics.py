@@ -7,6 +7,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
+from api.access import require_board, shows
 from api.badges import Badges, badges_shown
 from api.encode import Metrics
 from api.freshness import Shown
@@ -118,7 +119,8 @@ class Statistics:
         limit = number_of(given, "limit", ROUNDS_DEFAULT, 1, PAGE_MAX)
         player = player_of(who)
         info = await self._views.catalog.game(name_of(game, "game"))
-        plan = _plan(info, given.get("board"))
+        plan = _plan(request, info, given.get("board"))
+        require_board(request, info.name, plan)
         period = given.get("period") or self._views.longest(info, plan)
         if period.partition(":")[0] not in ("all", "season") and "period" in given:
             raise invalid("period", "all, or a season such as season:2026")
@@ -213,9 +215,11 @@ class _Held:
                 self.places[period] = prefix, extra
 
 
-def _plan(info: GameInfo, board: str | None) -> BoardPlan:
+def _plan(request: web.Request, info: GameInfo, board: str | None) -> BoardPlan:
+    """The board asked for, or the first one that whoever asks may see."""
+    plans = list(info.game.boards.values())
     if board is None:
-        return next(iter(info.game.boards.values()))
+        return next((plan for plan in plans if shows(request, info.name, plan)), plans[0])
     plan = info.game.boards.get(board)
     if plan is None:
         raise NotFound("board", board[:64])

@@ -1,5 +1,6 @@
 """The API as the client commands see it: JSON in, JSON out, problems as the errors of `schemas.errors`."""
 
+import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +13,9 @@ from yarl import URL
 from schemas.errors import InvalidInput, NotFound, Problem, RankfoldError, Unavailable
 
 ANSWER_SECONDS_MAX = 30.0
+TOO_MANY = 429
+RETRIES_MAX = 3
+WAIT_SECONDS_MAX = 60
 LINES = "application/x-ndjson"
 
 
@@ -24,14 +28,17 @@ class RefusedError(InvalidInput):
 
 
 class Api:
-    """A connection to the API at `url`; an asynchronous context manager."""
+    """A connection to the API at `url`, with a key if it needs one; an asynchronous context manager."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         self.url = url
+        self._key = key
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX))
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key is not None else None
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
+        self._session = aiohttp.ClientSession(timeout=timeout, headers=headers)
         return self
 
     async def __aexit__(
@@ -59,13 +66,25 @@ class Api:
         address = URL(f"{self.url}{path}{'?' if pairs else ''}{pairs}", encoded=True)
         headers = {"Content-Type": LINES} if body is not None else None
         try:
-            async with self._session.request(method, address, data=body, headers=headers) as response:
-                status, content = response.status, await response.read()
+            status, content, after = await self._send(method, address, body, headers)
+            for _ in range(RETRIES_MAX):
+                if status != TOO_MANY:
+                    break
+                await asyncio.sleep(min(int(after), WAIT_SECONDS_MAX) if after.isdecimal() else 1)
+                status, content, after = await self._send(method, address, body, headers)
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(
                 f"no answer from the API at {self.url} ({_reason(error)}); `rankfold up` starts one"
             ) from error
         return _answer(status, content)
+
+    async def _send(
+        self, method: str, address: URL, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> tuple[int, bytes, str]:
+        """(status, content, after how many seconds to ask again, as it was said)."""
+        assert self._session is not None
+        async with self._session.request(method, address, data=body, headers=headers) as response:
+            return response.status, await response.read(), response.headers.get("Retry-After", "")
 
 
 def _path(*parts: str) -> str:

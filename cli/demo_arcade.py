@@ -60,7 +60,7 @@ async def play(found: Settings, seconds: float) -> None:
     text = (ROOT / RULES).read_text()
     until = datetime.now(UTC).isoformat(timespec="milliseconds")
     arguments = ("--runs", str(PAST_RUNS), "--until", until, "--live")
-    async with Api(found.url) as api, example("examples.arcade", *arguments) as feed:
+    async with Api(found.url, found.key) as api, example("examples.arcade", *arguments) as feed:
         game = await apply(api, text)
         await _past(api, game, feed)
         zone = ZoneInfo((await api.get("games", game))["time_zone"])

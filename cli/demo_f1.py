@@ -44,7 +44,7 @@ async def play(found: Settings, folder: Path, season: str | None) -> None:
         if not rules.exists():
             raise InvalidInput(Problem("--season", f"the corpus has no season {year}"))
         text, lines = rules.read_text(), events.read_bytes().splitlines(keepends=True)
-    async with Api(found.url) as api:
+    async with Api(found.url, found.key) as api:
         game = await apply(api, text)
         await _race(api, game, year, lines)
         wrong = [await _compare(api, game, board, folder, year) for board in FILES if _official(folder, board, year)]

@@ -51,7 +51,7 @@ async def examine(found: Settings) -> list[Check]:
     finally:
         if log is not None:
             await log.aclose()
-    return [*checks, await _api(found.url)]
+    return [*checks, *await _api(found.url)]
 
 
 def zone_check(names: Sequence[str]) -> Check:
@@ -78,15 +78,18 @@ def disk_check(folder: Path) -> Check:
     )
 
 
-async def _api(url: str) -> Check:
+async def _api(url: str) -> list[Check]:
     try:
         async with Api(url) as api:
             answer = await api.health()
     except RankfoldError as error:
         advice = "start `rankfold serve`, or set RANKFOLD_URL to where it is"
-        return Check("API", "ready", "warn", safe(str(error)), advice)
+        return [Check("API", "ready", "warn", safe(str(error)), advice)]
     lags = [shard["lag_ms"] for shard in answer["shards"] if shard["lag_ms"] is not None]
-    return Check("API", "ready", "ok", f"{url}, {max(lags, default=0)} ms behind the log")
+    ready = Check("API", "ready", "ok", f"{url}, {max(lags, default=0)} ms behind the log")
+    access = str(answer.get("access", "open"))
+    advice = "set RANKFOLD_AUTH=keys and make keys with `rankfold keys create`, or listen on loopback only"
+    return [ready, judged("API", "access", access, access in ("keys", "open"), advice, otherwise="warn")]
 
 
 def _show(checks: list[Check]) -> None:

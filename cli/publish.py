@@ -84,15 +84,16 @@ def publish_lines(
 ) -> None:
     """Publishes JSON lines out of `source`, `total` of them if that is known, and reports."""
     started = time.monotonic()
-    sent = asyncio.run(_publish(local.load().url, lines, source, total, game, wait))
+    found = local.load()
+    sent = asyncio.run(_publish(Api(found.url, found.key), lines, source, total, game, wait))
     _report(sent, time.monotonic() - started, as_json)
 
 
 async def _publish(
-    url: str, file: Iterable[bytes], source: str, total: int | None, game: str | None, wait: bool
+    api: Api, file: Iterable[bytes], source: str, total: int | None, game: str | None, wait: bool
 ) -> Sent:
     sent = Sent()
-    async with Api(url) as api:
+    async with api:
         with meter("publishing") as progress:
             for batch in batches(file, source, game):
                 await _send(api, batch, source, sent)

@@ -87,7 +87,8 @@ async def _pages(
     min_position: str | None,
 ) -> dict[str, Any]:
     """As many pages as the limit needs, put together; the position is that of the first, which all show at least."""
-    async with Api(local.load().url) as api:
+    found = local.load()
+    async with Api(found.url, found.key) as api:
         path = ("games", game, "boards", board)
         query = {"period": period, "segment": segment, "min_position": min_position}
         answer: dict[str, Any] = await api.get(*path, **query, limit=min(limit, PAGE_MAX), after=after)
@@ -105,7 +106,14 @@ def page_of(answer: dict[str, Any]) -> Page:
     entries = answer["entries"]
     marks = [name for name in ("movement", "tier") if entries and name in entries[0]]
     lines = [
-        Line(at["rank"], at["tied"], at["player"], at["metrics"], name=at.get("name"), **{name: at[name] for name in marks})
+        Line(
+            at["rank"],
+            at["tied"],
+            at["player"],
+            at["metrics"],
+            name=at.get("name"),
+            **{name: at[name] for name in marks},
+        )
         for at in entries
     ]
     metrics = list(lines[0].metrics) if lines else []
@@ -188,7 +196,8 @@ def fetch(*path: str, **query: object) -> Any:
     """The JSON of GET /v1/..., from the API that the settings name; parameters that are None are left out."""
 
     async def ask() -> Any:
-        async with Api(local.load().url) as api:
+        found = local.load()
+        async with Api(found.url, found.key) as api:
             return await api.get(*path, **query)
 
     return asyncio.run(ask())

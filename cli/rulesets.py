@@ -107,7 +107,7 @@ def read(file: Path) -> str:
 
 async def _apply(found: Settings, rules: Ruleset, text: str) -> tuple[int, int | None, bool]:
     """(version, version that is live or None for a new game, whether it was not there before)."""
-    async with Api(found.url) as api:
+    async with Api(found.url, found.key) as api:
         live = await _live_version(api, rules.game)
         known = (await _versions(found.database_url, rules.game))[1] if live and found.database_url else []
         if known and known[-1]["text"] == text:

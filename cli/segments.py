@@ -31,5 +31,6 @@ def segments_command(
 
 
 async def _ask(game: str, board: str, period: str | None, limit: int, after: str | None) -> Any:
-    async with Api(local.load().url) as api:
+    found = local.load()
+    async with Api(found.url, found.key) as api:
         return await api.get("games", game, "boards", board, "segments", period=period, limit=limit, after=after)

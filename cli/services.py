@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Annotated
 
 import asyncpg
+import structlog
 import typer
 import uvloop
 from redis.asyncio import Redis
@@ -83,7 +84,16 @@ def serve_command(
 
 
 async def _serve(found: Settings, host: str, port: int) -> None:
+    from api.access import Security
     from api.app import make_app, start
+    from api.limits import Limits
+
+    counted = Limits(found.limit_submissions, found.limit_ranks, found.limit_boards) if found.limited else None
+    security = Security(found.auth == "keys", counted, found.proxies, host)
+    if security.access == "open beyond loopback":
+        structlog.get_logger().warning(
+            "others than this machine reach the API, and it asks nobody for a key", host=host
+        )
 
     async with AsyncExitStack() as stack:
         pool = await connect(
@@ -95,7 +105,8 @@ async def _serve(found: Settings, host: str, port: int) -> None:
         rankings = redis_client(found.require_rankings())
         stack.push_async_callback(rankings.aclose)
         try:
-            runner = await start(make_app(pool, log, rankings, shards=found.shards), host, port)
+            app = make_app(pool, log, rankings, shards=found.shards, security=security)
+            runner = await start(app, host, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

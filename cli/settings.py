@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from schemas.errors import InvalidInput, Problem, Unavailable
@@ -38,10 +38,22 @@ class Settings:
     metrics_port: int | None = None
     crash_at: str | None = None
     corpora: Path | None = None
+    auth: Literal["open", "keys"] = "open"
+    key: str | None = field(default=None, repr=False)
+    limits: bool | None = None
+    limit_submissions: int = 60
+    limit_ranks: int = 300
+    limit_boards: int = 600
+    proxies: int = 0
 
     def external(self) -> bool:
         """Whether any service of one's own is named: then none is started here."""
         return any((self.redis_log_url, self.redis_rankings_url, self.database_url))
+
+    @property
+    def limited(self) -> bool:
+        """Whether requests are limited: unless said, where keys are needed."""
+        return self.auth == "keys" if self.limits is None else self.limits
 
     def require_database(self) -> str:
         """The database's URL; raises Unavailable naming the variable."""
@@ -87,6 +99,13 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         metrics_port=reader.number("RANKFOLD_METRICS_PORT", 0, 0, 65_535) or None,
         crash_at=reader.text("RANKFOLD_CRASH_AT"),
         corpora=reader.folder("RANKFOLD_CORPORA"),
+        auth=reader.choice("RANKFOLD_AUTH", {"open": "open", "keys": "keys"}, "open"),
+        key=reader.text("RANKFOLD_KEY"),
+        limits=reader.choice("RANKFOLD_LIMITS", {"on": True, "off": False}, None),
+        limit_submissions=reader.number("RANKFOLD_LIMIT_SUBMISSIONS", 60, 0, 100_000_000),
+        limit_ranks=reader.number("RANKFOLD_LIMIT_RANKS", 300, 0, 100_000_000),
+        limit_boards=reader.number("RANKFOLD_LIMIT_BOARDS", 600, 0, 100_000_000),
+        proxies=reader.number("RANKFOLD_PROXIES", 0, 0, 10),
     )
     if reader.problems:
         raise InvalidInput(*reader.problems)
@@ -101,6 +120,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "DATABASE_URL": settings.database_url,
         "RANKFOLD_HOST": settings.host,
         "RANKFOLD_PORT": str(settings.port),
+        "RANKFOLD_AUTH": settings.auth,
     }
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 
@@ -122,6 +142,14 @@ class _Reader:
             return int(text)
 
         return self._read(name, read, f"a whole number from {low} to {high}", default)
+
+    def choice(self, name: str, choices: Mapping[str, T], default: T) -> T:
+        def read(text: str) -> T:
+            if text not in choices:
+                raise ValueError
+            return choices[text]
+
+        return self._read(name, read, " or ".join(choices), default)
 
     def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
         def read(text: str) -> str:

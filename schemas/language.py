@@ -338,7 +338,8 @@ class Board(_Table, frozen=True):
 
     `segments` makes copies restricted to one value of an attribute, of the mark or of the player's profile. `windows` are
     copies over the last so many local days, today included. `movement` says against what rank changes are shown: the end
-    of the round, day, week or month before the present one.
+    of the round, day, week or month before the present one. With `access = "private"` it is shown only to holders of a key
+    that may read.
     """
 
     rank_by: list[RankBy]
@@ -355,6 +356,7 @@ class Board(_Table, frozen=True):
     movement: Literal["none", "round", "daily", "weekly", "monthly"] = "none"
     tiers: list[Tier] = []
     badges: dict[str, Badge] = {}
+    access: Literal["public", "private"] = "public"
 
 
 class Ruleset(_Table, frozen=True):

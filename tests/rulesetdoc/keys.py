@@ -174,6 +174,7 @@ TABLES: dict[type, Keys] = {
             'tiers = [{ name = "champion", top = 1 }]',
         ),
         "badges": ("what is awarded once, each a table", "badges.hunter.where = { kills = { min = 40 } }"),
+        "access": ("who may see it: anybody, or who has a key with the scope `read`", 'access = "private"'),
     },
     lang.Keep: {
         "mode": ("all marks, the best, the latest, or the first", 'mode = "best"'),

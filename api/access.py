@@ -1,0 +1,238 @@
+"""Who may do what: API keys with scopes per game, private boards, and how often.
+
+A handler is wrapped only when keys or limits are on: an open API pays nothing. The wrapper leaves the key's holder in the
+request, for handlers whose answers depend on it; where nothing was left, everything is allowed.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from time import monotonic
+from typing import NamedTuple
+
+import asyncpg
+from aiohttp import web
+
+from api.freshness import SingleFlight
+from api.limits import Group, Limiter, Limits, address_of
+from api.metrics import Handler
+from api.params import name_of, target
+from api.problems import FORBIDDEN, UNAUTHORIZED, Item, RefusedError
+from api.response import Ready
+from engine.boards import BoardPlan
+from projections.catalog import Catalog
+from projections.database import AWAY
+from projections.keys import Key, Scope, digest_of, find, id_of
+from schemas.errors import Unavailable
+from schemas.events import SCOPES, Event
+
+CACHED_S = 5.0
+"""So long a revoked key may still be let in."""
+
+KEYS_MAX = 10_000
+GAME = "/v1/games/{game}"
+BOARD = GAME + "/boards/{board}"
+_CHALLENGE = b'WWW-Authenticate: Bearer realm="rankfold"\r\n'
+_NOBODY = digest_of("")
+
+
+class Security(NamedTuple):
+    """How an API is guarded. `keys`: what is not public needs one. `proxies`: how many of one's own are in front."""
+
+    keys: bool = False
+    limits: Limits | None = None
+    proxies: int = 0
+    host: str = "127.0.0.1"
+
+    @property
+    def access(self) -> str:
+        """In a word, for readiness: keys, open, or open to others than this machine."""
+        return "keys" if self.keys else "open" if is_loopback(self.host) else "open beyond loopback"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Holder(NamedTuple):
+    """Who asks: the holder of a key, or (None) anybody."""
+
+    key: Key | None
+
+    def may(self, scope: Scope, game: str) -> bool:
+        """Whether a scope is granted in a game."""
+        return self.key is not None and self.key.may(scope, game)
+
+    def require(self, scopes: Iterable[Scope], game: str) -> None:
+        """Refuses who has none of the scopes: 401 without a key, else 403."""
+        scopes = tuple(scopes)
+        if not any(self.may(scope, game) for scope in scopes):
+            raise self.refused(f"a key for {game} with the scope {' or '.join(scopes)} is needed")
+
+    def refused(self, rule: str, items: list[Item] | None = None) -> RefusedError:
+        """The refusal of what this holder may not do."""
+        if self.key is None:
+            return RefusedError(UNAUTHORIZED, rule, items, _CHALLENGE)
+        return RefusedError(FORBIDDEN, rule, items)
+
+
+HOLDER = web.RequestKey("holder", Holder)
+
+
+def shows(request: web.Request, game: str, plan: BoardPlan) -> bool:
+    """Whether whoever asks may see a board."""
+    if plan.board.access == "public":
+        return True
+    holder = request.get(HOLDER)
+    return holder is None or holder.may("read", game)
+
+
+def require_board(request: web.Request, game: str, plan: BoardPlan) -> None:
+    """Refuses who may not see a board."""
+    if not shows(request, game, plan):
+        request[HOLDER].require(["read"], game)
+
+
+def require_scopes(request: web.Request, game: str, events: Iterable[tuple[int, Event]]) -> None:
+    """Refuses a batch with events, given with their indexes, that the key has no scope for."""
+    holder = request.get(HOLDER)
+    if holder is None:
+        return
+    wrong = [
+        Item("type", f"needs the scope {SCOPES[type(event)]}", index)
+        for index, event in events
+        if not holder.may(SCOPES[type(event)], game)
+    ]
+    if wrong:
+        raise holder.refused("the key does not have the scope that these events need; nothing was appended", wrong)
+
+
+class Keys:
+    """Keys by their tokens, remembered for CACHED_S; while PostgreSQL is away what is remembered holds on."""
+
+    def __init__(self, pool: asyncpg.Pool, clock: Callable[[], float] = monotonic) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._known: dict[str, tuple[Key | None, float]] = {}
+        self._flights = SingleFlight()
+
+    async def key(self, token: str) -> Key | None:
+        """The key of a token, or None when it is none, or none any more."""
+        key_id = id_of(token)
+        if key_id is None:
+            return None
+        known = self._known.get(key_id)
+        if known is None or self._clock() - known[1] >= CACHED_S:
+            known = await self._flights.do(key_id, lambda: self._read(key_id))
+        key = known[0]
+        if key is None:
+            # As long as it takes with one.
+            hmac.compare_digest(_NOBODY, digest_of(token))
+            return None
+        return key if key.fits(token) and key.holds(datetime.now(UTC)) else None
+
+    async def _read(self, key_id: str) -> tuple[Key | None, float]:
+        began = self._clock()
+        try:
+            key = await find(self._pool, key_id)
+        except AWAY as error:
+            known = self._known.get(key_id)
+            if known is None:
+                raise Unavailable("the database does not answer") from error
+            return known
+        if len(self._known) >= KEYS_MAX:
+            self._known.clear()
+        self._known[key_id] = key, began
+        return key, began
+
+
+class Access:
+    """Wraps handlers with what an API's security demands."""
+
+    def __init__(self, security: Security, catalog: Catalog, keys: Keys, limiter: Limiter | None) -> None:
+        self._security = security
+        self._catalog = catalog
+        self._keys = keys if security.keys else None
+        self._limiter = limiter
+
+    def guard(self, method: str, template: str, handler: Handler) -> Handler:
+        """The handler, and in front of it whatever is on."""
+        if not template.startswith("/v1/") or (self._keys is None and self._limiter is None):
+            return handler
+        group, scopes = group_of(method, template), scopes_of(template)
+        of_board = template.startswith(BOARD)
+
+        async def guarded(request: web.Request) -> Ready:
+            holder, headers = await self._admit(request, group)
+            if self._keys is not None:
+                request[HOLDER] = holder
+                if of_board:
+                    await self._require_board(request)
+                elif scopes:
+                    holder.require(scopes, name_of(target(request).parts[3], "game"))
+            response = await handler(request)
+            if headers:
+                response.add(headers)
+            return response
+
+        return guarded
+
+    async def _admit(self, request: web.Request, group: Group) -> tuple[Holder, bytes]:
+        """(who asks, the header lines that tell what is left of his limit)."""
+        limiter = self._limiter
+        token = _token(request) if self._keys is not None else None
+        address = f"address:{address_of(request, self._security.proxies)}" if limiter is not None else ""
+        key = None
+        if token is not None and self._keys is not None:
+            if limiter is not None:
+                limiter.refuse_blocked("failures", address)
+            key = await self._keys.key(token)
+            if key is None:
+                if limiter is not None:
+                    await limiter.count("failures", address)
+                challenge = _CHALLENGE.replace(b"\r\n", b', error="invalid_token"\r\n')
+                raise RefusedError(UNAUTHORIZED, "the key is unknown, expired or revoked", None, challenge)
+        if limiter is None:
+            return Holder(key), b""
+        return Holder(key), await limiter.count(group, address if key is None else f"key:{key.key_id}")
+
+    async def _require_board(self, request: web.Request) -> None:
+        parts = target(request).parts
+        game, board = name_of(parts[3], "game"), name_of(parts[5], "board")
+        info = self._catalog.known(game) or await self._catalog.game(game)
+        plan = info.game.boards.get(board)
+        if plan is not None:
+            require_board(request, game, plan)
+
+
+def _token(request: web.Request) -> str | None:
+    """The token that a request carries; any other way to authenticate is refused."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise RefusedError(UNAUTHORIZED, "send the key as Authorization: Bearer KEY", None, _CHALLENGE)
+    return token.strip()
+
+
+def group_of(method: str, template: str) -> Group:
+    """What a route is counted as."""
+    if template == GAME + "/events":
+        return "submissions"
+    return "ranks" if "{player}" in template or template.endswith("/ranks") else "boards"
+
+
+def scopes_of(template: str) -> tuple[Scope, ...]:
+    """The scopes of which a route needs one; none for what anybody may ask. Routes that nobody thought of need `officiate`."""
+    open_to_all = (GAME, GAME + "/players/{player}", GAME + "/players/{player}/stats")
+    if not template.startswith(GAME) or template.startswith(BOARD) or template in open_to_all:
+        return ()
+    if template == GAME + "/events":
+        return ("publish", "officiate", "admin")
+    return ("read",) if template == GAME + "/rejections" else ("officiate",)
