@@ -21,8 +21,8 @@ export class Refused extends Error {
   }
 }
 
-/** The state of the connection: "up", or "down" with the time of the next try. */
-export const connection = { up: true, nextTry: 0 };
+/** The state of the connection: whether the API is there, when it is tried next if not, and whether changes stream in. */
+export const connection = { up: true, nextTry: 0, live: false };
 
 export function onConnection(listener) {
   listeners.add(listener);
@@ -32,6 +32,12 @@ function heard(up, nextTry = 0) {
   const news = up !== connection.up || nextTry !== connection.nextTry;
   Object.assign(connection, { up, nextTry });
   if (news) for (const listener of listeners) listener(connection);
+}
+
+function flowing(live) {
+  if (live === connection.live) return;
+  connection.live = live;
+  for (const listener of listeners) listener(connection);
 }
 
 /** A path of the API; parts are escaped, and parameters without a value are left out. */
@@ -124,22 +130,25 @@ export function follow(load, failed, stream) {
 
   function listen() {
     if (!stream || !has("live") || source || stopped || document.hidden) return;
-    source = new EventSource(stream);
+    source = new EventSource(stream());
     const soon = () => {
       clearTimeout(timer);
       if (!stopped) timer = setTimeout(turn, TOGETHER_MS);
     };
-    for (const name of ["message", "change", "changes", "board", "update", "rank", "ranks", "reset"]) {
-      source.addEventListener(name, soon);
-    }
+    source.addEventListener("ranks", soon);
+    source.addEventListener("open", () => flowing(true));
     source.addEventListener("error", () => {
+      flowing(false);
       // A stream that ended for good is tried anew after the next poll.
       if (source && source.readyState === EventSource.CLOSED) close();
     });
   }
 
   function close() {
-    if (source) source.close();
+    if (source) {
+      source.close();
+      flowing(false);
+    }
     source = null;
   }
 

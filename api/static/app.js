@@ -57,7 +57,8 @@ function tell() {
   clearInterval(ticking);
   main.classList.toggle("stale", !connection.up);
   const state = document.getElementById("state");
-  state.textContent = connection.up ? "" : "away";
+  state.className = `state ${connection.up ? (connection.live ? "live" : "") : "down"}`;
+  state.textContent = connection.up ? (connection.live ? "Live" : "") : "Away";
   if (connection.up) {
     if (banner.hasChildNodes()) say("The API is back.");
     banner.replaceChildren();

@@ -1,7 +1,7 @@
 // One board: which stretch of it, in which period and segment, kept up to date.
 
 import { Refused, ask, boardPath, follow, get, has, path } from "./api.js";
-import { amount, count, h, kindName, kindOf, metric, ordinal, order, periodName, players, say, unseen, words } from "./dom.js";
+import { amount, count, h, kindName, kindOf, metric, ordinal, order, periodName, players, say, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
 import { elsewhere, fresh, go, link } from "./place.js";
 import { Table } from "./table.js";
@@ -9,6 +9,7 @@ import { Table } from "./table.js";
 const LIMIT = 50;
 const AROUND = 25;
 const GAME_EVERY_MS = 30000;
+const SINCE = { round: "round", daily: "day", weekly: "week", monthly: "month" };
 
 export class BoardView {
   constructor(main, trail) {
@@ -27,14 +28,14 @@ export class BoardView {
     const part = (name, attributes) => (this[name] = h("div", { class: name, ...attributes }));
     this.title = h("h1", { class: "display" }, "\u00a0");
     this.scope = h("p", { class: "scope" }, "\u00a0");
-    this.search = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", maxlength: "128", "data-key": "search" });
+    this.search = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", maxlength: "64", "data-key": "search" });
     this.form = h("form", { class: "search", role: "search", onsubmit: (event) => this.find(event) },
-      h("label", { for: "search", class: "unseen" }, has("q") ? "Search by name" : "Find a player by id"), this.search,
+      h("label", { for: "search", class: "unseen" }, has("q") ? "Search by name or id" : "Find a player by id"), this.search,
       h("button", { type: "submit" }, has("q") ? "Search" : "Find"));
-    this.search.placeholder = has("q") ? "Search by name" : "Find a player by id";
+    this.search.placeholder = has("q") ? "Search by name or id" : "Find a player by id";
     this.main.replaceChildren(
       part("heading"), part("boards"), part("tools"), part("notice", { role: "status" }),
-      h("div", { class: "sheet" }, this.table.element), part("pager"), part("mine"), part("foot"),
+      this.table.element, part("pager"), part("mine"), part("foot"),
     );
     this.heading.append(this.title, this.scope);
     this.table.wait();
@@ -62,8 +63,17 @@ export class BoardView {
     this.following = follow(
       () => this.load(asked),
       (error) => this.failed(error),
-      boardPath(here, { period: here.period, segment: here.segment }, "live"),
+      () => this.stream(),
     );
+  }
+
+  /** Where changes of what is shown are told: the first entries, or else those on this page by name. */
+  stream() {
+    const here = this.here;
+    const url = boardPath(here, { period: this.page.period, segment: here.segment }, "live");
+    const top = !here.q && !here.at && !here.after && !here.before;
+    const named = this.page.entries.map((line) => `player=${encodeURIComponent(line.player)}`);
+    return `${url}&${top || !named.length ? `top=${LIMIT}` : named.join("&")}`;
   }
 
   stop() {
@@ -85,6 +95,7 @@ export class BoardView {
       this.page = here.at && !here.q ? around(answer.body) : answer.body;
       this.compare(live);
       this.redraw(live);
+      if (!live && here.at) this.table.reveal(here.at);
     } else this.drawMine();
   }
 
@@ -130,7 +141,6 @@ export class BoardView {
     if (error.status === 404 && here.at) this.note(`“${here.at}” is not ranked here.`, top);
     else if (error.status === 404) this.note(error.message, h("a", { href: link({ ...elsewhere, game: null, board: null }) }, "All games"));
     else this.note(error.message, h("a", { href: link({ ...fresh, period: null, segment: null }) }, "Show the whole board"));
-    this.table.element.removeAttribute("aria-busy");
     this.table.element.hidden = true;
     return true;
   }
@@ -162,7 +172,7 @@ export class BoardView {
     const page = this.page;
     const names = page.entries.length ? Object.keys(page.entries[0].metrics) : this.board.metrics;
     const metrics = shownMetrics(names, this.board.ranked_by);
-    const official = page.entries.some((line) => "movement" in line);
+    const official = page.entries.some((line) => line.movement !== undefined);
     const moves = new Map(page.entries.map((line) => [line.player, official ? line.movement : this.baseline.get(line.player) - line.rank]));
     const sortable = !page.next && !page.previous && !this.here.at && page.entries.length > 1;
     this.note(page.entries.length ? "" : this.here.q ? `Nobody's name begins with “${this.here.q}”.` : "Nobody is ranked here yet. Whoever scores appears at once.");
@@ -173,7 +183,7 @@ export class BoardView {
       ranked: this.board.ranked_by,
       me: this.here.me,
       moves,
-      moveNote: official ? "since the last stretch" : "since you opened this page",
+      moveNote: official ? `since the ${SINCE[this.board.movement] || "stretch"} before` : "since you opened this page",
       tiers: page.entries.some((line) => "tier" in line),
       sort: this.sort,
       sortable,
@@ -217,6 +227,7 @@ export class BoardView {
     const key = document.activeElement && document.activeElement.dataset.key;
     this.boards.replaceChildren(...(this.game.boards.length > 1 ? [this.boardTabs()] : []));
     this.tools.replaceChildren(this.periodTabs(period), this.periodChoice(period), this.segmentChoice(), this.form);
+    for (const now of this.main.querySelectorAll(".tabs [aria-current]")) now.parentNode.scrollLeft = now.offsetLeft - now.parentNode.offsetLeft - 24;
     const again = key && this.main.querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (again && again !== document.activeElement) again.focus({ preventScroll: true });
   }
@@ -252,8 +263,8 @@ export class BoardView {
       h("button", { type: "button", class: "step", "aria-label": label, "data-key": sign, disabled: !periods[to], onclick: () => go({ ...fresh, period: periods[to], player: null, with: null }) }, sign);
     return h("span", { class: "choice" },
       move(at + 1, "Earlier", "‹"),
-      h("label", {}, unseen("Period"),
-        h("select", { "data-key": "period", onchange: (event) => go({ ...fresh, period: event.target.value, player: null, with: null }) },
+      h("span", {},
+        h("select", { "aria-label": "Period", "data-key": "period", onchange: (event) => go({ ...fresh, period: event.target.value, player: null, with: null }) },
           periods.map((each) => h("option", { value: each, selected: each === period }, periodName(each))))),
       move(at - 1, "Later", "›"));
   }
@@ -261,8 +272,8 @@ export class BoardView {
   segmentChoice() {
     if (!this.segments.length) return "";
     const now = this.here.segment || "";
-    return h("label", { class: "choice" }, unseen("Segment"),
-      h("select", { "data-key": "segment", onchange: (event) => go({ ...fresh, segment: event.target.value || null }) },
+    return h("span", { class: "choice" },
+      h("select", { "aria-label": "Segment", "data-key": "segment", onchange: (event) => go({ ...fresh, segment: event.target.value || null }) },
         h("option", { value: "" }, "Everybody"),
         this.segments.map((segment) => h("option", { value: segment, selected: segment === now }, segmentName(segment)))));
   }

@@ -2,7 +2,7 @@
 
 import { h, s } from "./dom.js";
 
-const WIDTH = 440;
+const WIDTH = 420;
 const HEIGHT = 150;
 const LEFT = 52;
 const RIGHT = 12;

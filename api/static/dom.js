@@ -8,7 +8,7 @@ export function h(name, attributes, ...children) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -44,8 +44,10 @@ export function amount(value) {
   return Number.isFinite(number) ? number : null;
 }
 
-/** A metric's name as a heading. */
-export const words = (name) => name.replaceAll("_", " ");
+/** A metric's name as people read it: "head_to_head.points" is "head to head points". */
+export const words = (name) => name.replace(/[_.]/g, " ");
+
+export const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 /** What a board is ranked by as a sentence: "points (most first)" is "points", because most first is what people expect. */
 export function order(criteria) {

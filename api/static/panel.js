@@ -2,12 +2,18 @@
 
 import { ask, boardPath, follow, get, has, path } from "./api.js";
 import { chart } from "./chart.js";
-import { amount, count, h, metric, ordinal, periodName, when, words } from "./dom.js";
+import { amount, capital, count, h, metric, ordinal, periodName, when, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
 import { fresh, go, link } from "./place.js";
 
 const HISTORY = 300;
 const EVERY_MS = 6000;
+const STREAKS = {
+  win: "wins in a row",
+  longest_win: "most wins in a row",
+  loss: "losses in a row",
+  longest_loss: "most losses in a row",
+};
 
 export class Panel {
   constructor(dialog) {
@@ -60,7 +66,7 @@ export class Panel {
     this.name = h("h2", { id: "panel-title", tabindex: "-1" }, player);
     this.about = h("p", { class: "about" });
     this.meButton = h("button", { type: "button", onclick: () => go({ me: this.here.me === player ? null : player }, { replace: true }) });
-    this.parts = Object.fromEntries(["summary", "charts", "rounds", "badges", "versus", "places"].map((name) => [name, h("div", { class: `part ${name}` })]));
+    this.parts = Object.fromEntries(["summary", "charts", "rounds", "badges", "versus", "places"].map((name) => [name, h("div", { class: `part part-${name}` })]));
     this.input = h("input", { id: "with", list: "others", autocomplete: "off", spellcheck: "false", maxlength: "128", value: this.here.with || "" });
     this.others = h("datalist", { id: "others" });
     const compare = h("form", { class: "search", onsubmit: (event) => this.compare(event) },
@@ -168,8 +174,8 @@ function summary(place, board) {
   if (place.tier) facts.push(["tier", place.tier]);
   return [
     h("p", { class: "standing" }, h("span", { class: "big" }, ordinal(place.rank)), ` of ${count(place.total)}`,
-      h("span", { class: "faint" }, `${place.tied > 1 ? ` · tied with ${count(place.tied - 1)}` : ""} · top ${Math.max(place.top_percent, 0.01).toLocaleString("en", { maximumFractionDigits: 2 })}%${place.hidden ? " · hidden from others" : ""}`)),
-    h("p", { class: "faint" }, `${board.title}, ${periodName(place.period)}`),
+      h("span", { class: "faint" }, `${place.tied > 1 ? ` · tied with ${count(place.tied - 1)}` : ""} · top ${Math.max(place.top_percent, 0.01).toLocaleString("en", { maximumSignificantDigits: 2 })}%${place.hidden ? " · hidden from others" : ""}`)),
+    h("p", { class: "faint" }, `${board.title} · ${periodName(place.period)}`),
     h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
   ];
 }
@@ -230,7 +236,8 @@ function season(stats, board) {
     facts.push(["won – lost – drawn", `${stats.wins} – ${stats.losses} – ${stats.draws}`]);
     if (stats.percentage !== null) facts.push(["of decided", `${stats.percentage}%`]);
   }
-  for (const [name, value] of Object.entries(stats.streaks || {})) facts.push([words(name), metric(value)]);
+  const streaks = Object.entries(stats.streaks || {});
+  if (streaks.some(([, value]) => value)) for (const [name, value] of streaks) facts.push([STREAKS[name] || words(name), metric(value)]);
   if (stats.pending) facts.push(["waiting", count(stats.pending)]);
   const [first] = shownMetrics(board.metrics, board.ranked_by);
   const told = (line) => `${periodName(line.period)}: ${metric(line.metrics[first])}${line.rank ? `, ${ordinal(line.rank)}` : ""}`;
@@ -258,7 +265,7 @@ function badges(stats) {
 function versus(board, here, both, mine, other) {
   if (!here.with) return "";
   if (here.with === here.player) return h("p", { class: "faint" }, "That is the same player.");
-  if (!both || both.players.length < 2) return h("p", { class: "faint" }, `${both && both.missing.length ? both.missing.join(" and ") : here.with} is not ranked here.`);
+  if (!both || both.players.length < 2) return h("p", { class: "faint" }, `${both && both.missing.length ? both.missing.join(" and ") : here.with} ${both && both.missing.length > 1 ? "are" : "is"} not ranked here.`);
   const of = (id) => both.players.find((line) => line.player === id);
   const [one, two] = [of(here.player), of(here.with)];
   const metrics = shownMetrics(Object.keys(one.metrics), board.ranked_by);
@@ -309,13 +316,12 @@ function places(player, game) {
   ];
 }
 
-const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
-
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
 const short = (value) => compact.format(value).replace("-", "−");
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const instant = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 1 });
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
 /** How moments within a span of so many milliseconds are told apart. */
-const moment = (span) => (at) => (span > 36 * 3600e3 ? date : clock).format(at);
+const moment = (span) => (at) => (span > 36 * 3600e3 ? date : span > 5e3 ? clock : instant).format(at);

@@ -1,9 +1,10 @@
 // The standings as a table. A player keeps his row while the order changes, so that rows can move to where they belong.
 
-import { amount, h, level, metric, unseen, words } from "./dom.js";
+import { amount, capital, h, level, metric, unseen, words } from "./dom.js";
 import { link } from "./place.js";
 
 const MOVE_MS = 500;
+const NARROW = 4; // so many more metrics stand below a name where there is no room for columns
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Table {
@@ -15,7 +16,28 @@ export class Table {
     this.head = h("tr");
     this.body = h("tbody");
     this.caption = h("caption", { class: "unseen" });
-    this.element = h("table", { class: "standings" }, this.caption, h("thead", {}, this.head), this.body);
+    this.table = h("table", { class: "standings" }, this.caption, h("thead", {}, this.head), this.body);
+    this.element = h("div", { class: "sheet" }, this.table);
+    new ResizeObserver(() => this.fit()).observe(this.element);
+  }
+
+  /** A table that is wider than its place can be scrolled sideways, by keyboard too; its head then does not stay in view. */
+  fit() {
+    this.element.classList.remove("wider");
+    const wider = this.table.scrollWidth > this.element.clientWidth + 1;
+    this.element.classList.toggle("wider", wider);
+    for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", "Standings"]]) {
+      if (wider) this.element.setAttribute(name, value);
+      else this.element.removeAttribute(name);
+    }
+  }
+
+  /** Brings a player's row into view. */
+  reveal(player) {
+    const row = this.rows.get(player);
+    if (!row) return;
+    row.element.classList.add("sought");
+    row.element.scrollIntoView({ block: "center" });
   }
 
   /** Forgets all rows: what comes next is another stretch, and nothing of it has moved. */
@@ -27,7 +49,7 @@ export class Table {
   /** Grey lines where rows are going to be. */
   wait(rows = 12) {
     this.clear();
-    this.element.setAttribute("aria-busy", "true");
+    this.table.setAttribute("aria-busy", "true");
     this.body.replaceChildren(...Array.from({ length: rows }, () => h("tr", { class: "ghost", "aria-hidden": "true" }, h("td", { colspan: "9" }, h("span")))));
   }
 
@@ -36,7 +58,8 @@ export class Table {
    * With `live`, rows move to their new places, and what changed lights up for a moment.
    */
   draw(lines, look, live) {
-    this.element.removeAttribute("aria-busy");
+    this.table.removeAttribute("aria-busy");
+    this.table.classList.toggle("dense", look.metrics.length > 7);
     this.caption.textContent = look.title;
     this.heading(look);
     const moving = live && !still.matches;
@@ -57,6 +80,7 @@ export class Table {
     }
     this.rows = rows;
     this.place([...rows.values()].map((row) => row.element));
+    this.fit();
     if (moving) {
       this.move(before);
       for (const row of changed) this.flash(row);
@@ -91,7 +115,7 @@ export class Table {
       h("th", { scope: "col", class: "move" }, unseen("Moved")),
       h("th", { scope: "col", class: "who" }, "Player"),
       ...(look.tiers ? [h("th", { scope: "col", class: "tier" }, "Tier")] : []),
-      ...look.metrics.map((name, at) => sortable(name, words(name), { class: at ? "metric" : "metric main" })),
+      ...look.metrics.map((name, at) => sortable(name, capital(words(name)), { class: at ? "metric" : "metric main" })),
     );
     const again = key && this.head.querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (again) again.focus();
@@ -99,14 +123,14 @@ export class Table {
 
   fill(row, line, look) {
     const me = line.player === look.me;
-    row.element.className = me ? "me" : "";
+    row.element.classList.toggle("me", me);
     if (!row.link) row.link = h("a", { class: "cover" });
     row.link.replaceChildren(line.name || line.player);
     const cells = new Map(look.metrics.map((name) => [name, line.metrics[name]]));
     row.changed = [...cells].filter(([name, value]) => name in row.values && row.values[name] !== value).map(([name]) => name);
     row.values = Object.fromEntries(cells);
     row.cells = new Map();
-    const others = look.metrics.slice(1).map((name) => `${words(name)} ${metric(cells.get(name))}`);
+    const others = look.metrics.slice(1, 1 + NARROW).map((name) => h("span", {}, `${words(name)} ${metric(cells.get(name))}`));
     row.element.replaceChildren(
       h("td", { class: "rank" }, rankMark(line, look)),
       h("td", { class: "move" }, moveMark(look.moves.get(line.player), look.moveNote)),
@@ -115,7 +139,7 @@ export class Table {
         me && h("span", { class: "you" }, "you"),
         line.name && h("span", { class: "id" }, line.player),
         line.tier && h("span", { class: "narrow tag" }, line.tier),
-        others.length > 0 && h("span", { class: "narrow others" }, others.join(" · "))),
+        others.length > 0 && h("span", { class: "narrow others" }, others.flatMap((part, at) => (at ? [" · ", part] : [part])))),
       ...(look.tiers ? [h("td", { class: "tier" }, line.tier ? h("span", { class: "tag" }, line.tier) : "")] : []),
       ...look.metrics.map((name, at) => {
         const value = cells.get(name);
@@ -146,7 +170,7 @@ export class Table {
   }
 
   flash(row) {
-    const color = getComputedStyle(this.element).getPropertyValue("--flash");
+    const color = getComputedStyle(this.table).getPropertyValue("--flash");
     for (const name of row.changed) {
       const cell = row.cells.get(name);
       if (cell) cell.animate([{ backgroundColor: color }, { backgroundColor: "transparent" }], { duration: 1400, easing: "ease-out" });
@@ -163,8 +187,8 @@ function rankMark(line, look) {
 }
 
 function moveMark(places, note) {
-  if (!places) return h("span", { class: "none", "aria-hidden": "true" }, "");
-  if (places === "new") return h("span", { class: "new", title: note }, "new");
+  if (places === null) return h("span", { class: "new", title: `New ${note}` }, "new");
+  if (!places) return "";
   const up = places > 0;
   const by = Math.abs(places);
   return h("span", { class: up ? "up" : "down", title: `${up ? "Up" : "Down"} ${by} ${note}` },

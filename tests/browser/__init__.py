@@ -1,0 +1,1 @@
+"""The standings page in a real browser, on the real services."""
