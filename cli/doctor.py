@@ -5,7 +5,7 @@ import shutil
 import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -85,6 +85,11 @@ async def _api(url: str) -> list[Check]:
     except RankfoldError as error:
         advice = "start `rankfold serve`, or set RANKFOLD_URL to where it is"
         return [Check("API", "ready", "warn", safe(str(error)), advice)]
+    return api_checks(url, answer)
+
+
+def api_checks(url: str, answer: dict[str, Any]) -> list[Check]:
+    """What the API says of itself: how far it is behind, and whom it lets in."""
     lags = [shard["lag_ms"] for shard in answer["shards"] if shard["lag_ms"] is not None]
     ready = Check("API", "ready", "ok", f"{url}, {max(lags, default=0)} ms behind the log")
     access = str(answer.get("access", "open"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from cli import dead_letters, rulesets
+from cli import dead_letters, keys, rulesets
 from cli.demo import demo_command
 from cli.doctor import doctor_command
 from cli.erase import erase_command
@@ -62,6 +62,10 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., Any]]]] = {
         },
     ),
     "import": ("Make events of what other programs keep.", {"git": import_git_command}),
+    "keys": (
+        "Make, list and revoke API keys.",
+        {"create": keys.create_command, "list": keys.list_command, "revoke": keys.revoke_command},
+    ),
     "dead-letters": (
         "See what could not be folded, and try it again.",
         {"list": dead_letters.list_command, "retry": dead_letters.retry_command},
