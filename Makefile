@@ -60,6 +60,7 @@ lock:  ## pin the newest allowed versions with their hashes
 	@build/lock/bin/python -m pip install $(PIP_FLAGS) uv==$(UV_VERSION)
 	@build/lock/bin/uv pip compile $(UV_FLAGS) --all-extras --output-file constraints.txt pyproject.toml
 	@build/lock/bin/uv pip compile $(UV_FLAGS) --constraints constraints.txt --output-file deploy/requirements.txt pyproject.toml
+	@build/lock/bin/uv pip compile $(UV_FLAGS) --constraints constraints.txt --output-file tests/browser/requirements.txt tests/browser/requirements.in
 
 clean:  ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -32,7 +32,7 @@ CLOCK_CALLS = {"now", "utcnow", "today"}
 ENVIRONMENT_READER = Path("cli/settings.py")
 # Joined here so that this file does not contain them.
 REGISTRIES = ["py" + "pi.org", "python" + "hosted.org", "docker" + ".io", "gh" + "cr.io", "qu" + "ay.io"]
-LOCKS = ["constraints.txt", "deploy/requirements.txt"]
+LOCKS = ["constraints.txt", "deploy/requirements.txt", "tests/browser/requirements.txt"]
 LEFTOVERS = ["TO" + "DO", "FIX" + "ME"]
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from api.site import takes_gzip
 from tests.integration.api_stack import Answer, Stack, running
 
 pytestmark = pytest.mark.services
@@ -63,14 +62,6 @@ async def test_head_and_gzip_tell_the_same(stack: Stack) -> None:
     assert packed.headers["Content-Encoding"] == "gzip"
     assert int(packed.headers["Content-Length"]) == len(gzip.compress(plain.body, 9, mtime=0))
     assert packed.headers["ETag"] != plain.headers["ETag"]
-
-
-@pytest.mark.parametrize(
-    ("accepted", "taken"),
-    [("gzip", True), ("br, GZIP;q=0.5", True), ("*", True), ("", False), ("br", False), ("gzip;q=0", False)],
-)
-def test_who_takes_gzip(accepted: str, taken: bool) -> None:
-    assert takes_gzip(accepted) is taken
 
 
 def test_the_page_is_small_and_complete_in_a_wheel() -> None:
