@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from consumers.intake import Entry, refuse
 from consumers.slices import slices
+from engine.corrections import CORRECTIONS, number_of_marks, subject_number, subject_of
 from engine.erasure import MARK, reserved
 from projections.names import shard_of
 from projections.store import ACCEPTED, DUPLICATE, REFUSED, Batch, LiveGame, ShardState, Store
@@ -69,8 +70,11 @@ class Folding:
         ]
         for name, live in touched.items() if contests else ():
             await self.store.load_contests(live, [event for event in contests if event.game == name])
-        for live in touched.values():
+        for name, live in touched.items():
             live.fold.home = (state.epoch, self.shard)
+            if isinstance(accepted[0][1], CORRECTIONS):
+                corrections = [event for _, event in accepted if isinstance(event, CORRECTIONS) and event.game == name]
+                await self.store.load_past(live, corrections, self._last(batch))
         async for stretch in slices(accepted):
             for entry, event in stretch:
                 if type(event) is Score:
@@ -88,9 +92,13 @@ class Folding:
         await self.store.load_rows(live, batch)
         for _ in live.fold.absorbing(batch.version):
             await asyncio.sleep(0)
+        await self.store.refold(live, self._last(batch))
         for table, changes in live.fold.settling():
             batch.take(table, changes)
             await asyncio.sleep(0)
+
+    def _last(self, batch: Batch) -> Position:
+        return Position(batch.state.epoch, self.shard, *batch.upto)
 
     async def _meet(self, names: Iterable[str]) -> None:
         unknown = [name for name in names if name not in self._games]
@@ -143,7 +151,7 @@ class Folding:
         event, epoch, shard = entry.event, batch.state.epoch, self.shard
         live = self._games.get(event.game) if event is not None else None
         game_id = live.game_id if live is not None else 0
-        verdict = REFUSED
+        verdict, subject = REFUSED, None
         if event is not None and entry.problem is None:
             before = None
             if used is not None:
@@ -153,6 +161,7 @@ class Folding:
                     used[key] = self._in_flight[batch.version][key] = entry.body_hash
             if before is None:
                 verdict = ACCEPTED
+                subject = number_of_marks(event.player) if type(event) is Score else _subject(event)
                 batch.ids.append((game_id, entry.id_hash, entry.body_hash, epoch, shard, entry.ms, entry.seq))
                 accepted.append((entry, event))
             elif before == entry.body_hash:
@@ -163,7 +172,7 @@ class Folding:
             batch.dead.append(self._dead(entry, entry.problem.field, entry.problem.rule, epoch))
         # What a duplicate says may be about somebody who was erased since its original came.
         body = b"" if verdict == DUPLICATE and live is not None and live.erased else entry.body
-        batch.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, body))
+        batch.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, subject, body))
 
     def _dead(
         self, entry: Entry, field: str, rule: str, epoch: int
@@ -200,7 +209,7 @@ class Folding:
         """A batch of one entry that goes to the dead letters unfolded."""
         batch = Batch(self.shard, state, (entry.ms, entry.seq))
         batch.dead.append(self._dead(entry, "", rule, state.epoch))
-        batch.log.append((0, state.epoch, self.shard, entry.ms, entry.seq, REFUSED, entry.body))
+        batch.log.append((0, state.epoch, self.shard, entry.ms, entry.seq, REFUSED, None, entry.body))
         return batch
 
     async def change_rules(self, entry: Entry, state: ShardState) -> Batch:
@@ -262,3 +271,8 @@ class Folding:
             table.whole = table.whole and len(table.rows) == held
         for live in self._games.values():
             live.fold.copies.forget(limit)
+
+
+def _subject(event: Event) -> int | None:
+    subject = subject_of(event)
+    return None if subject is None else subject_number(subject)

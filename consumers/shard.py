@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 import asyncpg
@@ -19,6 +20,7 @@ from consumers.folding import Folding
 from consumers.intake import Entry, RawEntry, take_in
 from consumers.publisher import Publisher
 from consumers.slices import slices
+from engine.corrections import CORRECTIONS
 from engine.erasure import erases
 from projections.names import epoch_key, stream_key
 from projections.store import Batch, ShardState, Store
@@ -116,6 +118,9 @@ class ShardConsumer:
                 # Nothing that was read before may name him again.
                 self._folding.forget()
             else:
+                if type(part[0].event) in CORRECTIONS:
+                    # They look for what they correct in the archive.
+                    await self._settle()
                 batch = await self._folding.fold(part, self._state)
                 self._crash("after_fold")
                 await self._settle()
@@ -303,14 +308,20 @@ class Limits:
 
 
 def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Stretches of entries that can be folded together: a change of rules and the erasing of a player stand alone."""
-    start = 0
-    for at, entry in enumerate(entries):
-        event = entry.event
-        if isinstance(event, RulesetChange | Player) and (type(event) is RulesetChange or erases(event)):
-            if at > start:
-                yield entries[start:at]
-            yield entries[at : at + 1]
-            start = at + 1
-    if start < len(entries):
-        yield entries[start:]
+    """Stretches of entries that can be folded together.
+
+    A change of rules and the erasing of a player stand alone, corrections stand with others of their kind.
+    """
+    return (list(part) for _, part in groupby(entries, _company))
+
+
+def _company(entry: Entry) -> object:
+    """What the entries of a stretch have in common."""
+    event = entry.event
+    kind = type(event)
+    if kind not in APART or (isinstance(event, Player) and not erases(event)):
+        return None
+    return kind if kind in CORRECTIONS else (entry.ms, entry.seq)
+
+
+APART = frozenset((RulesetChange, Player, *CORRECTIONS))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine.kept import Kept
+from engine.marks import Mark
 from engine.metrics import DERIVED, MetricPlan
 from engine.shapes import Row, Shape, Step, Steps
 from engine.tiers import MetricTest, Values, compile_conditions
@@ -117,6 +118,15 @@ class Badged(Shape):
             self._shape.withdraw(earned.state, what)
             return True
         return self._shape.absorb(earned.state, what)  # type: ignore[arg-type]
+
+    def revoke(self, state: Earned, mark: Mark) -> bool:
+        return self._shape.revoke(state.state, mark)
+
+    def absorb(self, state: Earned, mark: Mark) -> bool:
+        return self._shape.absorb(state.state, mark)
+
+    def renewed(self, state: Earned) -> Earned:
+        return Earned(self._shape.renewed(state.state), state.badges)
 
     def result(self, state: Earned) -> tuple[bytes | None, bytes]:
         return self._shape.result(state.state)

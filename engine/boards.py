@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from engine.adjustments import Order
 from engine.badges import Badged, judge_of, judged_board
 from engine.buckets import Bucketed, can_bucket
 from engine.clock import FAR
@@ -16,7 +17,7 @@ from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order
 from engine.periods import Calendar, well_formed
 from engine.segments import segment_id
 from engine.select import Selection, compile_keep
-from engine.shapes import Order, Running, Shape, Single
+from engine.shapes import Running, Shape, Single
 from engine.tiers import Tiers
 from engine.windows import windows_of
 from schemas.language import AdjustmentSource, Board, MetricType, Ruleset, ScoreSource, TieBreak, rank_item

@@ -42,19 +42,30 @@ class Bucketed(Shape):
         return {}
 
     def absorb(self, state: State, mark: Mark) -> bool:
+        self._count(state, mark, 1)
+        return True
+
+    def revoke(self, state: State, mark: Mark) -> bool:
+        self._count(state, mark, -1)
+        return True
+
+    def _count(self, state: State, mark: Mark, sign: int) -> None:
+        """Adds a mark to its day, or takes it away."""
         key = (self._days.of(mark.occurred_ms), mark.round if self._by_round else None)
         bucket = state.get(key)
         if bucket is None:
             bucket = state[key] = [0] * self._width
-        bucket[0] += 1
+        bucket[0] += sign
+        if bucket[0] == 0:
+            del state[key]
+            return
         for _, metric, at in self._columns:
             if metric.op == "count":
-                bucket[at] += not mark.adjusts and (metric.where is None or metric.where(mark))
+                bucket[at] += sign * (not mark.adjusts and (metric.where is None or metric.where(mark)))
                 continue
             value = mark.values.get(metric.of)
             if value and (metric.where is None or mark.adjusts or metric.where(mark)):
-                bucket[at if metric.caps is None else at + metric.caps.slot_of(mark)] += value
-        return True
+                bucket[at if metric.caps is None else at + metric.caps.slot_of(mark)] += sign * value
 
     def result(self, state: State) -> tuple[bytes | None, bytes]:
         return self.result_of(state.items())

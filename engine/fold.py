@@ -11,12 +11,11 @@ from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
 
-import msgspec
-
 from engine.badges import Award, Moment, awards_of
 from engine.boards import BoardPlan
 from engine.clock import FAR
 from engine.copies import Copies
+from engine.corrections import Corrections, Log
 from engine.erasure import erase, erases
 from engine.headtohead import break_ties
 from engine.lots import draw
@@ -28,7 +27,7 @@ from engine.settlement import Settlement
 from engine.shapes import Row, Step
 from engine.tables import Change, Lane, Table, TableName
 from schemas.codec import epoch_ms
-from schemas.events import Adjustment, Event, Fixture, Pick, Player, Result, Round, Score, Tick
+from schemas.events import Adjustment, Event, Fixture, Pick, Player, Reinstate, Result, Round, Score, Tick, Void
 from schemas.language import Ruleset
 from schemas.position import Position
 
@@ -50,7 +49,7 @@ class Fold:
     def __init__(self, game: Game) -> None:
         self.game = game
         self.tables: dict[TableName, Table] = {}
-        self.settlement = Settlement(game, self._tables_of, self._push)
+        self.settlement = Settlement(game, self._tables_of, self.push)
         self.contests = self.settlement.contests
         self.roster = Roster(game.rules)
         self.sanctions, self.profiles, self.restated = self.roster.sanctions, self.roster.profiles, self.roster.restated
@@ -66,12 +65,17 @@ class Fold:
         self._road = _Road(0, 0, None, ())
         self._earners: dict[tuple[tuple[Table, ...], str], None] = {}
         self.copies = Copies(self)
+        self.corrections = Corrections(self)
+        self._voided = self.corrections.voided
 
     def apply(self, event: Event, position: Position) -> None:
-        """Stages and absorbs one event, for a fold whose state is all in memory."""
+        """Stages and absorbs one event, for a fold whose state and past are all in memory."""
         self.pass_time(position.ms)
         self.stage(event, position)
         self.absorb()
+        self.corrections.refold()
+        if isinstance(self.corrections.past, Log):
+            self.corrections.past.add(position, event)
 
     def pass_time(self, ms: int) -> None:
         """So late is it at least (epoch milliseconds): to be called with the recorded time of every batch's last event.
@@ -96,24 +100,26 @@ class Fold:
             self.home = position[:2]
         if type(event) is Score:
             self.stage_score(event, position[2], position[3])
-        elif isinstance(event, Result):
-            self.settlement.settle(event, position)
+        elif event.id in self._voided:
+            return
+        elif isinstance(event, Result | Fixture | Pick):
+            self._stage_contest(event, position)
+        elif isinstance(event, Void | Reinstate):
+            self.corrections.stage(event, position)
         elif isinstance(event, Adjustment):
-            self._stage_adjustment(event, position)
+            for entrant, mark, tables in self.entries(event, position):
+                self.push(tuple(tables), entrant, mark)
         elif isinstance(event, Tick):
             self.pass_time(epoch_ms(event.at))
         elif isinstance(event, Player):
             self._stage_player(event, position)
-        elif isinstance(event, Fixture):
-            self.settlement.plan(event)
-        elif isinstance(event, Pick):
-            self.settlement.pick(event, position, self.sanctions)
-
         if self._earners:
             self._judge(position.ms, position.seq, event.occurred_at)
 
     def stage_score(self, event: Score, ms: int, seq: int) -> None:
         """`stage` for the event that nearly all are; (ms, seq) is its entry."""
+        if self._voided and event.id in self._voided:
+            return
         occurred_at = event.occurred_at
         occurred = ms if occurred_at is None else epoch_ms(occurred_at)
         game = self.game
@@ -150,7 +156,7 @@ class Fold:
         moment = Moment(*self.home, ms, seq, occurred)
         earners, self._earners = self._earners, {}
         for tables, entrant in earners:
-            self._push(tables, entrant, moment)
+            self.push(tables, entrant, moment)
         self._earners.clear()
 
     def _find_road(self, occurred: int, round_: Round | None) -> _Road:
@@ -168,14 +174,24 @@ class Fold:
         self._road = _Road(start, end, round_, tuple(tables))
         return self._road
 
-    def _stage_adjustment(self, event: Adjustment, position: Position) -> None:
+    def entries(self, event: Score | Adjustment, position: Position) -> Iterator[tuple[str, Mark, list[Table]]]:
+        """What an event gives: (entrant, mark, the rankings that it goes to)."""
         occurred = position.ms if event.occurred_at is None else epoch_ms(event.occurred_at)
         values = scale_values(event.values, self.game.rules.metrics)
-        for source, plans in self.game.adjustment_routes:
+        board = event.board if isinstance(event, Adjustment) else None
+        for source, plans in self.game.score_routes if isinstance(event, Score) else self.game.adjustment_routes:
             for entrant, mark in source.marks(event, values, occurred, position.ms, position.seq):
                 for plan in plans:
-                    if event.board is None or event.board == plan.name:
-                        self._add(plan, entrant, mark)
+                    if board in (None, plan.name) and (plan.where is None or plan.where(mark)):
+                        yield entrant, mark, self._tables_of(plan, mark)
+
+    def _stage_contest(self, event: Result | Fixture | Pick, position: Position) -> None:
+        if isinstance(event, Result):
+            self.settlement.settle(event, position)
+        elif isinstance(event, Fixture):
+            self.settlement.plan(event)
+        else:
+            self.settlement.pick(event, position, self.sanctions)
 
     def _stage_player(self, event: Player, position: Position) -> None:
         if erases(event):
@@ -186,7 +202,7 @@ class Fold:
 
     def _add(self, plan: BoardPlan, entrant: str, mark: Mark) -> None:
         if plan.where is None or plan.where(mark):
-            self._push(tuple(self._tables_of(plan, mark)), entrant, mark)
+            self.push(tuple(self._tables_of(plan, mark)), entrant, mark)
 
     def _tables_of(self, plan: BoardPlan, mark: Mark) -> list[Table]:
         """The rankings of a board that a mark belongs to."""
@@ -199,7 +215,7 @@ class Fold:
             for segment in segments
         ]
 
-    def _push(self, tables: tuple[Table, ...], entrant: str, step: Step) -> None:
+    def push(self, tables: tuple[Table, ...], entrant: str, step: Step) -> None:
         lanes = self._lanes
         if self.game.badged and (earning := tuple(table for table in tables if table.badged)):
             self._earners[earning, entrant] = None
@@ -228,6 +244,9 @@ class Fold:
                 lacking = set(itertools.filterfalse(table.rows.__contains__, steps))
                 if lacking:
                     found[table] = found[table] | lacking if table in found else lacking
+        for table, entrant in self.corrections.missing():
+            if not table.whole and entrant not in table.rows:
+                found.setdefault(table, set()).add(entrant)
         return found
 
     def incomplete(self) -> list[Table]:
@@ -262,6 +281,7 @@ class Fold:
                 for at in range(0, len(entrants), stride):
                     table.shape.absorb_all(table.rows, table.dirty, entrants[at : at + stride], batch)
                     yield
+        self.corrections.absorb(batch)
         for player in self.restated:
             for table in self.tables.values():
                 row = table.rows.get(player)

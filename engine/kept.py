@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from engine.adjustments import Order
 from engine.marks import Mark
-from engine.shapes import Order, Shape
+from engine.shapes import Shape
 
 if TYPE_CHECKING:
     from engine.boards import BoardPlan
@@ -37,6 +38,11 @@ class Kept(Shape):
 
     def withdraw(self, state: list[Mark], origin: str) -> None:
         state[:] = [mark for mark in state if mark.origin != origin]
+
+    def revoke(self, state: list[Mark], mark: Mark) -> bool:
+        if mark in state:
+            state.remove(mark)
+        return True
 
     def result(self, state: list[Mark]) -> tuple[bytes | None, bytes]:
         return self._result(state, {})

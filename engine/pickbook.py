@@ -5,6 +5,7 @@ Offline it holds all of them; live only what the present batch needs, loaded in 
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple
 
 from engine.contests import Contest
@@ -12,6 +13,7 @@ from engine.picks import NEVER, Markets, PickMarks, Placed, counting, placed
 from schemas.events import Pick, PlayerStatus, Round
 from schemas.position import Position
 
+_ENTRY = itemgetter(0, 1, 2)
 _NOBODY: dict[str, list[Placed]] = {}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,7 +28,7 @@ class PickLine(NamedTuple):
 
 
 class PickBook:
-    """`judge` a pick, then `enter` it. `fresh` and `newcomers` are what has been added and is not stored yet."""
+    """`judge` a pick, then `enter` it. `fresh`, `gone` and `newcomers` are what has changed and is not stored yet."""
 
     def __init__(self, markets: Markets) -> None:
         self.markets = markets
@@ -35,6 +37,7 @@ class PickBook:
         self.rounds: dict[Round, dict[str, int]] = {}
         """The start of each fixture of a round, epoch milliseconds; empty in games that do not ask."""
         self.fresh: list[PickLine] = []
+        self.gone: list[PickLine] = []
         self.newcomers: list[tuple[str, int]] = []
         self._picks: dict[tuple[str, str], dict[str, list[Placed]]] = {}
 
@@ -51,6 +54,9 @@ class PickBook:
         entries = self._picks.setdefault((line.fixture, line.market), {}).setdefault(line.player, [])
         if not entries or entries[-1][:3] < line.pick[:3]:
             entries.append(line.pick)
+        elif all(held[:3] != line.pick[:3] for held in entries):
+            entries.append(line.pick)
+            entries.sort(key=_ENTRY)
 
     def let_go(self) -> None:
         """Forgets all picks; what the next batch needs is loaded for it."""
@@ -89,6 +95,15 @@ class PickBook:
         if self.markets.joins and event.player not in self.joined:
             self.joined[event.player] = position.ms
             self.newcomers.append((event.player, position.ms))
+
+    def leave(self, event: Pick, position: Position) -> None:
+        """Takes out a pick, if it had been accepted."""
+        entry = placed(event, position.epoch, position.ms, position.seq)
+        line = PickLine(event.fixture, event.player, event.market or "", entry)
+        entries = self._picks.get((line.fixture, line.market), {}).get(line.player, [])
+        entries[:] = [held for held in entries if held != entry]
+        self.fresh = [other for other in self.fresh if other != line]
+        self.gone.append(line)
 
     def rename(self, before: str, after: str) -> None:
         """Gives a player another id; what he chose stays."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import msgspec
 
+from engine.adjustments import Order, adjusted, loaded, unadjusted
 from engine.marks import Mark, Predicate
 from schemas.language import rank_item
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from engine.boards import BoardPlan
     from engine.metrics import MetricPlan
 
-Order = tuple[int, int, int]
 Step = Union[Mark, str, "Moment"]
 """A mark to add, the origin whose marks to withdraw, or, where badges are awarded, the end of an event."""
 
@@ -93,6 +93,14 @@ class Shape:
                 row.dirty = True
                 dirty[entrant] = row
 
+    def revoke(self, state: Any, mark: Mark) -> bool:
+        """Takes back a mark that was added, in place; False when the marks are needed to do so."""
+        return False
+
+    def renewed(self, state: Any) -> Any:
+        """A state to add all marks to anew."""
+        return self.new()
+
     def result(self, state: Any) -> tuple[bytes | None, bytes]:
         """(prefix, extra) of the state."""
         raise NotImplementedError
@@ -139,7 +147,7 @@ class Single(Shape):
     def absorb(self, state: list[Any], mark: Mark) -> bool:
         held: Mark | None = state[0]
         if mark.adjusts:
-            state[1] = _adjusted(state[1], mark.values, mark.order)
+            state[1] = adjusted(state[1], mark.values, mark.order)
             return True
         if self._mode == "best":
             value = mark.values.get(self._by)
@@ -180,6 +188,10 @@ class Single(Shape):
                 row.dirty = True
                 dirty[entrant] = row
 
+    def revoke(self, state: list[Any], mark: Mark) -> bool:
+        # Of adjustments only the sums are known, not whether others are left.
+        return not mark.adjusts and bool(state[0] != mark)
+
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
         plan = self.plan
         held, added = state
@@ -206,7 +218,7 @@ class Single(Shape):
 
     def load(self, data: bytes) -> list[Any]:
         held, added = _decode_single(data)
-        return [held, _adjustments(added)]
+        return [held, loaded(added)]
 
 
 class Running(Shape):
@@ -241,7 +253,7 @@ class Running(Shape):
         state[2] += 1
         values, held = mark.values, state[0]
         if mark.adjusts:
-            state[3] = _adjusted(state[3], values, mark.order)
+            state[3] = adjusted(state[3], values, mark.order)
         elif self._simple:
             for at, of in self._sums:
                 value = values.get(of)
@@ -275,6 +287,19 @@ class Running(Shape):
                     state[2] += 1
                     total += mark.values.get(of, 0)  # type: ignore[union-attr]
             state[0][at] += total
+
+    def revoke(self, state: list[Any], mark: Mark) -> bool:
+        if self.plan.needs_reached or not (mark.adjusts or self._simple):
+            return False
+        if mark.adjusts and not unadjusted(state[3], mark.values):
+            return False
+        state[2] -= 1
+        if not mark.adjusts:
+            for at, of in self._sums:
+                state[0][at] -= mark.values.get(of, 0)
+            for at in self._counts:
+                state[0][at] -= 1
+        return True
 
     def _absorb_ordered(self, held: list[int | None], orders: list[Order | None] | None, mark: Mark) -> None:
         order = mark.order
@@ -321,7 +346,7 @@ class Running(Shape):
         values, orders, marks, added = _decode_running(data)
         if orders is not None:
             orders = [None if order is None else tuple(order) for order in orders]
-        return [values, orders, marks, _adjustments(added)]
+        return [values, orders, marks, loaded(added)]
 
 
 def _steps_of(metrics: "list[MetricPlan]") -> list[tuple[int, str, str, Predicate | None]]:
@@ -335,25 +360,6 @@ def _steps_of(metrics: "list[MetricPlan]") -> list[tuple[int, str, str, Predicat
         elif not metric.derived:
             steps.append((at, metric.op, metric.of, metric.where))
     return steps + counts
-
-
-Adjustments = dict[str, list[Any]]
-
-
-def _adjusted(added: Adjustments | None, values: dict[str, int], order: Order) -> Adjustments:
-    added = {} if added is None else added
-    for name, value in values.items():
-        entry = added.setdefault(name, [0, None])
-        entry[0] += value
-        if value and (entry[1] is None or entry[1] < order):
-            entry[1] = order
-    return added
-
-
-def _adjustments(loaded: Adjustments | None) -> Adjustments | None:
-    return loaded and {
-        name: [total, None if since is None else tuple(since)] for name, (total, since) in loaded.items()
-    }
 
 
 def _later(one: Order | None, other: Order | None) -> Order | None:

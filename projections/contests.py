@@ -36,6 +36,8 @@ class ContestLines(NamedTuple):
     picks: list[tuple[int, str, str, str, int, int, int, str, str, str | None]]
     newcomers: list[tuple[int, str, int]]
     rejections: list[tuple[int, int, int, int, int, str, str | None, str, str]]
+    gone: list[tuple[int, str, str, str, int, int, int]]
+    """Picks that are void."""
 
     def add(self, generation_id: int, fold: Fold) -> list[PickLine]:
         """Takes over what a fold has that is not stored yet; returns the picks among it."""
@@ -44,6 +46,8 @@ class ContestLines(NamedTuple):
         fold.touched_contests.clear()
         picks, book.fresh = book.fresh, []
         self.picks.extend(_pick_line(generation_id, line) for line in picks)
+        self.gone.extend((generation_id, *line[:3], *line.pick[:3]) for line in book.gone)
+        book.gone.clear()
         self.newcomers.extend((generation_id, *newcomer) for newcomer in book.newcomers)
         book.newcomers.clear()
         self.rejections.extend(
@@ -59,6 +63,8 @@ class ContestLines(NamedTuple):
             await connection.execute(Q["upsert_fixtures"], *columns(self.fixtures, 6))
         if self.picks:
             await connection.copy_records_to_table("picks", records=self.picks, columns=PICKS)
+        if self.gone:
+            await connection.execute(Q["delete_picks"], *columns(self.gone, 7))
         if self.newcomers:
             await connection.execute(Q["newcomers"], *columns(self.newcomers, 3))
         if self.rejections:
@@ -67,7 +73,7 @@ class ContestLines(NamedTuple):
 
 def no_lines() -> ContestLines:
     """Nothing yet."""
-    return ContestLines([], [], [], [])
+    return ContestLines([], [], [], [], [])
 
 
 def _fixture_line(generation_id: int, contest: Contest) -> tuple[int, str, int, str | None, int | None, bytes]:

@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 from redis.asyncio import Redis
 
+from engine.corrections import subject_number, subject_of
 from engine.erasure import Erasures, players_of, without, without_in_text
 from projections import replay
 from projections.database import Connection, columns, queries
@@ -185,10 +186,19 @@ class _Archive:
         async with connection.transaction():
             await connection.fetchval(Q["lock_game"], live["game_id"])
             for part in _chunks(self.bodies):
-                await connection.execute(Q["rewrite"], *columns(part, 6))
+                await connection.execute(Q["rewrite"], *columns([(*line, _subject_in(line[5])) for line in part], 7))
             for part in _chunks(self.letters):
                 await connection.execute(Q["rewrite_dead_letters"], *columns(part, 3))
             await connection.execute(Q["rewritten"], live["game_id"], self.rebuild, *columns(positions, 4))
+
+
+def _subject_in(body: bytes) -> int | None:
+    """What an archived event can be found by."""
+    try:
+        subject = subject_of(decode_archived(body))
+    except InvalidEvent:
+        return None
+    return None if subject is None else subject_number(subject)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -18,17 +18,18 @@ from engine.digest import Digest, digest_of, row_hash, says_nothing
 from engine.fold import Fold
 from engine.rules import Game
 from engine.tables import Table
-from projections import badges
-from projections.contests import no_lines
+from projections import badges, past
 from projections.clock import ClockLines
 from projections.clock import Q as CLOCK
+from projections.contests import no_lines
 from projections.database import AWAY, Connection, columns, queries
-from projections.rankings import RankingWriter
 from projections.profiles import profile_rows
+from projections.rankings import RankingWriter
 from projections.store import STANDINGS
 from projections.store import Q as WRITER
 from schemas.codec import decode_archived
 from schemas.errors import NotFound, RankfoldError
+from schemas.events import Reinstate, Score, Void
 from schemas.position import Position
 from schemas.ruleset import parse
 
@@ -38,6 +39,9 @@ Progress = Callable[[int, int], None]
 """Called with (events folded, events in all) now and then."""
 
 CHUNK = 5_000
+ABSORB = 100_000
+"""Staged events before they are absorbed: the more, the more of them meet the same row while it is at hand."""
+
 DIFFERENCES_MAX = 20
 TAIL_EVENTS_MAX = 2_000
 """A swap holds the shard's writer up only for this many events at most."""
@@ -88,7 +92,7 @@ class _Archive:
 
     async def read(self, connection: Connection, upto: tuple[int, int, int]) -> int:
         """Folds the events behind the last one up to and with `upto` (epoch, ms, seq); returns how many."""
-        before = self.events
+        before, staged = self.events, 0
         fold = self.fold
         await connection.execute(Q["in_order"])
         cursor = connection.cursor(Q["events"], self.game_id, *self.upto, *upto)
@@ -100,12 +104,24 @@ class _Archive:
             ahead = asyncio.ensure_future(reader.fetch(CHUNK))
             await asyncio.sleep(0)
             for epoch, shard, ms, seq, body in rows:
-                fold.stage(decode_archived(body), Position(epoch, shard, ms, seq))
-            fold.pass_time(max(row["ms"] for row in rows))
-            fold.absorb()
+                event = decode_archived(body)
+                if type(event) is Score and not fold.game.badged:
+                    fold.stage_score(event, ms, seq)
+                elif isinstance(event, Void | Reinstate):
+                    # One thing at a time on a connection.
+                    await asyncio.wait((ahead,))
+                    await past.correct(connection.fetch, self.game_id, fold, event, Position(epoch, shard, ms, seq))
+                else:
+                    fold.stage(event, Position(epoch, shard, ms, seq))
+            fold.pass_time(max(row[2] for row in rows))
+            staged += len(rows)
+            if staged >= ABSORB:
+                fold.absorb()
+                staged = 0
             self.events += len(rows)
             self._progress(self.events, max(self.total, self.events))
             rows = await ahead
+        fold.absorb()
         await connection.execute(Q["any_order"])
         self.upto = upto
         return self.events - before
@@ -292,6 +308,8 @@ class _Build:
         self.fold.profiles.clear()
         await badges.write(connection, badges.award_lines(self.generation_id, self.fold.awards))
         self.fold.awards.clear()
+        await past.write(connection, self.generation_id, self.fold.corrections.fresh)
+        self.fold.corrections.fresh.clear()
 
     async def show(self, connection: Connection, redis: Redis) -> None:
         """Fills the rankings in Redis, before the swap and for its tail, so that the first reads are fast ones."""

@@ -15,14 +15,14 @@ from engine.pickbook import PickLine
 from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
 from engine.tables import Change, Table
-from projections import badges, contests, copies, surrogates
+from projections import badges, contests, copies, past, surrogates
 from projections.clock import ClockLines, load_due, resume
 from projections.clock import Q as CLOCK
 from projections.database import Connection, columns, queries
 from projections.profiles import ProfileLine, profile_rows
 from projections.rankings import Places
 from schemas.errors import ConcurrentWriter
-from schemas.events import RulesetChange
+from schemas.events import Reinstate, RulesetChange, Void
 from schemas.position import Position
 from schemas.ruleset import parse
 
@@ -30,7 +30,7 @@ ACCEPTED, DUPLICATE, REFUSED = 0, 1, 2
 """Ingest verdicts of archived entries. Replay folds what was accepted."""
 
 Q = queries("writer")
-LOG = ("game_id", "epoch", "shard", "ms", "seq", "verdict", "body")
+LOG = ("game_id", "epoch", "shard", "ms", "seq", "verdict", "subject", "body")
 IDS = ("game_id", "id_hash", "body_hash", "epoch", "shard", "ms", "seq")
 STANDINGS = ("ranking_id", "player", "prefix", "extra", "state", "since", "hidden")
 HISTORY = ("ranking_id", "player", "prefix", "extra", "from_version", "to_version", "hidden")
@@ -80,7 +80,8 @@ class Batch:
         self.state = state
         self.upto = upto
         self.version = state.version + 1
-        self.log: list[tuple[int, int, int, int, int, int, bytes]] = []
+        self.log: list[tuple[int, int, int, int, int, int, int | None, bytes]] = []
+        self.voided: list[tuple[int, dict[str, bool]]] = []
         self.ids: list[tuple[int, bytes, bytes, int, int, int, int]] = []
         self.dead: list[tuple[str | None, int, int, int, int, str, str, bytes]] = []
         self.new_rankings: list[tuple[int, int, str, str, str, int]] = []
@@ -146,6 +147,9 @@ class Batch:
         live.uncommitted[self.version] = self.contests.add(live.generation_id, fold)
         self.players += profile_rows(live.generation_id, fold, self.version)
         fold.profiles.clear()
+        if fold.corrections.fresh:
+            self.voided.append((live.generation_id, dict(fold.corrections.fresh)))
+            fold.corrections.fresh.clear()
         self.awards += badges.award_lines(live.generation_id, fold.awards)
         fold.awards.clear()
         if self.new_rankings and fold.game.copied:
@@ -182,6 +186,7 @@ class Store:
             for sanction in await self.pool.fetch(Q["sanctions"], live.generation_id):
                 live.fold.sanctions[sanction["player"]] = sanction["status"]
             await contests.load_joined(self.pool.fetch, live.generation_id, live.fold)
+            await past.load_voided(self.pool.fetch, live.generation_id, live.fold)
             found.append(live)
         return found
 
@@ -189,6 +194,16 @@ class Store:
         """Makes present what these events of fixtures, picks and results need of contests."""
         recent = [line for lines in live.uncommitted.values() for line in lines]
         await contests.load(self._by_index, live.generation_id, live.fold, events, recent)
+
+    async def load_past(self, live: LiveGame, events: list[Void | Reinstate], upto: Position) -> None:
+        """Makes present what these corrections look up. Everything before them must have been committed."""
+        targets = await past.load(self._by_index, live.game_id, live.fold, events, upto)
+        if targets:
+            await self.load_contests(live, targets)
+
+    async def refold(self, live: LiveGame, upto: Position) -> None:
+        """Folds the rows anew from which a mark could not be taken back."""
+        await past.refold(self._by_index, live.game_id, live.fold, upto)
 
     async def load_player(self, live: LiveGame, player: str) -> None:
         """Makes everything present that names a player, but for the rows that `load_rows` finds."""
@@ -347,7 +362,7 @@ async def _write_rules(connection: Connection, batch: Batch) -> None:
     generation_id = await connection.fetchval(Q["new_generation"], game_id, event.version, "live")
     await connection.execute(Q["go_live"], game_id, generation_id)
     ms, seq, body, id_hash, body_hash = batch.first_entry
-    batch.log.append((game_id, position.epoch, batch.shard, ms, seq, ACCEPTED, body))
+    batch.log.append((game_id, position.epoch, batch.shard, ms, seq, ACCEPTED, None, body))
     batch.ids.append((game_id, id_hash, body_hash, position.epoch, batch.shard, ms, seq))
 
 
@@ -356,6 +371,8 @@ async def _write(connection: Connection, batch: Batch) -> None:
         await connection.copy_records_to_table("log", records=batch.log, columns=LOG)
     if batch.ids:
         await connection.copy_records_to_table("event_ids", records=batch.ids, columns=IDS)
+    for generation_id, voided in batch.voided:
+        await past.write(connection, generation_id, voided)
     if batch.new_rankings:
         await connection.execute(Q["insert_rankings"], *columns(batch.new_rankings, 6))
     moved = [ranking_id for ranking_id, (places, _, _) in batch.places.items() if places]

@@ -150,7 +150,15 @@ CREATE TABLE badges (
     PRIMARY KEY (generation_id, player, board, period, badge)
 );
 
+-- Events that do not count, by their ids, whether they have come already or not.
+CREATE TABLE voids (
+    generation_id integer NOT NULL,
+    event         text COLLATE "C" NOT NULL,
+    PRIMARY KEY (generation_id, event)
+);
+
 -- The archive: every entry of the log with its ingest verdict. 0 accepted, 1 duplicate, 2 refused (see dead_letters).
+-- subject is a hash of the player whose marks an event gives, or of the fixture whose result it is: corrections ask for those.
 CREATE TABLE log (
     game_id integer NOT NULL,
     epoch   integer NOT NULL,
@@ -158,9 +166,11 @@ CREATE TABLE log (
     ms      bigint NOT NULL,
     seq     bigint NOT NULL,
     verdict smallint NOT NULL,
+    subject integer,
     body    bytea NOT NULL,
     PRIMARY KEY (game_id, epoch, shard, ms, seq)
 ) PARTITION BY RANGE (ms);
+CREATE INDEX log_subject ON log (game_id, subject) WHERE subject IS NOT NULL;
 ALTER TABLE log ALTER COLUMN body SET STORAGE MAIN;
 
 -- Event ids for the life of a game: PostgreSQL cannot keep an id unique across time partitions.

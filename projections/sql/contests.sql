@@ -39,3 +39,10 @@ ORDER BY epoch DESC, ms DESC, seq DESC LIMIT $5
 SELECT epoch, shard, ms, seq, event, player, field, reason FROM rejections
 WHERE generation_id = $1 AND (epoch, ms, seq) < ($2::integer, $3::bigint, $4::bigint) AND player = $6
 ORDER BY epoch DESC, ms DESC, seq DESC LIMIT $5
+
+-- name: delete_picks
+DELETE FROM picks p
+USING unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[])
+    AS n (generation_id, fixture, player, market, epoch, ms, seq)
+WHERE (p.generation_id, p.fixture, p.player, p.market, p.epoch, p.ms, p.seq)
+    = (n.generation_id, n.fixture, n.player, n.market, n.epoch, n.ms, n.seq)

@@ -60,9 +60,9 @@ WHERE game_id IN ($1, 0) AND length(body) > 0 AND (
 SELECT epoch, ms, seq FROM log WHERE game_id = $1 AND verdict = 1 AND length(body) = 0
 
 -- name: rewrite
-UPDATE log l SET body = n.body
-FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::bigint[], $5::bigint[], $6::bytea[])
-    AS n (game_id, epoch, shard, ms, seq, body)
+UPDATE log l SET body = n.body, subject = n.subject
+FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::bigint[], $5::bigint[], $6::bytea[], $7::integer[])
+    AS n (game_id, epoch, shard, ms, seq, body, subject)
 WHERE (l.game_id, l.epoch, l.shard, l.ms, l.seq) = (n.game_id, n.epoch, n.shard, n.ms, n.seq)
 
 -- name: dead_letters

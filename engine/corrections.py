@@ -1,0 +1,219 @@
+"""Corrections: events that do not count any more, or count again.
+
+A voided score or adjustment is taken back where it was added, by a shape that can do so exactly; where none can, the player's
+rows are folded anew from what the log says of him. Voided picks and results settle their contest anew. Everything that this
+needs of the past is looked up by a `Past`, in bulk, before the event is staged.
+"""
+
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from zlib import crc32
+
+from engine.erasure import erases, surrogate
+from engine.marks import Mark
+from schemas.events import Adjustment, Event, Pick, Player, Reinstate, Result, Score, Void
+from schemas.position import Position
+
+if TYPE_CHECKING:
+    from engine.fold import Fold
+    from engine.tables import Table
+
+_POSITION = itemgetter(0)
+CORRECTIONS = (Void, Reinstate)
+Said = tuple[Position, Event]
+"""An event and where it stands in the log."""
+
+
+def subject_of(event: Event) -> str | None:
+    """What an event can be found by later: the marks of a player, the identity of a player, the results of a fixture."""
+    if isinstance(event, Score | Adjustment):
+        return marks_of(event.player)
+    if isinstance(event, Player):
+        return identity_of(event.player)
+    return results_of(event.fixture) if isinstance(event, Result) else None
+
+
+def marks_of(player: str) -> str:
+    """The subject of a player's scores and adjustments."""
+    return f"m{player}"
+
+
+def identity_of(player: str) -> str:
+    """The subject of what is said of a player himself."""
+    return f"p{player}"
+
+
+def results_of(fixture: str) -> str:
+    """The subject of a fixture's results."""
+    return f"r{fixture}"
+
+
+def subject_number(subject: str) -> int:
+    """32 bits, signed, that stand for a subject in an index; others may have the same."""
+    number = crc32(subject.encode())
+    return number - _UNSIGNED if number >= _SIGN else number
+
+
+def number_of_marks(player: str) -> int:
+    """`subject_number(marks_of(player))`: nearly every event that is archived asks for it."""
+    number = crc32(player.encode(), _MARKS)
+    return number - _UNSIGNED if number >= _SIGN else number
+
+
+_MARKS = crc32(b"m")
+_SIGN, _UNSIGNED = 1 << 31, 1 << 32
+
+
+class Person(NamedTuple):
+    """Whom a player's id stands for in a stretch of the log: after `since`, up to and with `until`, which erases him.
+
+    `row` is the id that his rows have now.
+    """
+
+    row: str
+    player: str
+    since: Position | None
+    until: Position | None
+
+    def said(self, position: Position) -> bool:
+        """Whether an event at this position that names the id is about him."""
+        return (self.since is None or self.since < position) and (self.until is None or position <= self.until)
+
+
+class Past(Protocol):
+    """What the log said before the present event."""
+
+    def find(self, event: str) -> Said | None:
+        """The accepted event with this id."""
+        ...
+
+    def about(self, subject: str) -> Iterable[Said]:
+        """The accepted events about a subject, in the order of the log, voided ones too."""
+        ...
+
+
+class Log:
+    """A past that is all in memory."""
+
+    def __init__(self, said: Iterable[Said] = ()) -> None:
+        self._by_id: dict[str, Said] = {}
+        self._by_subject: dict[str, list[Said]] = {}
+        for position, event in said:
+            self.add(position, event)
+
+    def add(self, position: Position, event: Event) -> None:
+        """Takes in the next event; of those with one id the first is kept."""
+        if event.id in self._by_id:
+            return
+        self._by_id[event.id] = (position, event)
+        subject = subject_of(event)
+        if subject is not None:
+            self._by_subject.setdefault(subject, []).append((position, event))
+
+    def find(self, event: str) -> Said | None:
+        """The event with this id."""
+        return self._by_id.get(event)
+
+    def about(self, subject: str) -> Iterable[Said]:
+        """The events about a subject, in order."""
+        return sorted(self._by_subject.get(subject, ()), key=_POSITION)
+
+
+class Corrections:
+    """What a fold knows of voided events. `voided` holds their ids, `fresh` those that changed and are not stored yet."""
+
+    def __init__(self, fold: "Fold") -> None:
+        self.fold = fold
+        self.past: Past = Log()
+        self.voided: set[str] = set()
+        self.fresh: dict[str, bool] = {}
+        self._taken_back: list[tuple[Table, str, Mark, Person]] = []
+        self._refolds: dict[Person, set[Table]] = {}
+
+    def stage(self, event: Void | Reinstate, position: Position) -> None:
+        """An event does not count any more, or counts again. One that was not seen yet is remembered for when it comes."""
+        voids = isinstance(event, Void)
+        said = self.past.find(event.event)
+        target = said[1] if said is not None and said[0] < position else None
+        if target is not None and not isinstance(target, Score | Adjustment | Pick | Result):
+            kind = type(target).__name__.lower()
+            reason = f"{event.event} is a {kind} event, which cannot be voided; send another one that says what holds"
+            self.fold.settlement.reject(position, event.id, "event", reason)
+            return
+        if voids == (event.event in self.voided):
+            return
+        if voids:
+            self.voided.add(event.event)
+        else:
+            self.voided.discard(event.event)
+        self.fresh[event.event] = voids
+        if said is not None and target is not None:
+            self._correct(said[0], target, voids=voids)
+
+    def _correct(self, position: Position, target: Event, *, voids: bool) -> None:
+        fold = self.fold
+        if isinstance(target, Pick):
+            if voids:
+                fold.settlement.unpick(target, position)
+            else:
+                fold.settlement.repick(target, position)
+        elif isinstance(target, Result):
+            valid = [(at, event) for at, event in self._valid(results_of(target.fixture)) if isinstance(event, Result)]
+            fold.settlement.resettle(target.fixture, valid)
+        elif isinstance(target, Score | Adjustment):
+            person = self._person(target.player, position)
+            for named, mark, tables in fold.entries(target, position):
+                entrant = person.row if named == target.player else named
+                for table in tables:
+                    if voids:
+                        self._taken_back.append((table, entrant, mark, person))
+                    else:
+                        fold.push((table,), entrant, mark)
+
+    def _valid(self, subject: str) -> list[Said]:
+        return [(at, event) for at, event in self.past.about(subject) if event.id not in self.voided]
+
+    def _person(self, player: str, position: Position) -> Person:
+        """Whom an event at this position names."""
+        since = None
+        for at, event in self.past.about(identity_of(player)):
+            if erases(event):
+                if at > position:
+                    return Person(surrogate(at), player, since, at)
+                since = at
+        return Person(player, player, since, None)
+
+    def missing(self) -> Iterable[tuple["Table", str]]:
+        """The rows that are taken from."""
+        return ((table, entrant) for table, entrant, _, _ in self._taken_back)
+
+    @property
+    def lacking(self) -> set[str]:
+        """The subjects that `refold` has to find in the past."""
+        return {marks_of(person.player) for person in self._refolds}
+
+    def absorb(self, batch: int) -> None:
+        """Takes marks back. Rows from which that cannot be done exactly wait for `refold`."""
+        taken, self._taken_back = self._taken_back, []
+        for table, entrant, mark, person in taken:
+            row = table.rows.get(entrant)
+            if row is None:
+                continue
+            row.touched, row.dirty = batch, True
+            table.dirty[entrant] = row
+            if not table.shape.revoke(row.state, mark):
+                self._refolds.setdefault(person, set()).add(table)
+
+    def refold(self) -> None:
+        """Folds the rows anew that wait for it, from the past of their players."""
+        refolds, self._refolds = self._refolds, {}
+        for person, tables in refolds.items():
+            for table in tables:
+                row = table.rows[person.row]
+                row.state = table.shape.renewed(row.state)
+            for position, event in self._valid(marks_of(person.player)):
+                if isinstance(event, Score | Adjustment) and person.said(position):
+                    for named, mark, places in self.fold.entries(event, position):
+                        for table in tables.intersection(places) if named == event.player else ():
+                            table.shape.absorb(table.rows[person.row].state, mark)

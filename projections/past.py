@@ -1,0 +1,73 @@
+"""The past that corrections need, out of the archive: events by their ids, and those about a player or a fixture."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+import asyncpg
+
+from engine.corrections import Log, identity_of, results_of, subject_number
+from engine.fold import Fold
+from projections.database import Connection, columns, queries
+from projections.hashing import id_hash
+from schemas.codec import decode_archived
+from schemas.events import Adjustment, Event, Pick, Reinstate, Result, Score, Void
+from schemas.position import Position
+
+Q = queries("past")
+Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
+"""Runs a query with its arguments."""
+
+
+async def load(fetch: Fetch, game_id: int, fold: Fold, events: Sequence[Void | Reinstate], upto: Position) -> list[Any]:
+    """Makes present what these corrections look up, but for the marks of players; returns the picks and results among it."""
+    log = Log()
+    fold.corrections.past = log
+    _take(log, await fetch(Q["events_by_id"], game_id, [id_hash(event.event) for event in events]))
+    targets = [said[1] for said in (log.find(event.event) for event in events) if said is not None]
+    subjects = {identity_of(target.player) for target in targets if isinstance(target, Score | Adjustment)}
+    subjects |= {results_of(target.fixture) for target in targets if isinstance(target, Result)}
+    await _load_about(fetch, game_id, log, subjects, upto)
+    return [target for target in targets if isinstance(target, Pick | Result)]
+
+
+async def refold(fetch: Fetch, game_id: int, fold: Fold, upto: Position) -> None:
+    """Folds the rows anew from which a mark could not be taken back."""
+    corrections = fold.corrections
+    if corrections.lacking:
+        assert isinstance(corrections.past, Log)
+        await _load_about(fetch, game_id, corrections.past, corrections.lacking, upto)
+        corrections.refold()
+
+
+async def correct(fetch: Fetch, game_id: int, fold: Fold, event: Void | Reinstate, position: Position) -> None:
+    """Stages and absorbs one correction for a fold whose rows and contests are all in memory."""
+    fold.absorb()
+    await load(fetch, game_id, fold, [event], position)
+    fold.stage(event, position)
+    fold.absorb()
+    await refold(fetch, game_id, fold, position)
+
+
+async def _load_about(fetch: Fetch, game_id: int, log: Log, subjects: Iterable[str], upto: Position) -> None:
+    numbers = [subject_number(subject) for subject in subjects]
+    if numbers:
+        _take(log, await fetch(Q["events_about"], game_id, numbers, upto.epoch, upto.ms, upto.seq))
+
+
+def _take(log: Log, rows: list[asyncpg.Record]) -> None:
+    for epoch, shard, ms, seq, body in rows:
+        event: Event = decode_archived(body)
+        log.add(Position(epoch, shard, ms, seq), event)
+
+
+async def write(connection: Connection, generation_id: int, voided: dict[str, bool]) -> None:
+    """Stores which events are void, or are no longer."""
+    for name, wanted in (("void", True), ("reinstate", False)):
+        lines = [(generation_id, event) for event, void in voided.items() if void is wanted]
+        if lines:
+            await connection.execute(Q[name], *columns(lines, 2))
+
+
+async def load_voided(fetch: Fetch, generation_id: int, fold: Fold) -> None:
+    """Makes present which events are void."""
+    fold.corrections.voided.update(event for (event,) in await fetch(Q["voided"], generation_id))
