@@ -7,8 +7,9 @@ from consumers.intake import Entry, refuse
 from consumers.slices import slices
 from engine.corrections import CORRECTIONS, number_of_marks, subject_number, subject_of
 from engine.erasure import MARK, reserved
+from projections.commit import ACCEPTED, DUPLICATE, REFUSED
 from projections.names import shard_of
-from projections.store import ACCEPTED, DUPLICATE, REFUSED, Batch, LiveGame, ShardState, Store
+from projections.store import Batch, LiveGame, ShardState, Store
 from projections.surrogates import Erasing
 from schemas.errors import InvalidRuleset
 from schemas.events import Event, Fixture, Pick, Player, Result, RulesetChange, Score

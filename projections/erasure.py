@@ -16,10 +16,10 @@ from redis.asyncio import Redis
 from engine.corrections import subject_number, subject_of
 from engine.erasure import Erasures, players_of, without, without_in_text
 from projections import replay
+from projections.commit import ACCEPTED, DUPLICATE
 from projections.database import Connection, columns, queries
 from projections.names import ranking_keys, stream_key
 from projections.replay import Progress
-from projections.store import ACCEPTED, DUPLICATE
 from schemas.codec import decode_archived, decode_json, encode
 from schemas.errors import InvalidEvent, NotFound
 from schemas.events import Event, Fixture, Result

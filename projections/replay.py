@@ -21,11 +21,11 @@ from engine.tables import Table
 from projections import badges, past
 from projections.clock import ClockLines
 from projections.clock import Q as CLOCK
+from projections.commit import STANDINGS
 from projections.contests import no_lines
 from projections.database import AWAY, Connection, columns, queries
 from projections.profiles import profile_rows
 from projections.rankings import RankingWriter
-from projections.store import STANDINGS
 from projections.store import Q as WRITER
 from schemas.codec import decode_archived
 from schemas.errors import NotFound, RankfoldError

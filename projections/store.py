@@ -18,22 +18,15 @@ from engine.tables import Change, Table
 from projections import badges, contests, copies, past, surrogates
 from projections.clock import ClockLines, load_due, resume
 from projections.clock import Q as CLOCK
-from projections.database import Connection, columns, queries
+from projections.commit import advance, write, write_rules
+from projections.database import columns, queries
 from projections.profiles import ProfileLine, profile_rows
 from projections.rankings import Places
-from schemas.errors import ConcurrentWriter
 from schemas.events import Reinstate, RulesetChange, Void
 from schemas.position import Position
 from schemas.ruleset import parse
 
-ACCEPTED, DUPLICATE, REFUSED = 0, 1, 2
-"""Ingest verdicts of archived entries. Replay folds what was accepted."""
-
 Q = queries("writer")
-LOG = ("game_id", "epoch", "shard", "ms", "seq", "verdict", "subject", "body")
-IDS = ("game_id", "id_hash", "body_hash", "epoch", "shard", "ms", "seq")
-STANDINGS = ("ranking_id", "player", "prefix", "extra", "state", "since", "hidden")
-HISTORY = ("ranking_id", "player", "prefix", "extra", "from_version", "to_version", "hidden")
 
 
 RankingLine = tuple[str, bytes, bytes]
@@ -325,74 +318,9 @@ class Store:
             await connection.execute(Q["impatient"])
             await advance(connection, batch)
             if batch.rules is not None:
-                await _write_rules(connection, batch)
-            await _write(connection, batch)
+                await write_rules(connection, batch)
+            await write(connection, batch)
             inside()
-
-
-async def advance(connection: Connection, batch: Batch) -> None:
-    """The compare-and-set: moves the shard's position, if it is where the batch was read after."""
-    state = batch.state
-    version = await connection.fetchval(
-        Q["advance"],
-        batch.shard,
-        state.ms,
-        state.seq,
-        *batch.upto,
-        state.epoch,
-        state.catalog,
-        batch.after_state.profiles,
-    )
-    if version != batch.version:
-        raise ConcurrentWriter(f"shard {batch.shard} is no longer at {state.ms}-{state.seq}")
-
-
-async def _write_rules(connection: Connection, batch: Batch) -> None:
-    """A version of a game's rules; the first one makes the game and its first generation."""
-    assert batch.rules is not None
-    event = batch.rules
-    position = Position(batch.state.epoch, batch.shard, *batch.upto)
-    line = (event.version, event.mode, event.text, str(position), position.ms)
-    if batch.first_entry is None:
-        game_id = batch.log[0][0]
-        await connection.execute(Q["new_ruleset"], game_id, *line)
-        return
-    game_id = await connection.fetchval(Q["new_game"], event.game, batch.shard)
-    await connection.execute(Q["new_ruleset"], game_id, *line)
-    generation_id = await connection.fetchval(Q["new_generation"], game_id, event.version, "live")
-    await connection.execute(Q["go_live"], game_id, generation_id)
-    ms, seq, body, id_hash, body_hash = batch.first_entry
-    batch.log.append((game_id, position.epoch, batch.shard, ms, seq, ACCEPTED, None, body))
-    batch.ids.append((game_id, id_hash, body_hash, position.epoch, batch.shard, ms, seq))
-
-
-async def _write(connection: Connection, batch: Batch) -> None:
-    if batch.log:
-        await connection.copy_records_to_table("log", records=batch.log, columns=LOG)
-    if batch.ids:
-        await connection.copy_records_to_table("event_ids", records=batch.ids, columns=IDS)
-    for generation_id, voided in batch.voided:
-        await past.write(connection, generation_id, voided)
-    if batch.new_rankings:
-        await connection.execute(Q["insert_rankings"], *columns(batch.new_rankings, 6))
-    moved = [ranking_id for ranking_id, (places, _, _) in batch.places.items() if places]
-    if moved:
-        await connection.execute(Q["touch_rankings"], moved, batch.version)
-    if batch.erasing is not None:
-        await surrogates.write(connection, batch.erasing)
-    if batch.new_rows:
-        await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
-    if batch.changed_rows:
-        await connection.execute(Q["update_standings"], *columns(batch.changed_rows, 7))
-    await batch.clock.write(connection)
-    if batch.history:
-        await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)
-    await batch.contests.write(connection)
-    if batch.players:
-        await connection.execute(Q["upsert_players"], *columns(batch.players, 6))
-    await badges.write(connection, batch.awards)
-    if batch.dead:
-        await connection.execute(Q["dead_letter"], *columns(batch.dead, 8))
 
 
 def _put(table: Table, row: asyncpg.Record) -> None:
