@@ -106,8 +106,9 @@ def _epoch(name: str, row: Any, held: bytes | None) -> Check:
 
 async def _erasures(connection: asyncpg.Connection) -> Check:
     """Events that erase players have been folded; within a day the archive should not name them any more either."""
-    waiting, late = await connection.fetchrow(
-        "SELECT count(*), count(*) FILTER (WHERE recorded_at < now() - interval '1 day') FROM erasures WHERE done_at IS NULL"
+    waiting = await connection.fetchval("SELECT count(*) FROM erasures WHERE done_at IS NULL")
+    late = await connection.fetchval(
+        "SELECT count(*) FROM erasures WHERE done_at IS NULL AND recorded_at < now() - interval '1 day'"
     )
     advice = "run `rankfold erase`, and have it run daily"
     return judged(SUBJECT, "erasures", f"{waiting:,} waiting", late == 0, advice, otherwise="warn")
