@@ -9,10 +9,10 @@ from api.problems import TOO_SLOW, RefusedError
 BODY_S_MAX = 30.0
 
 
-async def read_body(request: web.Request, seconds: float = BODY_S_MAX) -> bytes:
+async def read_body(request: web.Request) -> bytes:
     """The whole body; refuses one that takes too long to arrive. aiohttp refuses what is too large."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(BODY_S_MAX):
             return await request.read()
     except TimeoutError:
-        raise RefusedError(TOO_SLOW, f"a body has {seconds:g} s to arrive", headers=b"Connection: close\r\n") from None
+        raise RefusedError(TOO_SLOW, f"a body has {BODY_S_MAX:g} s to arrive") from None

@@ -80,7 +80,7 @@ def disk_check(folder: Path) -> Check:
 
 async def _api(url: str) -> list[Check]:
     try:
-        async with Api(url) as api:
+        async with Api(url, attempts=1) as api:
             answer = await api.health()
     except RankfoldError as error:
         advice = "start `rankfold serve`, or set RANKFOLD_URL to where it is"

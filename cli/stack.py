@@ -74,7 +74,7 @@ async def _supervised(children: Sequence[Child]) -> AsyncIterator[None]:
 
 async def _until_ready(url: str) -> None:
     deadline = time.monotonic() + READY_SECONDS_MAX
-    async with Api(url) as api:
+    async with Api(url, attempts=1) as api:
         while True:
             try:
                 if (await api.health())["shards"]:
