@@ -9,6 +9,7 @@ import asyncpg
 from aiohttp import web
 
 from api.access import Access, Keys, Security
+from api.cors import Cors
 from api.docs import Docs
 from api.export import Exports
 from api.freshness import Applied
@@ -56,6 +57,7 @@ def make_app(
     clock_ms: Callable[[], int] = wall_clock_ms,
     pace: Pace | None = None,
     security: Security | None = None,
+    cors_origins: tuple[str, ...] = (),
 ) -> web.Application:
     """The application; whoever gives the connections closes them. `clock_ms` chooses the period shown by default."""
     pace = pace or Pace()
@@ -114,27 +116,31 @@ def make_app(
     if security.limits is not None:
         limiter = Limiter(redis_rankings, security.limits, lambda: clock_ms() / 1000)
     access = Access(security, catalog, Keys(pool), limiter)
-    app = _application([(method, path, access.guard(method, path, handler)) for method, path, handler in routes], stats)
+    app = _application(
+        [(method, path, access.guard(method, path, handler)) for method, path, handler in routes],
+        stats,
+        Cors(cors_origins),
+    )
     app.on_shutdown.append(closing)
     app.cleanup_ctx.append(running)
     return app
 
 
-def _application(routes: Routes, stats: Stats) -> web.Application:
+def _application(routes: Routes, stats: Stats, cors: Cors) -> web.Application:
     dispatcher = ShapeDispatcher()
     with warnings.catch_warnings():
         # There is no other way to give an application its dispatcher.
         warnings.filterwarnings("ignore", "router argument is deprecated", DeprecationWarning)
         app = web.Application(router=dispatcher, client_max_size=BODY_BYTES_MAX)
     for method, template, handler in routes:
-        guarded = stats.guard(method, template, handler)
+        guarded = cors.wrap(stats.guard(method, template, handler))
         # Without this, aiohttp's pattern for a segment knows no braces.
         resource = dispatcher.add_resource(template.replace("{player}", "{player:[^/]+}"))
         for name in ("GET", "HEAD") if method == "GET" else (method,):
             resource.add_route(name, guarded)
             dispatcher.add_fast(name, template, guarded)
-        resource.add_route("*", stats.guard("*", template, _not_allowed(method)))
-    dispatcher.add_route("*", "/{path:.*}", stats.guard("*", "", _not_found))
+        resource.add_route("*", cors.wrap(stats.guard("*", template, _not_allowed(method))))
+    dispatcher.add_route("*", r"/{path:[\s\S]*}", cors.wrap(stats.guard("*", "", _not_found)))
     return app
 
 

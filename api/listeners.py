@@ -14,6 +14,7 @@ from aiohttp import WSCloseCode, web
 from aiohttp.http_websocket import WSMsgType
 
 from api.changes import Event, Watch
+from api.identity import REQUEST_ID
 from api.live import Copy, Feed, Hub
 from api.params import LiveQuery, live_query, name_of, player_of, target
 from api.problems import UPGRADE_REQUIRED, RefusedError
@@ -65,6 +66,7 @@ class Listening:
         )
         if request.method != "GET" or not connection.can_prepare(request).ok:
             raise RefusedError(UPGRADE_REQUIRED, "ask with a WebSocket client", headers=b"Upgrade: websocket\r\n")
+        connection.headers["X-Request-Id"] = REQUEST_ID.get()
         await connection.prepare(request)
         return Conversation(request, connection, self._hub, feed, query.last_id)
 

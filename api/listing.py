@@ -7,7 +7,7 @@ from aiohttp import web
 
 from api.access import shows
 from api.params import PAGE_MAX, name_of, number_of, parameters, target
-from api.response import Ready, json_response
+from api.response import Ready, read_response
 from api.views import Views
 from engine.boards import BoardPlan
 from engine.rules import ranked_by
@@ -92,7 +92,7 @@ class Listing:
             GameLine(info.name, _title(info), info.ruleset_version, [plan.name for plan in _shown(request, info)])
             for info in shown
         ]
-        return json_response(GamePage(lines, shown[-1].name if len(behind) > limit else None))
+        return read_response(request, GamePage(lines, shown[-1].name if len(behind) > limit else None))
 
     async def segments(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}/segments: those of a period, or of any."""
@@ -111,7 +111,9 @@ class Listing:
             if name == plan.name and segment > after and period in (None, of) and may_be_segment(segment, names)
         }
         shown = heapq.nsmallest(limit, held)
-        return json_response(SegmentPage(info.name, plan.name, shown, shown[-1] if len(held) > limit else None))
+        return read_response(
+            request, SegmentPage(info.name, plan.name, shown, shown[-1] if len(held) > limit else None)
+        )
 
     async def game(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}"""
@@ -120,7 +122,8 @@ class Listing:
         info = await self._catalog.game(name_of(segment, "game"))
         shown = await self._views.shown(info.shard)
         periods = _periods(info)
-        return json_response(
+        return read_response(
+            request,
             GameDetails(
                 shown.text,
                 info.name,

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from api.health import pool_state
+from api.identity import identify
 from api.live import Hub
 from api.problems import respond
 from api.response import NO_STORE, Ready
@@ -58,10 +59,12 @@ class Stats:
 
         async def guarded(request: web.Request) -> Ready:
             began = perf_counter()
+            identity = identify(request)
             try:
                 response = await handler(request)
             except Exception as error:
                 response = respond(error)
+            response.add(identity)
             stats.observe(response.status, perf_counter() - began)
             return response
 

@@ -114,7 +114,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.status != 101:
         answer["content"] = {operation.media: {"schema": schema}}
     found = {str(operation.status): answer}
-    if operation.cached or operation.media in (HTML, "*/*"):
+    if operation.tagged:
         answer["headers"] = {"ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}}}
         found["304"] = {"description": "As it was under the ETag given."}
     for status, kinds in _by_status(_kinds(operation)).items():

@@ -50,8 +50,13 @@ class Operation(NamedTuple):
     kinds: tuple[Kind, ...] = ()
     status: int = 200
     media: str = JSON
-    cached: bool = False
     body: str | None = None
+
+    @property
+    def tagged(self) -> bool:
+        """Whether its answers have entity tags."""
+        endless = self.media == EVENTS or self.status == 101
+        return self.method == "GET" and not endless and not self.path.startswith(("/health", "/metrics"))
 
     @property
     def guarded(self) -> bool:
@@ -75,7 +80,6 @@ OPERATIONS: tuple[Operation, ...] = (
         Page,
         (*PERIODIC, "limit", "after", "before", "q", SEEN),
         READ,
-        cached=True,
     ),
     Operation(
         "GET",
@@ -86,7 +90,6 @@ OPERATIONS: tuple[Operation, ...] = (
         PlayerPlace,
         (*PERIODIC, "around", SEEN),
         READ,
-        cached=True,
     ),
     Operation(
         "POST",
@@ -129,7 +132,6 @@ OPERATIONS: tuple[Operation, ...] = (
         ("format", *PERIODIC, SEEN),
         READ,
         media="text/csv",
-        cached=True,
     ),
     Operation(
         "GET",

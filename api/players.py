@@ -12,7 +12,7 @@ from api.encode import Metrics, percentages, tier_of
 from api.freshness import Shown
 from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
 from api.problems import invalid
-from api.response import Ready, json_response
+from api.response import Ready, read_response
 from api.views import View, Views
 from engine.places import Lookup, Place
 from projections.catalog import GameInfo
@@ -87,7 +87,8 @@ class Players:
             raise NotFound("player", player)
         seen = [row for row in rows[:limit] if shows(request, info.name, info.game.boards[row["board"]])]
         places = await self._places(info, shown, player, seen)
-        return json_response(
+        return read_response(
+            request,
             PlayerPage(
                 shown.text,
                 info.name,

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 from redis.exceptions import RedisError
 
+from api.identity import REQUEST_ID
 from api.response import NO_STORE, PROBLEM, Ready
 from projections.append import IdConflict
 from projections.database import AWAY
@@ -43,13 +44,14 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of a problem."""
+    """The body of a problem. `request_id` is that of the answer's `X-Request-Id`: log lines about it have it too."""
 
     type: str
     title: str
     status: int
     detail: str = ""
     problems: list[Item] = []
+    request_id: str = ""
 
 
 class Kind(NamedTuple):
@@ -148,5 +150,5 @@ def _kind_of(error: RankfoldError) -> Kind:
 def _problem(kind: Kind, detail: str = "", items: list[Item] | None = None, headers: bytes = b"") -> Ready:
     if kind.status == 503:
         headers += b"Retry-After: %d\r\n" % RETRY_AFTER_S
-    details = Details(kind.type, kind.title, kind.status, detail[:DETAIL_CHARS_MAX], items or [])
+    details = Details(kind.type, kind.title, kind.status, detail[:DETAIL_CHARS_MAX], items or [], REQUEST_ID.get())
     return Ready(kind.status, PROBLEM + NO_STORE + headers, msgspec.json.encode(details))

@@ -17,7 +17,7 @@ from api.negotiate import unchanged
 from api.pages import Page, Pages, etag
 from api.params import PlaceQuery, Target, name_of, page_query, place_query, player_of, target
 from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
-from api.response import JSON, NO_CACHE, Ready
+from api.response import JSON, NO_CACHE, Ready, read_response
 from api.search import Searching
 from api.views import View, Views
 from engine.places import Lookup, Place
@@ -121,7 +121,7 @@ class Reads:
         rows = await self._history(view, player, query.number)
         if not rows:
             raise NotFound("player", player)
-        return Ready(200, _HEADERS, history_bytes(view, shown.text, player, rows))
+        return read_response(request, history_bytes(view, shown.text, player, rows))
 
     async def _see(self, game: str, board: str, query: PlaceQuery) -> tuple[View, Shown]:
         names = name_of(game, "game"), name_of(board, "board")

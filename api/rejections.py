@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api.params import PAGE_DEFAULT, PAGE_MAX, name_of, number_of, parameters, position_of, target
 from api.problems import invalid
-from api.response import Ready, json_response
+from api.response import Ready, read_response
 from api.views import Views
 from projections.rejections import rejections
 from schemas.checks import ID_RULE, good_id
@@ -66,6 +66,6 @@ class Rejections:
             )
             for line in found[:limit]
         ]
-        return json_response(
-            RejectionsPage(shown.text, info.name, lines, lines[-1].position if len(found) > limit else None)
+        return read_response(
+            request, RejectionsPage(shown.text, info.name, lines, lines[-1].position if len(found) > limit else None)
         )

@@ -14,7 +14,7 @@ from api.freshness import Shown
 from api.movement import Movements
 from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
 from api.problems import invalid
-from api.response import Ready, json_response
+from api.response import Ready, read_response
 from api.views import View, Views
 from engine import statistics
 from engine.boards import BoardPlan
@@ -128,7 +128,7 @@ class Statistics:
         view = await self._views.find(info.name, plan.name, period, given.get("segment"))
         home = "" if view.plan.copies(view.segment) else view.segment
         asked = _Asked(view, shown, player, home, limit, given.get("after"))
-        return json_response(await self._page(asked))
+        return read_response(request, await self._page(asked))
 
     async def _page(self, asked: _Asked) -> StatisticsPage:
         view, shown, player, home, _, _ = asked

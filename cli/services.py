@@ -105,7 +105,7 @@ async def _serve(found: Settings, host: str, port: int) -> None:
         rankings = redis_client(found.require_rankings())
         stack.push_async_callback(rankings.aclose)
         try:
-            app = make_app(pool, log, rankings, shards=found.shards, security=security)
+            app = make_app(pool, log, rankings, shards=found.shards, security=security, cors_origins=found.cors_origins)
             runner = await start(app, host, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:

@@ -45,6 +45,7 @@ class Settings:
     limit_ranks: int = 300
     limit_boards: int = 600
     proxies: int = 0
+    cors_origins: tuple[str, ...] = ()
 
     def external(self) -> bool:
         """Whether any service of one's own is named: then none is started here."""
@@ -106,6 +107,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         limit_ranks=reader.number("RANKFOLD_LIMIT_RANKS", 300, 0, 100_000_000),
         limit_boards=reader.number("RANKFOLD_LIMIT_BOARDS", 600, 0, 100_000_000),
         proxies=reader.number("RANKFOLD_PROXIES", 0, 0, 10),
+        cors_origins=reader.origins("RANKFOLD_CORS_ORIGINS"),
     )
     if reader.problems:
         raise InvalidInput(*reader.problems)
@@ -123,6 +125,15 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "RANKFOLD_AUTH": settings.auth,
     }
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
+
+
+def _is_origin(text: str) -> bool:
+    """Whether this is an origin as browsers write it: scheme, host in lower case, and a port that is not the usual one."""
+    parts = urlsplit(text)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    host = parts.hostname is not None and parts.hostname == parts.hostname.lower() and "@" not in parts.netloc
+    plain = text == f"{parts.scheme}://{parts.netloc}" and text == text.lower() and text.isascii()
+    return usual is not None and host and plain and parts.port != usual and not any(each <= " " for each in text)
 
 
 class _Reader:
@@ -161,6 +172,15 @@ class _Reader:
 
         # The value is not repeated: a URL may hold a password.
         return self._read(name, read, f"a URL that starts with {' or '.join(f'{s}://' for s in schemes)}", None, False)
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        def read(text: str) -> tuple[str, ...]:
+            named = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+            if named != ("*",) and not all(map(_is_origin, named)):
+                raise ValueError
+            return named
+
+        return self._read(name, read, "* or origins such as https://example.org with commas between them", ())
 
     def folder(self, name: str) -> Path | None:
         def read(text: str) -> Path:

@@ -108,3 +108,32 @@ def test_the_note_of_a_killed_up_does_not_count(tmp_path: Path, monkeypatch: pyt
     assert local.load().url != "http://127.0.0.1:9999"
     (tmp_path / local.NOTE).write_text("not a note")
     assert local.load().url != "http://127.0.0.1:9999"
+
+
+def test_origins_are_named_as_browsers_write_them() -> None:
+    assert settings.load({}).cors_origins == ()
+    assert settings.load({"RANKFOLD_CORS_ORIGINS": "*"}).cors_origins == ("*",)
+    named = settings.load({"RANKFOLD_CORS_ORIGINS": "https://example.org, http://localhost:3000,https://example.org"})
+    assert named.cors_origins == ("https://example.org", "http://localhost:3000")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "example.org",
+        "https://example.org/",
+        "https://example.org/page",
+        "https://Example.org",
+        "https://example.org:443",
+        "https://me@example.org",
+        "ftp://example.org",
+        "*,https://example.org",
+        "https://exa mple.org",
+        "https://example.org\r\nX: y",
+        ",",
+        "https://",
+    ],
+)
+def test_what_no_browser_sends_as_an_origin_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="RANKFOLD_CORS_ORIGINS"):
+        settings.load({"RANKFOLD_CORS_ORIGINS": text})
