@@ -67,6 +67,7 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     """A player's place. `ordinal` counts from 1 and tells even the tied apart; `tied` counts who shares the sort key.
 
     `top_percent`: the smallest top x % that he belongs to. `percentile`: the share of players that is not ahead of him.
+    `next` and `previous` are there with `around`: cursors for pages of the board behind and in front of those.
     `hidden` is there, and true, for who is shown to nobody else: the place is the one that he would have. `badges` are there
     on boards with badges, and null when they could not be looked up.
     """
@@ -90,6 +91,8 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     hidden: bool | msgspec.UnsetType = msgspec.UNSET
     movement: int | msgspec.UnsetType | None = msgspec.UNSET
     badges: Badges = msgspec.UNSET
+    next: str | msgspec.UnsetType | None = msgspec.UNSET
+    previous: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class FriendPlace(msgspec.Struct, frozen=True):
@@ -170,8 +173,6 @@ def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.
 def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -> bytes:
     """A page as JSON, all but its position."""
     info, plan, period, _, segment = view
-    entries = window.entries
-    more = bool(entries) and window.first + len(entries) < window.total
     page = Page(
         info.name,
         plan.name,
@@ -180,8 +181,7 @@ def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -
         plan.style,
         window.total,
         lines_of(plan, window, names, moves),
-        cursor_of(member(entries[-1].prefix, entries[-1].player)) if more else None,
-        cursor_of(member(entries[0].prefix, entries[0].player)) if entries and window.first > 0 else None,
+        *_cursors(window),
         segment or msgspec.UNSET,
     )
     return _encode(page)
@@ -217,7 +217,21 @@ def place_bytes(
             place.hidden or msgspec.UNSET,
             moves.of(place),
             badges,
+            *(_cursors(place.around) if place.around is not None else ()),
         )
+    )
+
+
+def _cursors(window: Window) -> tuple[str | None, str | None]:
+    """What `after` takes for the entries behind a window, and `before` for those in front of it; None where none are."""
+    entries = window.entries
+    if not entries:
+        return None, None
+    first, last = entries[0], entries[-1]
+    more = window.first + len(entries) < window.total
+    return (
+        cursor_of(member(last.prefix, last.player)) if more else None,
+        cursor_of(member(first.prefix, first.player)) if window.first > 0 else None,
     )
 
 

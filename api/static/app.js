@@ -32,8 +32,12 @@ function render({ first = false } = {}) {
   panel.show(here);
 }
 
-/** Where the reader is, in the head of the page; titles come once they are known. */
-function trail(here, gameTitle, boardTitle) {
+const titles = new Map();
+
+/** Where the reader is, in the head of the page; titles come once they are known, and are remembered. */
+function trail(here, game, board) {
+  if (game) titles.set(here.game, game).set(`${here.game}/${here.board}`, board);
+  const [gameTitle, boardTitle] = [titles.get(here.game), titles.get(`${here.game}/${here.board}`)];
   const parts = [h("a", { class: "mark", href: link({ ...elsewhere, game: null, board: null }) }, "Rankfold")];
   if (here.game) parts.push(h("a", { href: link({ ...elsewhere, board: null }) }, gameTitle || here.game));
   crumbs.replaceChildren(...parts);
@@ -76,7 +80,7 @@ function tell() {
     banner.querySelector("span").replaceWith(left);
     return;
   }
-  const since = new Date(lastSeen).toLocaleTimeString();
+  const since = new Date(lastSeen).toLocaleTimeString("en-GB");
   banner.append(
     h("p", {}, `The API does not answer. What you see is from ${since}.`, left),
     h("button", { type: "button", onclick: () => dispatchEvent(new Event("retry")) }, "Try now"),

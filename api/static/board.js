@@ -136,11 +136,15 @@ export class BoardView {
     }
     this.table.clear();
     this.pager.replaceChildren();
+    this.foot.replaceChildren();
     const here = this.here;
+    if (this.board) this.title.textContent = this.board.title;
+    else this.title.textContent = error.status === 404 ? "Not found" : "This cannot be shown";
+    this.scope.textContent = "";
     const top = h("a", { href: link(fresh) }, "Back to the top");
     if (error.status === 404 && here.at) this.note(`“${here.at}” is not ranked here.`, top);
     else if (error.status === 404) this.note(error.message, h("a", { href: link({ ...elsewhere, game: null, board: null }) }, "All games"));
-    else this.note(error.message, h("a", { href: link({ ...fresh, period: null, segment: null }) }, "Show the whole board"));
+    else this.note("What the address asks for cannot be shown.", h("a", { href: link({ ...fresh, period: null, segment: null }) }, "Show the whole board"));
     this.table.element.hidden = true;
     return true;
   }
@@ -175,7 +179,7 @@ export class BoardView {
     const official = page.entries.some((line) => line.movement !== undefined);
     const moves = new Map(page.entries.map((line) => [line.player, official ? line.movement : this.baseline.get(line.player) - line.rank]));
     const sortable = !page.next && !page.previous && !this.here.at && page.entries.length > 1;
-    this.note(page.entries.length ? "" : this.here.q ? `Nobody's name begins with “${this.here.q}”.` : "Nobody is ranked here yet. Whoever scores appears at once.");
+    this.note(page.entries.length ? "" : this.here.q ? `No name or id begins with “${this.here.q}”.` : "Nobody is ranked here yet. Whoever scores appears at once.");
     this.table.element.hidden = !page.entries.length;
     this.table.draw(this.sorted(page.entries), {
       title: `${this.board.title}, ${periodName(page.period)}`,
@@ -190,7 +194,7 @@ export class BoardView {
     }, live);
     this.title.textContent = this.board.title;
     this.scope.replaceChildren(
-      `${players(page.total)}${this.here.q ? " found" : " ranked"} · ${periodName(page.period)}${page.segment ? ` · ${segmentName(page.segment)}` : ""} · by ${order(this.board.ranked_by)}`);
+      `${this.here.q && page.entries.length ? `“${this.here.q}” in ` : ""}${players(page.total)} ranked · ${periodName(page.period)}${page.segment ? ` · ${segmentName(page.segment)}` : ""} · by ${order(this.board.ranked_by)}`);
     this.drawPager();
     this.drawMine();
     this.controls();
@@ -296,8 +300,9 @@ export class BoardView {
     this.pager.replaceChildren(...(next || previous || moved
       ? [h("nav", { "aria-label": "Pages" },
           moved ? h("a", { class: "button", href: link(fresh), "data-key": "Top" }, "Top") : "",
-          part("Previous", previous, { before: previous, at: null }),
-          part("Next", next, { after: next, at: null }), h("span", { class: "shown" }, shown))]
+          next || previous ? part("Previous", previous, { before: previous, at: null }) : "",
+          next || previous ? part("Next", next, { after: next, at: null }) : "",
+          h("span", { class: "shown" }, shown))]
       : []));
     const again = key && this.pager.querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (again) again.focus({ preventScroll: true });
@@ -341,8 +346,7 @@ export class BoardView {
     const data = boardPath(this.here, { ...of, limit: "1000" });
     const ways = has("export") ? [["csv", "CSV"], ["jsonl", "JSON lines"]] : [];
     this.foot.replaceChildren(h("p", {},
-      ways.length ? h("span", {}, "Download: ", ways.map(([format, name]) => [
-        h("a", { href: boardPath(this.here, { ...of, format }, "export"), download: "" }, name), " "])) : "",
+      ...ways.map(([format, name]) => h("a", { href: boardPath(this.here, { ...of, format }, "export"), download: "" }, `Download ${name}`)),
       h("a", { href: data }, "This board in the API")));
   }
 }

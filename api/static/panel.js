@@ -171,6 +171,8 @@ function summary(place, board) {
   if (!place) return h("p", { class: "faint" }, `Not ranked on ${board.title} in this period.`);
   const metrics = shownMetrics(Object.keys(place.metrics), board.ranked_by);
   const facts = metrics.map((name) => [words(name), metric(place.metrics[name])]);
+  if (place.movement) facts.push(["moved", `${place.movement > 0 ? "up" : "down"} ${count(Math.abs(place.movement))}`]);
+  if (place.movement === null) facts.push(["moved", "new"]);
   if (place.tier) facts.push(["tier", place.tier]);
   return [
     h("p", { class: "standing" }, h("span", { class: "big" }, ordinal(place.rank)), ` of ${count(place.total)}`,

@@ -156,7 +156,7 @@ async def test_downloads(visitor: Visitor) -> None:
     await expect_order(page, "Ann Archer", "bob", "cid", "dan")
     for name, first in (("CSV", '"rank"'), ("JSON lines", "{")):
         async with page.expect_download() as waiting:
-            await page.get_by_role("link", name=name).click()
+            await page.get_by_role("link", name=f"Download {name}").click()
         download = await waiting.value
         text = (await download.path()).read_text("utf-8-sig")
         assert text.startswith(first)

@@ -71,6 +71,7 @@ async def test_a_hidden_player_is_shown_to_himself_only(stack: Stack) -> None:
     mine = (await stack.get(f"{BOARD}/players/bob?around=1")).json
     assert mine.pop("hidden") is True
     assert [line["player"] for line in mine["around"]] == ["ann", "cid"]
+    assert (mine.pop("previous"), mine.pop("next") is None) == (None, False)
     assert {**mine, "position": "", "around": []} == {**before, "position": ""}
     cid = (await stack.get(f"{BOARD}/players/cid?around=5")).json
     assert (cid["rank"], cid["tied"], cid["total"], cid["percentile"]) == (2, 1, 3, 66.6667)

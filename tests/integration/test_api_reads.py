@@ -101,6 +101,14 @@ async def test_around_a_player(stack: Stack) -> None:
         place = (await stack.get(f"{PLAYERS}{player}?around=3")).json
         around = lines({"entries": place["around"]})
         assert around == expected[max(0, at - 3) : at + 4]
+        for field, parameter, wanted in (
+            ("next", "after", expected[at + 4 :]),
+            ("previous", "before", expected[: max(0, at - 3)]),
+        ):
+            cursor = place[field]
+            assert (cursor is None) == (wanted == [])
+            if cursor is not None:
+                assert lines((await stack.get(f"{BOARD}?limit=1000&{parameter}={cursor}")).json) == wanted
 
 
 async def test_dense_ranks_and_the_present_period(stack: Stack) -> None:
@@ -202,7 +210,6 @@ async def test_hostile_player_ids_are_only_ids(stack: Stack) -> None:
         ("/v1/games/arcade/boards/best/players", 404),
         ("/v1//games", 404),
         ("/nothing", 404),
-        ("/", 404),
     ],
 )
 async def test_what_is_wrong_or_missing_is_a_problem(stack: Stack, path: str, status: int) -> None:
