@@ -10,7 +10,7 @@ import msgspec
 from api import problems
 from api.batch import EVENTS_MAX
 from api.changes import Ranks
-from api.operations import HTML, JSON, OPERATIONS, Operation, Players
+from api.operations import JSON, OPERATIONS, Operation, Players
 from api.params import AROUND_MAX, CURSOR_CHARS_MAX, LIVE_MAX, PAGE_MAX, SEARCH_CHARS_MAX
 from api.problems import Details, Kind
 from api.publish import WAIT_MS_MAX
