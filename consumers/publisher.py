@@ -24,7 +24,9 @@ CHECK_S = 1.0
 """How often it looks whether Redis still holds what it was told, and whether a reader missed a ranking."""
 
 UNDER_LOAD_S = 2.0
-"""At most so often it publishes while the shard is behind."""
+UNDER_LOAD_SHARE = 3
+"""While the shard is behind, publications lie at least so many seconds apart, and so many times as long as the last one took:
+what is shown is late anyway, and places that change twice meanwhile are written once."""
 
 PENDING_MAX = 500_000
 log = structlog.get_logger()
@@ -47,7 +49,7 @@ class Publisher:
         self._suspect = True
         self._wake = asyncio.Event()
         self._caught_up = asyncio.Event()
-        self._last = 0.0
+        self._last, self._took = 0.0, 0.0
         self._looked = 0.0
         self._failing = False
         self._catalog = -1
@@ -103,7 +105,8 @@ class Publisher:
                 # Not `wait_for`: up to Python 3.11 it can swallow a cancellation that comes together with the event.
                 async with asyncio.timeout(CHECK_S):
                     await self._wake.wait()
-            if self._behind and (rest := self._last + UNDER_LOAD_S - time.monotonic()) > 0:
+            pause = max(UNDER_LOAD_S, UNDER_LOAD_SHARE * self._took)
+            if self._behind and (rest := self._last + pause - time.monotonic()) > 0:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(rest):
                         await self._caught_up.wait()
@@ -112,6 +115,7 @@ class Publisher:
             if not (self._wake.is_set() or self._suspect):
                 return
         self._wake.clear()
+        began = time.monotonic()
         latest, pending, self._pending = self._latest, self._pending, {}
         suspect, self._suspect = self._suspect, False
         if suspect:
@@ -123,6 +127,7 @@ class Publisher:
                 self._suspect = True
             self.applied_version = latest[0]
         self._last = time.monotonic()
+        self._took = self._last - began
         self.crash("after_rankings")
         # What was noted meanwhile starts from what is shown now.
         for ranking_id, held in self._pending.items():
