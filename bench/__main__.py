@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import http, phases, report
+from bench import corrections, http, phases, report
 from bench.processes import BenchError, Child
 from bench.stack import Stack
 from bench.workload import RULES, SKEW, share_of_busiest
@@ -26,7 +26,7 @@ from schemas.errors import Unavailable
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 BUSY_LOAD = 0.5
 LATENCY_RATE = 5_000
-PARTS = ("streams", "replay", "http", "latency", "memory")
+PARTS = ("streams", "replay", "http", "latency", "corrections", "memory")
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,19 @@ class Plan:
     http_s: int = 5
     latency_s: int = 20
     memory_players: int = 1_000_000
+    correction_size: int = 100_000
 
 
-QUICK = Plan(events=100_000, players=10_000, rounds=1, http_rounds=1, http_s=2, latency_s=4, memory_players=100_000)
+QUICK = Plan(
+    events=100_000,
+    players=10_000,
+    rounds=1,
+    http_rounds=1,
+    http_s=2,
+    latency_s=4,
+    memory_players=100_000,
+    correction_size=10_000,
+)
 
 
 class Bench:
@@ -121,6 +131,9 @@ class Bench:
         if "latency" in self.parts:
             self.tell(f"latency at {LATENCY_RATE:,} events/s for {plan.latency_s} s")
             self.results["latency"] = phases.latency(self.stack, consumer, LATENCY_RATE, plan.latency_s, plan.players)
+        if "corrections" in self.parts:
+            self.tell(f"corrections of {plan.correction_size:,} events")
+            self.results["corrections"] = corrections.measure(self.stack, consumer, plan.correction_size)
 
     def _replay(self, option: str) -> dict[str, Any]:
         found = []

@@ -77,6 +77,13 @@ def summary(phases: dict[str, Any]) -> list[Line]:
         shown = f"{found['postgres_bytes_per_player']:,.0f} bytes a player"
         part = f"{found['standings_bytes_per_player']:,.0f} of them standings"
         lines.append(Line("PostgreSQL, archive and history included", f"{shown}, {part}"))
+    if "corrections" in phases:
+        found = phases["corrections"]
+        size = f"{found['size']:,}"
+        lines.append(
+            Line(f"void the best run of a player with {size} events", f"visible after {found['void_s']:.2f} s")
+        )
+        lines.append(Line(f"settle a fixture with {size} picks anew", f"visible after {found['resettle_s']:.2f} s"))
     if "memory" in phases:
         found = phases["memory"]
         shown = f"{found['peak_bytes'] / MIB:,.0f} MiB"

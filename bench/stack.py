@@ -112,7 +112,7 @@ class Stack:
     def applied(self) -> tuple[int, int] | None:
         """(ms, seq) of the entry that readers see at least; None when Redis does not know."""
         raw = cast("bytes | None", self.redis_rankings.get(applied_key(0)))
-        return None if raw is None else Position.parse(raw.decode().partition(" ")[2])[2:]
+        return None if raw is None else Position.parse(raw.decode().split()[1])[2:]
 
     def until_visible(self, entry: str, consumer: Child) -> float:
         """Waits until readers see this entry; returns the clock (time.monotonic) at that moment."""
