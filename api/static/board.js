@@ -194,7 +194,7 @@ export class BoardView {
     }, live);
     this.title.textContent = this.board.title;
     this.scope.replaceChildren(
-      `${this.here.q && page.entries.length ? `“${this.here.q}” in ` : ""}${players(page.total)} ranked · ${periodName(page.period)}${page.segment ? ` · ${segmentName(page.segment)}` : ""} · by ${order(this.board.ranked_by)}`);
+      `${this.here.q ? found(page, this.here.q) : `${players(page.total)} ranked`} · ${periodName(page.period)}${page.segment ? ` · ${segmentName(page.segment)}` : ""} · by ${order(this.board.ranked_by)}`);
     this.drawPager();
     this.drawMine();
     this.controls();
@@ -357,6 +357,11 @@ const around = (place) => ({ ...place, entries: place.around, next: place.next |
 const segmentName = (segment) => {
   const at = segment.indexOf(":");
   return at < 0 ? segment : `${words(segment.slice(0, at))}: ${segment.slice(at + 1)}`;
+};
+
+const found = (page, q) => {
+  const matches = page.matches === undefined ? page.entries.length : page.matches;
+  return `${count(matches)}${page.complete === false ? " or more" : ""} of ${players(page.total)} for “${q}”`;
 };
 
 const natural = new Intl.Collator("en", { numeric: true }).compare;

@@ -173,7 +173,7 @@ export class Table {
     const color = getComputedStyle(this.table).getPropertyValue("--flash");
     for (const name of row.changed) {
       const cell = row.cells.get(name);
-      if (cell) cell.animate([{ backgroundColor: color }, { backgroundColor: "transparent" }], { duration: 1400, easing: "ease-out" });
+      if (cell) cell.animate([{ backgroundColor: color }, {}], { duration: 1400, easing: "ease-out" });
     }
   }
 }
