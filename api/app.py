@@ -44,6 +44,8 @@ GAME = "/v1/games/{game}"
 BOARD = GAME + "/boards/{board}"
 PLAYER = BOARD + "/players/{player}"
 SHUTDOWN_S = 10.0
+LINE_BYTES_MAX = 32 * 1024
+"""Of a request line: a cursor of a board with a long countback takes more than aiohttp's 8 KiB."""
 
 Routes = list[tuple[str, str, Handler]]
 
@@ -164,7 +166,7 @@ async def start(app: web.Application, host: str, port: int) -> web.AppRunner:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, max_line_size=LINE_BYTES_MAX)
     await runner.setup()
     await web.TCPSite(runner, host, port, backlog=1024).start()
     return runner

@@ -112,7 +112,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     schema = _reference(operation.answer) if operation.answer is not None else {"type": "string"}
     answer: dict[str, Any] = {"description": operation.summary}
     if operation.status != 101:
-        answer["content"] = {operation.media: {"schema": schema}}
+        answer["content"] = {media: {"schema": schema} for media in operation.media.split(", ")}
     found = {str(operation.status): answer}
     if operation.tagged:
         answer["headers"] = {"ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}}}

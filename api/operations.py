@@ -38,7 +38,9 @@ class Live(msgspec.Struct, frozen=True):
 
 
 class Operation(NamedTuple):
-    """A route. `answer` is the struct of its JSON, None for other media; `kinds` are its problems beyond the usual ones."""
+    """A route. `answer` is the struct of its JSON, None for other media, of which `media` may name several; `kinds` are its
+    problems beyond the usual ones.
+    """
 
     method: str
     path: str
@@ -131,7 +133,7 @@ OPERATIONS: tuple[Operation, ...] = (
         None,
         ("format", *PERIODIC, SEEN),
         READ,
-        media="text/csv",
+        media="text/csv, application/jsonl",
     ),
     Operation(
         "GET",
