@@ -186,6 +186,8 @@ class _Talker:
         self._ending = False
 
     def send(self, event: Event) -> bool:
+        if self._transport.is_closing():
+            return True
         if len(self._queue) >= UNSENT_EVENTS_MAX or self._transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
             self._transport.abort()
             return False

@@ -205,31 +205,42 @@ async def test_silence_is_broken_by_comments(stack: Stack) -> None:
                 await events._fields()
 
 
-async def test_who_does_not_read_is_dropped_and_holds_up_nobody(stack: Stack) -> None:
-    players = [f"{i:03}-{'x' * 100}" for i in range(100)]
-    await stack.publish(*(score(f"s{i}", player, i) for i, player in enumerate(players)))
-    slow = socket.socket()
-    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    slow.setblocking(False)
-    loop = asyncio.get_running_loop()
-    with slow:
-        await loop.sock_connect(slow, (stack.client.host, stack.client.port))
-        await loop.sock_sendall(slow, f"GET {BOARD}/live?top=100 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        async with listening(stack) as events:
-            await events.next()
-            await eventually(lambda: _is(stack, "rankfold_listeners", 2))
-            turn = 0
-            while await metric(stack, "rankfold_listeners_dropped_total") == 0:
-                turn += 1
-                assert turn < 500, "it was never dropped"
-                await stack.publish(
-                    *(score(f"t{turn}-{i}", player, turn * 1_000 + i) for i, player in enumerate(players))
-                )
-                # He who reads is told of every change meanwhile.
-                leader = turn * 1_000 + 99
-                while (await events.next())["entries"][0]["metrics"]["points"] != leader:
-                    pass
-            await eventually(lambda: _is(stack, "rankfold_listeners", 1))
+UPGRADE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/live", ""), ("/ws", UPGRADE)])
+async def test_who_does_not_read_is_dropped_and_holds_up_nobody(
+    database_url: str, redis_log_url: str, redis_rankings_url: str, path: str, headers: str
+) -> None:
+    # Without heartbeats in between: a WebSocket that does not answer them would be closed for that.
+    async with running(database_url, redis_log_url, redis_rankings_url, pace=Pace(0.01, 600)) as stack:
+        players = [f"{i:03}-{'x' * 100}" for i in range(100)]
+        await stack.publish(ruleset(), *(score(f"s{i}", player, i) for i, player in enumerate(players)))
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        slow.setblocking(False)
+        loop = asyncio.get_running_loop()
+        with slow:
+            await loop.sock_connect(slow, (stack.client.host, stack.client.port))
+            await loop.sock_sendall(slow, f"GET {BOARD}{path}?top=100 HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+            async with listening(stack) as events:
+                await events.next()
+                await eventually(lambda: _is(stack, "rankfold_listeners", 2))
+                turn = 0
+                while await metric(stack, "rankfold_listeners_dropped_total") == 0:
+                    turn += 1
+                    assert turn < 500, "it was never dropped"
+                    changes = [score(f"t{turn}-{i}", player, turn * 1_000 + i) for i, player in enumerate(players)]
+                    await stack.publish(*changes)
+                    # He who reads is told of every change meanwhile.
+                    leader = turn * 1_000 + 99
+                    while (await events.next())["entries"][0]["metrics"]["points"] != leader:
+                        pass
+                await eventually(lambda: _is(stack, "rankfold_listeners", 1))
+            assert await metric(stack, "rankfold_listeners_dropped_total") == 1
 
 
 async def test_who_goes_is_forgotten(stack: Stack) -> None:
