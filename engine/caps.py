@@ -4,7 +4,7 @@ Summing goes in two steps, so that marks need not be kept: first by day, round a
 then by the unit of each cap.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from engine.days import Days, unit_of
 from engine.marks import Mark, compile_where
@@ -51,6 +51,24 @@ class Caps:
                 sums[key] = sums.get(key, 0) + amount
             whole += sum(min(most, amount) for amount in sums.values())
         return whole
+
+    def gives(self, marks: Iterable[Mark]) -> Iterator[int | None]:
+        """What each mark, in contest order, adds to the capped sum; None for those that have nothing to add."""
+        sums: dict[object, int] = {}
+        for mark in marks:
+            value = mark.values.get(self._of)
+            if not value or not (mark.adjusts or self._where(mark)):
+                yield None
+                continue
+            slot = self.slot_of(mark)
+            if slot == self.slots - 1:
+                yield value
+                continue
+            _, most, unit = self._limits[slot]
+            key = (slot, unit(self._days.of(mark.occurred_ms), mark.round))
+            before = min(most, sums[key]) if key in sums else 0
+            sums[key] = sums.get(key, 0) + value
+            yield min(most, sums[key]) - before
 
     def of_marks(self, marks: Iterable[Mark]) -> int:
         """The capped sum of marks; adjustments need not meet `where`."""

@@ -31,6 +31,8 @@ def subject_of(event: Event) -> str | None:
         return marks_of(event.player)
     if isinstance(event, Player):
         return identity_of(event.player)
+    if isinstance(event, Void | Reinstate):
+        return corrections_of(event.event)
     return results_of(event.fixture) if isinstance(event, Result) else None
 
 
@@ -47,6 +49,11 @@ def identity_of(player: str) -> str:
 def results_of(fixture: str) -> str:
     """The subject of a fixture's results."""
     return f"r{fixture}"
+
+
+def corrections_of(event: str) -> str:
+    """The subject of what voids an event and reinstates it."""
+    return f"c{event}"
 
 
 def subject_number(subject: str) -> int:

@@ -6,6 +6,7 @@ from engine.marks import Mark, Predicate, always
 
 LETTERS = {"win": "W", "draw": "D", "loss": "L", "push": "P", "void": "V"}
 _DIGITS = "-" + "".join(LETTERS.values())
+DIGITS = len(_DIGITS)
 
 
 def compile_form(n: int, where: Predicate | None) -> Callable[[list[Mark]], int]:
@@ -20,6 +21,12 @@ def compile_form(n: int, where: Predicate | None) -> Callable[[list[Mark]], int]
         return code
 
     return form
+
+
+def digit_of(mark: Mark) -> int | None:
+    """The digit of a mark's verdict in the code of a form; None without one."""
+    letter = LETTERS.get((mark.attributes or {}).get("verdict", ""))
+    return None if letter is None else _DIGITS.index(letter)
 
 
 def letters(code: int) -> str:

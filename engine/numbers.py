@@ -93,6 +93,14 @@ def encode_order(order: tuple[int, int, int] | None) -> bytes:
     return number.to_bytes(ORDER_BYTES, "big")
 
 
+def decode_order(data: bytes, start: int) -> tuple[int, int, int] | None:
+    """(occurred_ms, ms, seq) of the order at `start`."""
+    if data[start] == _NONE:
+        return None
+    number = int.from_bytes(data[start : start + ORDER_BYTES], "big")
+    return (number >> 80) - _OCCURRED_BIAS, number >> 32 & ((1 << 48) - 1), number & _SEQ_MAX
+
+
 def decode_int(data: bytes, start: int) -> tuple[int | None, int]:
     """(number, where the next code starts) of the code at `start`."""
     head = data[start]

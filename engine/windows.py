@@ -50,6 +50,11 @@ class BucketedWindow(Bucketed):
         due = self._days.start(min(changes)) if changes else None
         return (*self._result_on(state, today), due)
 
+    def inside(self, marks: list[Mark], clock: int) -> list[Mark]:
+        """The marks that count when it is `clock` (epoch milliseconds)."""
+        today = self._days.of(clock)
+        return [mark for mark in marks if today - self._length < self._days.of(mark.occurred_ms) <= today]
+
     def _result_on(self, state: State, today: int) -> tuple[bytes | None, bytes]:
         oldest = today - self._length + 1
         return self.result_of(item for item in state.items() if oldest <= item[0][0] <= today)
@@ -80,6 +85,10 @@ class KeptWindow(Kept):
         if coming < FAR:
             changes.append(self._days.start(self._days.of(coming)))
         return prefix, extra, min(changes, default=None)
+
+    def inside(self, marks: list[Mark], clock: int) -> list[Mark]:
+        """The marks that count when it is `clock` (epoch milliseconds)."""
+        return self._inside(marks, self._days.of(clock))
 
     def _inside(self, state: list[Mark], today: int) -> list[Mark]:
         start, end = self._days.start(today - self._length + 1), self._days.start(today + 1)
