@@ -76,7 +76,7 @@ def make_app(
     health = Health(pool, redis_log, rankings, security.access)
     hub = Hub(views, names, Versions(redis_rankings, pool), pace)
     live = Listening(hub, pace.heartbeat_s)
-    stats = Stats(rankings, pool, hub)
+    stats = Stats(rankings, pool, hub, applied.positions)
     routes: Routes = [
         ("GET", PLAYER, reads.place),
         ("GET", BOARD, reads.board),

@@ -111,6 +111,10 @@ class Applied:
             self._flights.ensure(shard, lambda: self._read(shard))
         return known
 
+    def positions(self) -> str:
+        """What is known of each shard, for log lines: one position, or several with commas between them."""
+        return ",".join(known.text for _, known in sorted(self._known.items()))
+
     async def read(self, shard: int) -> Shown:
         """Reads how far a shard is. Raises Unavailable when neither Redis nor PostgreSQL tells."""
         return await self._flights.do(shard, lambda: self._read(shard))

@@ -11,6 +11,9 @@ from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 REQUEST_ID: ContextVar[str] = ContextVar(STRUCTLOG_KEY_PREFIX + "request_id", default="")
 """By its name structlog finds it, and puts it into every line that is logged for the request."""
 
+POSITION: ContextVar[str] = ContextVar(STRUCTLOG_KEY_PREFIX + "position", default="")
+"""What readers saw at least when a request failed; found in the same way."""
+
 _FORM = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _PROCESS = secrets.token_hex(6)
 _numbers = itertools.count(1)

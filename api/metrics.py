@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from api.health import pool_state
-from api.identity import identify
+from api.identity import POSITION, identify
 from api.live import Hub
 from api.problems import respond
 from api.response import NO_STORE, Ready
@@ -45,10 +45,11 @@ class RouteStats:
 class Stats:
     """All routes of the process, and the collector that shows them."""
 
-    def __init__(self, rankings: RedisRankings, pool: asyncpg.Pool, hub: Hub) -> None:
+    def __init__(self, rankings: RedisRankings, pool: asyncpg.Pool, hub: Hub, positions: Callable[[], str]) -> None:
         self._routes: dict[tuple[str, str], RouteStats] = {}
         self._rankings = rankings
         self._pool = pool
+        self._positions = positions
         self._registry = CollectorRegistry()
         self._registry.register(self)
         self._registry.register(hub)
@@ -63,6 +64,7 @@ class Stats:
             try:
                 response = await handler(request)
             except Exception as error:
+                POSITION.set(self._positions())
                 response = respond(error)
             response.add(identity)
             stats.observe(response.status, perf_counter() - began)

@@ -69,7 +69,7 @@ def consume_command() -> None:
         crash_at=found.crash_at,
         metrics_port=found.metrics_port,
     )
-    logs.configure()
+    logs.configure(found.log)
     uvloop.run(run(options))
 
 
@@ -79,7 +79,7 @@ def serve_command(
 ) -> None:
     """Run the HTTP API. As many as wanted; they share nothing but the databases."""
     found = settings.load()
-    logs.configure()
+    logs.configure(found.log)
     uvloop.run(_serve(found, host or found.host, port or found.port))
 
 

@@ -45,6 +45,7 @@ class Settings:
     limit_ranks: int = 300
     limit_boards: int = 600
     proxies: int = 0
+    log: Literal["json", "text"] | None = None
     cors_origins: tuple[str, ...] = ()
 
     def external(self) -> bool:
@@ -107,6 +108,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         limit_ranks=reader.number("RANKFOLD_LIMIT_RANKS", 300, 0, 100_000_000),
         limit_boards=reader.number("RANKFOLD_LIMIT_BOARDS", 600, 0, 100_000_000),
         proxies=reader.number("RANKFOLD_PROXIES", 0, 0, 10),
+        log=reader.choice("RANKFOLD_LOG", {"json": "json", "text": "text"}, None),
         cors_origins=reader.origins("RANKFOLD_CORS_ORIGINS"),
     )
     if reader.problems:

@@ -117,8 +117,9 @@ async def test_log_lines_carry_the_request_id(stack: Stack, monkeypatch: pytest.
     root, output = logging.getLogger(), io.StringIO()
     monkeypatch.setattr("sys.stderr", output)
     before = root.handlers[:], root.level
+    shown = (await stack.get(BOARD)).json["position"]
     try:
-        logs.configure()
+        logs.configure("json")
         await stack.pause()
         await stack.pool.close()
         answer = await stack.get(BOARD + "/players/p0/history", headers={"X-Request-Id": "mine-2"})
@@ -126,7 +127,7 @@ async def test_log_lines_carry_the_request_id(stack: Stack, monkeypatch: pytest.
         root.handlers, root.level = before
     assert answer.status == 503
     lines = [json.loads(line) for line in output.getvalue().splitlines()]
-    assert "mine-2" in [line.get("request_id") for line in lines], lines
+    assert ("mine-2", shown) in [(line.get("request_id"), line.get("position")) for line in lines], lines
 
 
 async def test_pages_of_other_sites_are_kept_out_unless_named(stack: Stack) -> None:
