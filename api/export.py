@@ -32,7 +32,9 @@ from projections.export import Snapshot, snapshot, state_of
 EXPORTS_MAX = 2
 """So many exports of a process run at once."""
 
-CHUNK_ENTRIES = 500
+CHUNK_ENTRIES = 200
+"""Others have to wait while so many are made into text: two or three milliseconds."""
+
 STALL_S = 30.0
 EXPORT_S_MAX = 900.0
 Format = Literal["csv", "jsonl"]

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 # The full-width forms count as well: some spreadsheets take them for the others.
 _STARTS = "=+\\-@＝＋－＠"  # noqa: RUF001 - these are the characters that are meant
 _RISKY = re.compile(rf"[\s\x00-\x20\ufeff\u200b]*[{_STARTS}]|[\t\r\n']")
+_HARMLESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .:-]*")
+_BEGINS_NUMBERS = frozenset("+-0123456789")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
@@ -22,8 +24,10 @@ def cell(value: int | str | None) -> str:
     """A value as it stands in a line. Numbers are bare, texts quoted, and what is missing is empty."""
     if value is None:
         return ""
-    if isinstance(value, int) or _NUMBER.fullmatch(value):
+    if isinstance(value, int) or (value[:1] in _BEGINS_NUMBERS and _NUMBER.fullmatch(value)):
         return str(value)
+    if _HARMLESS.fullmatch(value):
+        return f'"{value}"'
     guard = "'" if _RISKY.match(value) else ""
     return '"' + guard + value.replace('"', '""') + '"'
 

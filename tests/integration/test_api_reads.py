@@ -216,7 +216,7 @@ async def test_what_is_wrong_or_missing_is_a_problem(stack: Stack, path: str, st
     answer = await stack.get(path)
     assert answer.status == status
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert set(answer.json) <= {"type", "title", "status", "detail", "problems"}
+    assert set(answer.json) <= {"type", "title", "status", "detail", "problems", "request_id"}
     assert answer.json["type"].startswith("/problems/")
 
 
