@@ -6,7 +6,8 @@ const RETRY_FIRST_S = 1;
 const RETRY_MOST_S = 30;
 const POLL_MS = 2000;
 const BESIDE_LIVE_MS = 15000;
-const TOGETHER_MS = 250;
+const SOON_MS = 100;
+const APART_MS = 1000;
 
 /** Whether the API has this: the last word of a path, or `q` for search. */
 export const has = (feature) => features.has(feature);
@@ -21,16 +22,19 @@ export class Refused extends Error {
   }
 }
 
-/** The state of the connection: whether the API is there, when it is tried next if not, and whether changes stream in. */
-export const connection = { up: true, nextTry: 0, live: false };
+/**
+ * The state of the connection: whether the API is there, when it is tried next if not, whether changes stream in, and whether it
+ * is there but has been asked too often.
+ */
+export const connection = { up: true, nextTry: 0, live: false, crowded: false };
 
 export function onConnection(listener) {
   listeners.add(listener);
 }
 
-function heard(up, nextTry = 0) {
+function heard(up, nextTry = 0, crowded = false) {
   const news = up !== connection.up || nextTry !== connection.nextTry;
-  Object.assign(connection, { up, nextTry });
+  Object.assign(connection, { up, nextTry, crowded });
   if (news) for (const listener of listeners) listener(connection);
 }
 
@@ -94,15 +98,19 @@ export function follow(load, failed, stream) {
   let stopped = false;
   let busy = false;
   let again = false;
+  let hurried = false;
+  let turnedAt = 0;
 
   async function turn() {
     clearTimeout(timer);
+    hurried = false;
     if (busy) {
       again = true;
       return;
     }
     busy = true;
     again = false;
+    turnedAt = Date.now();
     let wait = source && source.readyState === EventSource.OPEN ? BESIDE_LIVE_MS : POLL_MS;
     try {
       await load();
@@ -116,26 +124,31 @@ export function follow(load, failed, stream) {
     } finally {
       busy = false;
     }
-    if (!stopped && !document.hidden) timer = setTimeout(turn, again ? TOGETHER_MS : wait);
+    if (!stopped && !document.hidden) timer = setTimeout(turn, again ? gap() : wait);
   }
+
+  // The first of many changes shows almost at once; after that, once a second is enough for people.
+  const gap = () => Math.max(SOON_MS, turnedAt + APART_MS - Date.now());
 
   function later(error) {
     const most = Math.min(RETRY_MOST_S, RETRY_FIRST_S * 2 ** tries++);
     const seconds = Math.max(error.retryAfter || 0, most * (0.75 + Math.random() / 4));
     close();
     failed(error);
-    heard(false, Date.now() + seconds * 1000);
+    heard(false, Date.now() + seconds * 1000, error.status === 429);
     return seconds * 1000;
   }
 
   function listen() {
     if (!stream || !has("live") || source || stopped || document.hidden) return;
     source = new EventSource(stream());
-    const soon = () => {
+    source.addEventListener("ranks", () => {
+      again = busy;
+      if (stopped || busy || hurried) return;
+      hurried = true;
       clearTimeout(timer);
-      if (!stopped) timer = setTimeout(turn, TOGETHER_MS);
-    };
-    source.addEventListener("ranks", soon);
+      timer = setTimeout(turn, gap());
+    });
     source.addEventListener("open", () => flowing(true));
     source.addEventListener("error", () => {
       flowing(false);

@@ -82,7 +82,7 @@ function tell() {
   }
   const since = new Date(lastSeen).toLocaleTimeString("en-GB");
   banner.append(
-    h("p", {}, `The API does not answer. What you see is from ${since}.`, left),
+    h("p", {}, `The API ${connection.crowded ? "has been asked too often" : "does not answer"}. What you see is from ${since}.`, left),
     h("button", { type: "button", onclick: () => dispatchEvent(new Event("retry")) }, "Try now"),
   );
 }

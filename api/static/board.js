@@ -95,6 +95,7 @@ export class BoardView {
       this.page = here.at && !here.q ? around(answer.body) : answer.body;
       this.compare(live);
       this.redraw(live);
+      if (live) dispatchEvent(new Event("changed"));
       if (!live && here.at) this.table.reveal(here.at);
     } else this.drawMine();
   }
@@ -144,6 +145,7 @@ export class BoardView {
     const top = h("a", { href: link(fresh) }, "Back to the top");
     if (error.status === 404 && here.at) this.note(`“${here.at}” is not ranked here.`, top);
     else if (error.status === 404) this.note(error.message, h("a", { href: link({ ...elsewhere, game: null, board: null }) }, "All games"));
+    else if (error.status === 401 || error.status === 403) this.note("This board is not public.", h("a", { href: link({ ...elsewhere, game: null, board: null }) }, "All games"));
     else this.note("What the address asks for cannot be shown.", h("a", { href: link({ ...fresh, period: null, segment: null }) }, "Show the whole board"));
     this.table.element.hidden = true;
     return true;

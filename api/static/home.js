@@ -5,6 +5,7 @@ import { amount, h, metric, order, periodName, players } from "./dom.js";
 import { elsewhere, link } from "./place.js";
 
 const LEADERS = 3;
+const GAMES = 12; // so many are shown with their boards; the others are links
 const REFRESH_EVERY = 5;
 
 /** All games, or one. */
@@ -36,11 +37,11 @@ export class HomeView {
   async load() {
     if (this.turn++ % REFRESH_EVERY && this.drawn) return;
     const names = this.here.game ? [this.here.game] : await this.names();
-    const games = await Promise.all(names.slice(0, 40).map((name) => get(path(["games", name]))));
+    const games = await Promise.all(names.slice(0, GAMES).map((name) => get(path(["games", name]))));
     const text = JSON.stringify([names, games.map(({ position, ...rest }) => rest)]);
     if (text !== this.drawn) {
       this.drawn = text;
-      this.draw(games, names.slice(40));
+      this.draw(games, names.slice(GAMES));
     } else await Promise.all([...this.previews.values()].filter((preview) => preview.visible).map((preview) => leaders(preview)));
   }
 

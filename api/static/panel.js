@@ -7,7 +7,8 @@ import { shownMetrics } from "./home.js";
 import { fresh, go, link } from "./place.js";
 
 const HISTORY = 300;
-const EVERY_MS = 6000;
+const EVERY_MS = 15000;
+const APART_MS = 3000;
 const STREAKS = {
   win: "wins in a row",
   longest_win: "most wins in a row",
@@ -23,6 +24,10 @@ export class Panel {
     dialog.addEventListener("close", () => {
       this.rest();
       go({ player: null, with: null });
+    });
+    addEventListener("changed", () => {
+      this.changed = true;
+      if (this.following) this.following.now();
     });
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog) dialog.close();
@@ -96,7 +101,8 @@ export class Panel {
   }
 
   async load() {
-    if (Date.now() - this.loadedAt < EVERY_MS) return;
+    if (Date.now() - this.loadedAt < (this.changed ? APART_MS : EVERY_MS)) return;
+    this.changed = false;
     const asked = this.asked;
     const here = this.here;
     const [player, game] = await Promise.all([this.get(path(["games", here.game, "players", here.player])), get(path(["games", here.game]))]);

@@ -21,10 +21,6 @@ def rows(page: "Page") -> Any:
     return page.locator(".standings tbody tr:not(.ghost)")
 
 
-async def names(page: "Page") -> list[str]:
-    return [name.strip() for name in await page.locator(".standings tbody .cover").all_inner_texts()]
-
-
 async def expect_order(page: "Page", *wanted: str) -> None:
     await expect(page.locator(".standings tbody .cover")).to_have_text(list(wanted))
 
@@ -91,6 +87,19 @@ async def test_rounds_and_segments(visitor: Visitor) -> None:
     await page.get_by_role("link", name="All time").click()
     await page.get_by_label("Segment").select_option("country:NO")
     await expect_order(page, "Ann Archer")
+
+
+async def test_a_board_that_is_shown_whole_can_be_sorted(visitor: Visitor) -> None:
+    page = await visitor.open("/?game=cup&board=total&period=round:1")
+    await expect_order(page, "bob", "Ann Archer", "cid", "dan")
+    heading = page.get_by_role("columnheader", name="Points")
+    await heading.get_by_role("button").click()
+    await expect(heading).to_have_attribute("aria-sort", "descending")
+    await heading.get_by_role("button").click()
+    await expect(heading).to_have_attribute("aria-sort", "ascending")
+    await expect_order(page, "dan", "cid", "Ann Archer", "bob")
+    await heading.get_by_role("button").click()
+    await expect_order(page, "bob", "Ann Archer", "cid", "dan")
 
 
 async def test_pages_and_the_own_place_among_many(visitor: Visitor, site: Site) -> None:
