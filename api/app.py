@@ -11,6 +11,7 @@ from aiohttp import web
 from api.access import Access, Keys, Security
 from api.cors import Cors
 from api.docs import Docs
+from api.explain import Explaining
 from api.export import Exports
 from api.freshness import Applied
 from api.health import Health
@@ -82,6 +83,7 @@ def make_app(
         ("GET", BOARD, reads.board),
         ("POST", BOARD + "/ranks", reads.friends),
         ("GET", PLAYER + "/history", reads.history),
+        ("GET", PLAYER + "/explain", Explaining(views, pool).explain),
         ("GET", BOARD + "/segments", listing.segments),
         ("GET", BOARD + "/export", Exports(views, pool, clock_ms).export),
         ("GET", BOARD + "/live", live.board),

@@ -9,6 +9,7 @@ import msgspec
 
 from api import problems
 from api.encode import FriendPlaces, History, Page, PlayerPlace
+from api.explain import Explanation
 from api.health import PoolState, Readiness
 from api.listing import GameDetails, GamePage, SegmentPage
 from api.players import PlayerPage
@@ -112,6 +113,16 @@ OPERATIONS: tuple[Operation, ...] = (
         "What a board has shown of a player, newest first",
         History,
         (*PERIODIC, "limit", SEEN),
+        READ,
+    ),
+    Operation(
+        "GET",
+        PLACE + "/explain",
+        "explain",
+        "boards",
+        "Why a player's metrics are what they are: the marks behind them, which sum up to them",
+        Explanation,
+        (*PERIODIC, "limit", "after", SEEN),
         READ,
     ),
     Operation(

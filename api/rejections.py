@@ -10,7 +10,7 @@ from api.params import PAGE_DEFAULT, PAGE_MAX, name_of, number_of, parameters, p
 from api.problems import invalid
 from api.response import Ready, read_response
 from api.views import Views
-from projections.rejections import rejections
+from projections.rejections import RejectionLine, rejections
 from schemas.checks import ID_RULE, good_id
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +36,12 @@ class RejectionsPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
+def rejected(line: RejectionLine) -> Rejected:
+    """A rejection as it is answered."""
+    recorded_at = _EPOCH + timedelta(milliseconds=line.position.ms)
+    return Rejected(str(line.position), recorded_at, line.event, line.player, line.field, line.reason)
+
+
 class Rejections:
     """The handler."""
 
@@ -55,17 +61,7 @@ class Rejections:
         shown = await self._views.shown(info.shard, position_of(given))
         after = position_of(given, "after")
         found = await rejections(self._pool, info.generation_id, player, after, limit + 1)
-        lines = [
-            Rejected(
-                str(line.position),
-                _EPOCH + timedelta(milliseconds=line.position.ms),
-                line.event,
-                line.player,
-                line.field,
-                line.reason,
-            )
-            for line in found[:limit]
-        ]
+        lines = [rejected(line) for line in found[:limit]]
         return read_response(
             request, RejectionsPage(shown.text, info.name, lines, lines[-1].position if len(found) > limit else None)
         )

@@ -113,7 +113,9 @@ def events_for(rules: Ruleset, events: list[AnyEvent], seed: int) -> list[AnyEve
     """What of a log the rules have boards for."""
     if rules is RULES:
         return events
-    known = [event for event in events if not isinstance(event, Result) and getattr(event, "board", None) is None]
+    known: list[AnyEvent] = [
+        event for event in events if not isinstance(event, Result) and getattr(event, "board", None) is None
+    ]
     return attributed(known, seed) if rules is SHARES else known
 
 

@@ -1,0 +1,375 @@
+"""Why a player's metrics on a board are what they are: the marks behind them, what each gives, and who is next to him."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import msgspec
+from aiohttp import web
+
+from api.access import HOLDER
+from api.encode import Metrics
+from api.freshness import Shown
+from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
+from api.rejections import Rejected, rejected
+from api.response import Ready, read_response
+from api.views import View, Views
+from engine.boards import BoardPlan
+from engine.compare import Value, compare, tuple_of
+from engine.explain import Part, Rest, Share
+from engine.marks import scale_values
+from engine.metrics import MetricPlan
+from engine.numbers import unscaled
+from engine.places import Lookup, Place
+from projections.explain import Asked, Row, Settled, Voided, explained_row
+from projections.rejections import rejections
+from schemas.errors import NotFound
+from schemas.events import Adjustment, Pick, Round
+from schemas.language import MetricType, Ruleset
+
+MARKS_DEFAULT = 100
+NUMBER_MAX = 999_999_999
+REJECTIONS_MAX = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MetricLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A metric and how the parts make it: the sum, max, min, last or first of what the marks give, and adjustments added;
+    average: their sum by how many there are; form: their letters in a row. What the marks give to a streak, to distinct
+    groups and to attempts is by how much the number changed with them, so it adds up. A difference or ratio is made of the
+    metrics `of` and `by`. `lapsed` is there for a streak that ended because time went on: what it had come to.
+    """
+
+    metric: str
+    op: str
+    value: int | str | None
+    of: str | None = None
+    by: str | None = None
+    lapsed: int | str | None = None
+
+
+class RevisionLine(msgspec.Struct, frozen=True):
+    """A result of a fixture. `holds` is true for the one that counts; the others were replaced, or are void."""
+
+    event: str
+    revision: int
+    position: str
+    status: str
+    holds: bool
+    void: bool
+
+
+class MarkLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A mark: `number` counts from 1 in contest order. It comes from an `event`, or from the results of a `fixture`.
+
+    `counts` is false where the board's `keep` drops it. `gives` are the metrics that it has a part in, `running` the
+    first metric that the board ranks by, made of the marks up to this one.
+    """
+
+    number: int
+    occurred_at: datetime
+    values: Metrics
+    counts: bool
+    gives: Metrics
+    running: int | str | None
+    event: str | msgspec.UnsetType = msgspec.UNSET
+    fixture: str | msgspec.UnsetType = msgspec.UNSET
+    position: str | None = None
+    round: Round | None = None
+    verdict: str | None = None
+    attributes: dict[str, object] | None = None
+    adjusts: bool = False
+    reason: str | None = None
+    results: list[RevisionLine] = []
+    picks: list[str] = []
+
+
+class RestLine(msgspec.Struct, frozen=True):
+    """Marks that are not listed one by one: what they give together, what adjustments among them add, and of how many of
+    them an average is."""
+
+    marks: int
+    gives: Metrics
+    adjustments: Metrics
+    averaged: dict[str, int]
+
+
+class VoidLine(msgspec.Struct, frozen=True):
+    """An event of the player that does not count any more, and by which event and why, where the archive tells."""
+
+    event: str
+    type: str
+    position: str
+    voided_by: str | None
+    reason: str | None
+    values: Metrics
+
+
+class CriterionLine(msgspec.Struct, frozen=True):
+    """What the player has on one criterion of the board: the tuple that decides ties. A moment is when it was reached."""
+
+    criterion: str
+    value: Value | list[Value] | datetime
+
+
+class NeighbourLine(msgspec.Struct, frozen=True):
+    """Who stands next to him, and how he stands to that one: on what they are level, and what decides."""
+
+    player: str
+    rank: int
+    metrics: Metrics
+    level_on: list[str]
+    decides: str | None
+    words: str
+
+
+class Explanation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The marks behind a player's metrics, in contest order, and those `older` and `newer` summed up; together they make
+    every metric. `complete` is false where the archive does not tell all: of an entrant such as a team on a board that does
+    not keep its marks. `next` is for `after`: the marks before these. `rank` is null for who does not qualify. `rejections`
+    are there for who may read them.
+    """
+
+    position: str
+    game: str
+    board: str
+    period: str
+    player: str
+    ruleset_version: int
+    rank: int | None
+    tied: int | None
+    total: int | None
+    keep: str
+    metrics: list[MetricLine]
+    complete: bool
+    marks: int
+    older: RestLine | None
+    parts: list[MarkLine]
+    newer: RestLine | None
+    next: str | None
+    criteria: list[CriterionLine]
+    ahead: NeighbourLine | None
+    behind: NeighbourLine | None
+    voided: list[VoidLine]
+    rejections: list[Rejected] | msgspec.UnsetType = msgspec.UNSET
+    segment: str | msgspec.UnsetType = msgspec.UNSET
+    hidden: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class Explaining:
+    """The handler. Marks and metrics are of one snapshot of the database; rank and neighbours of the ranking as it is shown."""
+
+    def __init__(self, views: Views, pool: asyncpg.Pool) -> None:
+        self._views = views
+        self._pool = pool
+
+    async def explain(self, request: web.Request) -> Ready:
+        """GET /v1/games/{game}/boards/{board}/players/{player}/explain"""
+        (_, _, _, game, _, board, _, who, _), query = target(request)
+        given = parameters(query, "period", "segment", "limit", "after", "min_position")
+        limit = number_of(given, "limit", MARKS_DEFAULT, 1, PAGE_MAX)
+        before = number_of(given, "after", 0, 1, NUMBER_MAX) - 1 if "after" in given else None
+        names = name_of(game, "game"), name_of(board, "board")
+        player = player_of(who)
+        view, shown = await self._views.see(*names, given.get("period"), given.get("segment"), position_of(given))
+        if view.ranking_id is None:
+            raise NotFound("player", player)
+        info, table = view.info, (view.plan.name, view.period, view.segment)
+        home = "" if view.plan.copies(view.segment) else view.segment
+        asked = Asked(info.game_id, info.generation_id, view.ranking_id, table, home, player, before, limit)
+        row = await explained_row(self._pool, info.game, asked)
+        if row is None:
+            raise NotFound("player", player)
+        answer = await self._views.ask(view, shown, [Lookup("player", player, 1)])
+        place = answer.found[0]
+        lines: list[Rejected] | msgspec.UnsetType = msgspec.UNSET
+        if (holder := request.get(HOLDER)) is None or holder.may("read", info.name):
+            found = await rejections(self._pool, info.generation_id, player, None, REJECTIONS_MAX)
+            lines = [rejected(line) for line in found]
+        return read_response(request, _page(view, shown, player, row, place, lines))
+
+
+def _page(
+    view: View,
+    shown: Shown,
+    player: str,
+    row: Row,
+    place: object,
+    rejections: list[Rejected] | msgspec.UnsetType,
+) -> Explanation:
+    plan, found = view.plan, row.explained
+    ranked = place if isinstance(place, Place) and row.prefix is not None else None
+    ahead, behind = (None, None) if ranked is None else _neighbours(plan, row, ranked)
+    parts = found.parts
+    return Explanation(
+        position=shown.text,
+        game=view.info.name,
+        board=plan.name,
+        period=view.period,
+        player=player,
+        ruleset_version=view.info.ruleset_version,
+        rank=None if ranked is None else ranked.rank,
+        tied=None if ranked is None else ranked.tied,
+        total=None if ranked is None else ranked.total,
+        keep=_keep(plan),
+        metrics=_metrics(plan, row),
+        complete=row.prefix is None or plan.values(row.prefix, row.extra) == found.values,
+        marks=found.marks,
+        older=_rest(view, found.older),
+        parts=[_mark(view, row, part) for part in parts],
+        newer=_rest(view, found.newer),
+        next=str(parts[0].number + 1) if parts and parts[0].number else None,
+        criteria=[] if row.prefix is None else _criteria(plan, row.prefix),
+        ahead=ahead,
+        behind=behind,
+        voided=[_voided(view, line) for line in row.voided],
+        rejections=rejections,
+        segment=view.segment or msgspec.UNSET,
+        hidden=(ranked is not None and ranked.hidden) or msgspec.UNSET,
+    )
+
+
+def _metrics(plan: BoardPlan, row: Row) -> list[MetricLine]:
+    """The metrics as they are displayed; of who does not qualify as they would be."""
+    values = row.explained.values if row.prefix is None else plan.values(row.prefix, row.extra)
+    lapsed = row.explained.lapsed
+    made = [plan.board.metrics[metric.name] for metric in plan.metrics]
+    return [
+        MetricLine(metric.name, metric.op, metric.shown(value), of.of, of.by, metric.shown(lapsed.get(at)))
+        for at, (metric, value, of) in enumerate(zip(plan.metrics, values, made, strict=True))
+    ]
+
+
+def _keep(plan: BoardPlan) -> str:
+    """Which marks count, in words."""
+    keep = plan.board.keep
+    units = "rounds" if keep.per == "round" else "marks"
+    words = f"all {units}" if keep.mode == "all" else f"the {keep.mode} {keep.n} {units}"
+    by = f" by {keep.by}" if keep.by is not None else ""
+    spans = "".join(
+        f", {'all' if span.n is None else span.n} of {span.first} to {'the last' if span.last is None else span.last}"
+        for span in keep.spans
+    )
+    return words + by + (f", {keep.marks} of each" if keep.marks is not None else "") + spans
+
+
+def _mark(view: View, row: Row, part: Part) -> MarkLine:
+    mark, plan, rules = part.mark, view.plan, view.info.game.rules
+    settled = row.contests.get(mark.origin) if not (mark.ms or mark.seq) else None
+    of_event = bool(mark.ms or mark.seq)
+    said = row.said.get(mark.origin) if of_event else None
+    attributes = dict(mark.attributes or {})
+    verdict = attributes.pop("verdict", None)
+    running = next((at for kind, at in plan.order if kind in ("asc", "desc")), None)
+    return MarkLine(
+        part.number + 1,
+        _EPOCH + timedelta(milliseconds=mark.occurred_ms),
+        _values(rules, mark.values),
+        part.counts,
+        _given(view, ((metric, share.all) for metric, share in zip(plan.metrics, part.shares, strict=True))),
+        None if running is None else plan.metrics[running].shown(part.running[running]),
+        mark.origin if of_event else msgspec.UNSET,
+        msgspec.UNSET if of_event else mark.origin,
+        str(said[0]) if said is not None else None,
+        mark.round,
+        verdict,
+        attributes or None,
+        mark.adjusts,
+        _reason(said[1] if said is not None else None, settled),
+        [] if settled is None else _revisions(settled),
+        [] if settled is None else settled.picks,
+    )
+
+
+def _reason(event: object, settled: Settled | None) -> str | None:
+    if isinstance(event, Adjustment):
+        return event.reason
+    result = settled.contest.result if settled is not None else None
+    return None if result is None else result.reason
+
+
+def _revisions(settled: Settled) -> list[RevisionLine]:
+    result = settled.contest.result
+    holds = None if result is None else result.id
+    return [
+        RevisionLine(
+            each.result.id,
+            each.result.revision,
+            str(each.position),
+            each.result.status,
+            holds == each.result.id,
+            each.void,
+        )
+        for each in settled.revisions
+    ]
+
+
+def _rest(view: View, rest: Rest) -> RestLine | None:
+    if not rest.marks:
+        return None
+    shares: list[tuple[MetricPlan, Share]] = list(zip(view.plan.metrics, rest.shares, strict=True))
+    return RestLine(
+        rest.marks,
+        _given(view, ((metric, share.plain) for metric, share in shares)),
+        _given(view, ((metric, share.added if share.adjustments else None) for metric, share in shares)),
+        {metric.name: share.of for metric, share in shares if metric.op == "average" and share.of},
+    )
+
+
+def _given(view: View, values: Iterable[tuple[MetricPlan, int | None]]) -> Metrics:
+    """What is given to metrics, as JSON shows it: to an average in the unit of what it is an average of."""
+    declared = view.info.game.rules.metrics
+    return {
+        metric.name: _number(value, declared.get(metric.of)) if metric.op == "average" else metric.shown(value)
+        for metric, value in values
+        if value is not None
+    }
+
+
+def _values(rules: Ruleset, values: dict[str, int]) -> Metrics:
+    return {name: _number(value, rules.metrics.get(name)) for name, value in values.items()}
+
+
+def _number(value: int, metric: MetricType | None) -> int | str:
+    plain = metric is None or (metric.scale == 0 and not metric.big)
+    return value if plain or metric is None else unscaled(value, metric.scale)
+
+
+def _criteria(plan: BoardPlan, prefix: bytes) -> list[CriterionLine]:
+    lines = []
+    for (kind, _), criterion in zip(plan.order, tuple_of(plan, prefix), strict=True):
+        value: Value | list[Value] | datetime = criterion.value
+        if kind == "reached" and isinstance(value, int):
+            value = _EPOCH + timedelta(milliseconds=value)
+        lines.append(CriterionLine(criterion.criterion, value))
+    return lines
+
+
+def _neighbours(plan: BoardPlan, row: Row, place: Place) -> tuple[NeighbourLine | None, NeighbourLine | None]:
+    """Who is next to him, before and behind."""
+    assert row.prefix is not None
+    mine = (row.prefix, place.player)
+    found: list[NeighbourLine | None] = [None, None]
+    for entry in place.around.entries if place.around is not None else ():
+        if entry.player == place.player:
+            continue
+        side = int((entry.prefix, entry.player) > mine)
+        if side and found[side] is not None:
+            continue
+        level_on, decides, words = compare(plan, row.prefix, entry.prefix)
+        metrics = plan.decode(entry.prefix, entry.extra)
+        found[side] = NeighbourLine(entry.player, entry.rank, metrics, level_on, decides, words)
+    return found[0], found[1]
+
+
+def _voided(view: View, line: Voided) -> VoidLine:
+    event, rules = line.event, view.info.game.rules
+    given = {} if isinstance(event, Pick) else scale_values(event.values, rules.metrics)
+    return VoidLine(
+        event.id,
+        type(event).__name__.lower(),
+        str(line.position),
+        None if line.by is None else line.by.id,
+        None if line.by is None else line.by.reason,
+        _values(rules, given),
+    )
