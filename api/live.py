@@ -28,6 +28,9 @@ REST = 2.0
 """After a turn it rests at least so many times as long as the turn took: a busy process must still answer."""
 
 LISTENERS_MAX = 20_000
+PRIVATE_S = 600.0
+"""On a private board a connection ends after so long: who comes back has to show that he still may see it."""
+
 SLICE = 250
 """So many listeners are written to, or feeds read, before others have their turn in the event loop."""
 
@@ -81,6 +84,11 @@ class Feed:
         self.seen = state.view.ranking_id, state.version, state.profiles
         self.whole: Event | None = None
 
+    @property
+    def private(self) -> bool:
+        """Whether not everybody may see what this follows."""
+        return self.state.view.plan.board.access != "public"
+
     def full(self) -> Event:
         """The present state as an event."""
         if self.whole is None:
@@ -99,7 +107,7 @@ class Hub:
         self._versions = versions
         self._pace = pace
         self._feeds: dict[tuple[Copy, Watch], Feed] = {}
-        self._listeners: dict[Listener, Feed] = {}
+        self._listeners: dict[Listener, tuple[Feed, float]] = {}
         self._flights = SingleFlight()
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -125,14 +133,14 @@ class Hub:
         if last_id != held.event_id:
             listener.send(held.full())
         held.listeners.add(listener)
-        self._listeners[listener] = held
+        self._listeners[listener] = held, monotonic()
         self._awake.set()
         if self._closing:
             listener.end()
 
     def leave(self, listener: Listener) -> None:
         """The listener's connection has ended."""
-        feed = self._listeners.pop(listener, None)
+        feed, _ = self._listeners.pop(listener, (None, 0.0))
         if feed is not None:
             feed.listeners.discard(listener)
 
@@ -183,12 +191,10 @@ class Hub:
         ids = {view.ranking_id for view in found.values() if view.ranking_id is not None}
         versions = await self._ask(sorted(ids), in_redis=all(item.in_redis for item in shown.values()))
         stale: list[tuple[Feed, View, Shown]] = []
-        for feed in self._watched():
-            view = found.get(feed.copy)
-            if view is not None:
-                known = shown[view.info.shard]
-                if feed.seen != (view.ranking_id, versions.get(view.ranking_id or 0, 0), known.profiles):
-                    stale.append((feed, view, known))
+        for feed, view in found.items():
+            known = shown[view.info.shard]
+            if feed.seen != (view.ranking_id, versions.get(view.ranking_id or 0, 0), known.profiles):
+                stale.append((feed, view, known))
         for at in range(0, len(stale), SLICE):
             await asyncio.gather(*(self._renew(*item) for item in stale[at : at + SLICE]))
 
@@ -198,17 +204,19 @@ class Hub:
             del self._feeds[key]
         return list(self._feeds.values())
 
-    def _views_of(self, feeds: list[Feed]) -> dict[Copy, View]:
-        """What each copy of a board is by now. Who follows one that there no longer is has to ask anew."""
-        found: dict[Copy, View] = {}
+    def _views_of(self, feeds: list[Feed]) -> dict[Feed, View]:
+        """What each feed follows by now. Who follows what is no longer there, or not public any more, has to ask anew."""
+        copies: dict[Copy, View | None] = {}
+        found: dict[Feed, View] = {}
         for feed in feeds:
-            if feed.copy not in found:
-                view = self._views.known(*feed.copy)
-                if view is not None:
-                    found[feed.copy] = view
-                else:
-                    for listener in list(feed.listeners):
-                        listener.end()
+            if feed.copy not in copies:
+                copies[feed.copy] = self._views.known(*feed.copy)
+            view = copies[feed.copy]
+            if view is not None and (view.plan.board.access == "public" or feed.private):
+                found[feed] = view
+                continue
+            for listener in list(feed.listeners):
+                listener.end()
         return found
 
     async def _ask(self, ranking_ids: list[int], *, in_redis: bool) -> dict[int, int]:
@@ -244,5 +252,7 @@ class Hub:
         share = min(1.0, (now - self._beaten) / self._pace.heartbeat_s)
         self._beaten = now
         for listener in list(self._listeners)[: math.ceil(share * len(self._listeners))]:
-            self._listeners[listener] = self._listeners.pop(listener)
+            feed, since = self._listeners[listener] = self._listeners.pop(listener)
             self.dropped += not listener.beat()
+            if feed.private and now - since > PRIVATE_S:
+                listener.end()

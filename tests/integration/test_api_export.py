@@ -14,6 +14,7 @@ from api import export
 from tests.integration.api_stack import Stack, ruleset, running, score
 from tests.services import eventually
 
+pytestmark = pytest.mark.services
 BOARD = "/v1/games/arcade/boards/best"
 
 

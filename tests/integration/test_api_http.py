@@ -12,6 +12,7 @@ from api.negotiate import GZIP_BYTES_MIN
 from cli import logs
 from tests.integration.api_stack import Stack, ruleset, running, score
 
+pytestmark = pytest.mark.services
 GAME = "/v1/games/arcade"
 BOARD = GAME + "/boards/best"
 READS = [

@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
+from api import live
 from api.live import Pace
+from projections import replay
 from schemas.position import Position
-from tests.integration.api_stack import Stack, ruleset, running, score
+from tests.harness import silent
+from tests.integration.api_stack import RULES, Stack, ruleset, running, score
 from tests.services import eventually
 
+pytestmark = pytest.mark.services
 BOARD = "/v1/games/arcade/boards/best"
 
 
@@ -195,6 +199,30 @@ async def test_a_period_that_ends_gives_way_to_the_next_one(stack: Stack) -> Non
         stack.set_clock(stack.now_ms + 86_400_000)
         data = await events.next()
         assert (data["full"], data["period"], data["entries"]) == (True, "daily:2026-02-03", [])
+
+
+async def test_who_follows_a_board_that_becomes_private_has_to_ask_anew(stack: Stack) -> None:
+    secret = RULES.replace("[boards.best]\n", '[boards.best]\naccess = "private"\n')
+    async with listening(stack) as events:
+        await events.next()
+        await stack.publish(ruleset(secret, version=2))
+        await replay.swap(stack.pool, stack.rankings, "arcade", silent)
+        await events.ended()
+    async with listening(stack) as events:
+        assert (await events.next())["full"] is True
+
+
+async def test_who_follows_a_private_board_has_to_ask_anew_after_a_while(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PRIVATE_S", 0.0)
+    secret = RULES.replace("[boards.best]\n", '[boards.best]\naccess = "private"\n').replace("arcade", "secret")
+    await stack.publish(ruleset(secret), game="secret")
+    async with listening(stack, "/v1/games/secret/boards/best/live") as events, listening(stack) as public:
+        await events.ended()
+        await public.next()
+        await stack.publish(score("a", "ann", 10))
+        assert places(await public.next()) == [(1, "ann", "-")]
 
 
 async def test_silence_is_broken_by_comments(stack: Stack) -> None:

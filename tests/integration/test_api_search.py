@@ -10,6 +10,7 @@ from api import search
 from projections.database import queries
 from tests.integration.api_stack import Stack, ruleset, running, score
 
+pytestmark = pytest.mark.services
 BOARD = "/v1/games/arcade/boards/best"
 
 
