@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -77,7 +78,7 @@ class MarkLine(msgspec.Struct, frozen=True, omit_defaults=True):
     position: str | None = None
     round: Round | None = None
     verdict: str | None = None
-    attributes: dict[str, object] | None = None
+    attributes: dict[str, Any] | None = None
     adjusts: bool = False
     reason: str | None = None
     results: list[RevisionLine] = []
@@ -106,10 +107,12 @@ class VoidLine(msgspec.Struct, frozen=True):
 
 
 class CriterionLine(msgspec.Struct, frozen=True):
-    """What the player has on one criterion of the board: the tuple that decides ties. A moment is when it was reached."""
+    """What the player has on one criterion of the board: the tuple that decides ties. `value` is null for a lot, and for
+    when the criteria before were reached, which `reached_at` tells."""
 
     criterion: str
-    value: Value | list[Value] | datetime
+    value: Value | list[Value]
+    reached_at: datetime | msgspec.UnsetType = msgspec.UNSET
 
 
 class NeighbourLine(msgspec.Struct, frozen=True):
@@ -337,11 +340,12 @@ def _number(value: int, metric: MetricType | None) -> int | str:
 
 def _criteria(plan: BoardPlan, prefix: bytes) -> list[CriterionLine]:
     lines = []
-    for (kind, _), criterion in zip(plan.order, tuple_of(plan, prefix), strict=True):
-        value: Value | list[Value] | datetime = criterion.value
-        if kind == "reached" and isinstance(value, int):
-            value = _EPOCH + timedelta(milliseconds=value)
-        lines.append(CriterionLine(criterion.criterion, value))
+    for (kind, _), (name, value) in zip(plan.order, tuple_of(plan, prefix), strict=True):
+        if kind == "reached":
+            moment = _EPOCH + timedelta(milliseconds=value) if isinstance(value, int) else msgspec.UNSET
+            lines.append(CriterionLine(name, None, moment))
+        else:
+            lines.append(CriterionLine(name, value))
     return lines
 
 

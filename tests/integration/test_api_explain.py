@@ -144,7 +144,8 @@ async def test_the_neighbours_say_what_decides(stack: Stack) -> None:
     assert page["behind"] is None
     assert (page["ahead"]["player"], page["ahead"]["level_on"], page["ahead"]["decides"]) == ("bob", ["points"], "runs")
     assert page["ahead"]["words"] == "level on points; behind on runs 3-2"
-    assert [line["value"] for line in page["criteria"][:2]] == [13, 3]
+    assert [line["value"] for line in page["criteria"]] == [13, 3, None]
+    assert page["criteria"][2]["reached_at"].startswith("20")
     bob = await explained(stack, "total", "bob")
     assert bob["ahead"]["words"] == "behind on points 13-20"
     assert bob["behind"]["words"] == "level on points; ahead on runs 2-3"
