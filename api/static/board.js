@@ -29,6 +29,8 @@ export class BoardView {
     this.title = h("h1", { class: "display" }, "\u00a0");
     this.scope = h("p", { class: "scope" }, "\u00a0");
     this.search = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", maxlength: "64", "data-key": "search" });
+    // The cross in the field, where browsers have one.
+    this.search.addEventListener("search", () => this.search.value || !this.here.q || go(fresh));
     this.form = h("form", { class: "search", role: "search", onsubmit: (event) => this.find(event) },
       h("label", { for: "search", class: "unseen" }, has("q") ? "Search by name or id" : "Find a player by id"), this.search,
       h("button", { type: "submit" }, has("q") ? "Search" : "Find"));
@@ -44,6 +46,7 @@ export class BoardView {
   show(here) {
     const { player, with: other, ...rest } = here;
     const asked = JSON.stringify(rest);
+    const turned = this.here && (this.here.after !== here.after || this.here.before !== here.before);
     this.here = here;
     if (asked === this.asked) {
       this.redraw(false);
@@ -59,6 +62,7 @@ export class BoardView {
     this.ranks = new Map();
     if (document.activeElement !== this.search) this.search.value = here.q || "";
     this.table.wait(this.table.rows.size || 12);
+    if (turned && this.tools.getBoundingClientRect().top < 0) this.tools.scrollIntoView();
     this.note("");
     this.following = follow(
       () => this.load(asked),

@@ -2,8 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,22 +85,8 @@ class Site:
         await self.publish(*(score(f"{of}-{who}", who, points, **fields) for who, points in scores.items()))
 
 
-@pytest.fixture
-async def site(database_url: str, redis_log_url: str, redis_rankings_url: str) -> AsyncIterator[Site]:
-    """Ann leads with 30, bob and cid share the second place, dan is last; in two rounds."""
-    _needed()
-    async with running(database_url, redis_log_url, redis_rankings_url) as stack:
-        site = Site(stack)
-        await site.up()
-        await site.publish(ruleset(RULES))
-        await site.publish(ANN)
-        await site.scores({"ann": 10, "bob": 15, "cid": 5, "dan": 3}, "one", round=1)
-        await site.scores({"ann": 20, "bob": 5, "cid": 15, "dan": 4}, "two", round=2)
-        yield site
-        await site.down()
-
-
-def _needed() -> str:
+@pytest.fixture(scope="session")
+def chromium() -> str:
     """The browser's path; skips the test, or in CI fails it, where something is missing."""
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is not None and async_playwright is not None:
@@ -112,7 +97,18 @@ def _needed() -> str:
     pytest.skip(reason)
 
 
-Open = Callable[..., Awaitable["Page"]]
+@pytest.fixture
+async def site(chromium: str, database_url: str, redis_log_url: str, redis_rankings_url: str) -> AsyncIterator[Site]:
+    """Ann leads with 30, bob and cid share the second place, dan is last; in two rounds."""
+    async with running(database_url, redis_log_url, redis_rankings_url) as stack:
+        site = Site(stack)
+        await site.up()
+        await site.publish(ruleset(RULES))
+        await site.publish(ANN)
+        await site.scores({"ann": 10, "bob": 15, "cid": 5, "dan": 3}, "one", round=1)
+        await site.scores({"ann": 20, "bob": 5, "cid": 15, "dan": 4}, "two", round=2)
+        yield site
+        await site.down()
 
 
 @dataclass
@@ -136,18 +132,12 @@ class Visitor:
         return page
 
 
-@asynccontextmanager
-async def _visiting(site: Site) -> AsyncIterator[Visitor]:
+@pytest.fixture
+async def visitor(chromium: str, site: Site) -> AsyncIterator[Visitor]:
+    """A browser; at its end no page may have failed, nor tried what the policy forbids."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_needed(), args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         visitor = Visitor(browser, site)
         yield visitor
         await browser.close()
-        assert visitor.errors == []
-
-
-@pytest.fixture
-async def visitor(site: Site) -> AsyncIterator[Visitor]:
-    """A browser; at its end no page may have failed, nor tried what the policy forbids."""
-    async with _visiting(site) as visitor:
-        yield visitor
+    assert visitor.errors == []

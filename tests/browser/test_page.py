@@ -173,6 +173,17 @@ async def test_downloads(visitor: Visitor) -> None:
         assert "cup" in download.suggested_filename
 
 
+async def test_names_are_text_and_nothing_else(visitor: Visitor, site: Site) -> None:
+    name, who = "<img src=x onerror=alert(1)>", "a/b?c=<i>&d"
+    await site.publish({"id": "p-evil", "type": "player", "player": who, "name": name}, score("evil", who, 90))
+    page = await visitor.open()
+    await expect(page.locator(".standings tbody .cover").first).to_have_text(name)
+    await page.locator(".standings tbody .cover").first.click()
+    await expect(page.get_by_role("dialog").get_by_role("heading", name=name)).to_be_visible()
+    await expect(page.get_by_role("dialog").locator(".about")).to_have_text(who)
+    assert await page.locator("img, i").count() == 0
+
+
 async def test_nothing_here(visitor: Visitor, site: Site) -> None:
     page = await visitor.open("/?game=cup&board=total&period=round:9")
     await expect(page.locator(".notice")).to_contain_text("Nobody is ranked here yet.")
