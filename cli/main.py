@@ -9,6 +9,7 @@ from cli import dead_letters, keys, rulesets
 from cli.demo import demo_command
 from cli.doctor import doctor_command
 from cli.erase import erase_command
+from cli.explain import explain_command
 from cli.failures import explaining
 from cli.fold import fold_command
 from cli.import_git import import_git_command
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "board": board_command,
     "rank": rank_command,
     "history": history_command,
+    "explain": explain_command,
     "player": player_command,
     "stats": stats_command,
     "rejections": rejections_command,

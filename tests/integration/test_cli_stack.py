@@ -1,6 +1,7 @@
 """The commands as a user runs them: processes beside a `rankfold up`, with real servers."""
 
 import json
+import re
 import os
 import signal
 import socket
@@ -134,6 +135,11 @@ def test_a_file_is_published_and_read_back(up: Up) -> None:
     place = up.json("rank", "first", "total", "bob", "--around", "1")
     assert (place["rank"], [line["player"] for line in place["around"]]) == (2, ["ann", "bob", "cid"])
     assert up.json("history", "first", "total", "ann")["history"][0]["metrics"]["points"] == 8
+    why = up.json("explain", "first", "total", "ann")
+    assert [part["gives"]["points"] for part in why["parts"]] == [5, 3]
+    told = up.done("explain", "first", "total", "ann")
+    assert re.search(r"shown +8 +2 *\n", told)
+    assert "next behind, bob at 2: ahead on points 8-7" in told
     profile = {"type": "player", "id": "bob-1", "game": "first", "player": "bob", "name": "Bob B.", "status": "hidden"}
     up.done("publish", "-", "--wait", stdin=json.dumps(profile))
     player = up.json("player", "first", "bob")
