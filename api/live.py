@@ -17,8 +17,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from redis.exceptions import RedisError
 
 from api.changes import Event, State, Watch, change, players_in, state_of, whole
-from api.freshness import Shown, SingleFlight
+from api.freshness import AWAY_S, Shown, SingleFlight
 from api.names import NameBooks
+from api.problems import RefusedError
 from api.views import View, Views
 from projections.database import AWAY
 from projections.versions import Versions
@@ -174,16 +175,15 @@ class Hub:
                 self._awake.clear()
                 await self._awake.wait()
                 self._beaten = monotonic()
-            began = monotonic()
+            began, rest_s = monotonic(), self._pace.turn_s
             try:
                 await self._turn()
-            except (RedisError, Unavailable, *AWAY) as error:
-                log.warning("live changes have to wait: %s", error)
-            except Exception:
+            except Exception as error:
                 # One board's trouble must not silence all the others for good.
-                log.exception("a turn of the live feeds failed")
+                _tell(error)
+                rest_s = AWAY_S
             self._beat()
-            await asyncio.sleep(max(self._pace.turn_s, REST * (monotonic() - began)))
+            await asyncio.sleep(max(rest_s, REST * (monotonic() - began)))
 
     async def _turn(self) -> None:
         found = self._views_of(self._watched())
@@ -195,8 +195,14 @@ class Hub:
             known = shown[view.info.shard]
             if feed.seen != (view.ranking_id, versions.get(view.ranking_id or 0, 0), known.profiles):
                 stale.append((feed, view, known))
+        failed: list[BaseException] = []
         for at in range(0, len(stale), SLICE):
-            await asyncio.gather(*(self._renew(*item) for item in stale[at : at + SLICE]))
+            renewed = (self._renew(*item) for item in stale[at : at + SLICE])
+            results = await asyncio.gather(*renewed, return_exceptions=True)
+            failed += [result for result in results if isinstance(result, BaseException)]
+        if failed:
+            # Who could not be read is still stale in the next turn, and has held up nobody in this one.
+            raise failed[0]
 
     def _watched(self) -> list[Feed]:
         """The feeds that somebody listens to; the others are forgotten."""
@@ -210,7 +216,7 @@ class Hub:
         found: dict[Feed, View] = {}
         for feed in feeds:
             if feed.copy not in copies:
-                copies[feed.copy] = self._views.known(*feed.copy)
+                copies[feed.copy] = self._view_of(feed.copy)
             view = copies[feed.copy]
             if view is not None and (view.plan.board.access == "public" or feed.private):
                 found[feed] = view
@@ -218,6 +224,13 @@ class Hub:
             for listener in list(feed.listeners):
                 listener.end()
         return found
+
+    def _view_of(self, copy: Copy) -> View | None:
+        try:
+            return self._views.known(*copy)
+        except RefusedError:
+            # There is no present period, under other rules than those that it was asked for.
+            return None
 
     async def _ask(self, ranking_ids: list[int], *, in_redis: bool) -> dict[int, int]:
         if in_redis:
@@ -256,3 +269,10 @@ class Hub:
             self.dropped += not listener.beat()
             if feed.private and now - since > PRIVATE_S:
                 listener.end()
+
+
+def _tell(error: BaseException) -> None:
+    if isinstance(error, (RedisError, Unavailable, *AWAY)):
+        log.warning("live changes have to wait: %s", error)
+    else:
+        log.error("a turn of the live feeds failed", exc_info=error)
