@@ -85,7 +85,9 @@ class Health:
         ready = all(state == "ok" for state in services.values())
         shards = results[0] if isinstance(results[0], list) else []
         lags = [await self._lag(row["shard"]) for row in shards] if ready else []
-        return json_response(Readiness(ready, services, lags, self._access), status=200 if ready else 503, headers=NO_STORE)
+        return json_response(
+            Readiness(ready, services, lags, self._access), status=200 if ready else 503, headers=NO_STORE
+        )
 
     async def _lag(self, shard: int) -> ShardLag:
         applied = await self._rankings.applied(shard)

@@ -45,7 +45,9 @@ def demo_command(
         raise Unavailable("the demo plays what is in examples/, which only a checkout of the project has")
     found = settings.load()
     # Whatever servers the environment names: a demo does not write into them.
-    found = replace(found, redis_log_url=None, redis_rankings_url=None, database_url=None, host="127.0.0.1", auth="open")
+    found = replace(
+        found, redis_log_url=None, redis_rankings_url=None, database_url=None, host="127.0.0.1", auth="open"
+    )
     found = replace(found, port=port or (found.port if is_free("127.0.0.1", found.port) else free_port()))
     asyncio.run(_demo(found, seconds, season))
 

@@ -203,3 +203,32 @@ async def test_other_methods(stack: Stack) -> None:
         answer = await stack.request(method, path)
         assert 200 <= answer.status < 500
         assert b"Traceback" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{GAME}/boards/best/../today",
+        f"{GAME}/boards/best/%2e%2e/today",
+        f"{GAME}/boards/best/./players/ada",
+        "/v1/./games/arcade/boards/best",
+        "//v1/games/arcade/boards/best",
+        f"{GAME}//boards/best",
+        f"{GAME}/board%73/best",
+        f"{GAME}%2Fboards%2Fbest",
+        f"{GAME}/boards/best;a=b",
+        f"{GAME}/boards/best#fragment",
+        "http://elsewhere/v1/games/arcade/boards/best/../today",
+        "*",
+        "elsewhere:443",
+    ],
+)
+async def test_odd_request_targets(stack: Stack, path: str) -> None:
+    reader, writer = await asyncio.open_connection(stack.client.server.host, stack.client.server.port or 0)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(10):
+        reply = await reader.read()
+    writer.close()
+    status = int(reply.split(b" ", 2)[1])
+    assert status in (200, 400, 404), reply[:300]
+    assert b"Traceback" not in reply

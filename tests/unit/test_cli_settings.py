@@ -137,3 +137,16 @@ def test_origins_are_named_as_browsers_write_them() -> None:
 def test_what_no_browser_sends_as_an_origin_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="RANKFOLD_CORS_ORIGINS"):
         settings.load({"RANKFOLD_CORS_ORIGINS": text})
+
+
+def test_keys_bring_limits_unless_it_is_said_otherwise() -> None:
+    assert (settings.load({}).auth, settings.load({}).limited) == ("open", False)
+    assert settings.load({"RANKFOLD_AUTH": "keys"}).limited
+    assert not settings.load({"RANKFOLD_AUTH": "keys", "RANKFOLD_LIMITS": "off"}).limited
+    assert settings.load({"RANKFOLD_LIMITS": "on", "RANKFOLD_LIMIT_RANKS": "7"}).limit_ranks == 7
+    with pytest.raises(InvalidInput, match="RANKFOLD_AUTH: open or keys, not 'key'"):
+        settings.load({"RANKFOLD_AUTH": "key"})
+
+
+def test_a_key_does_not_show_in_the_settings() -> None:
+    assert "rfk_secret" not in repr(settings.load({"RANKFOLD_KEY": "rfk_secret"}))
