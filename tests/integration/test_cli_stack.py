@@ -1,8 +1,8 @@
 """The commands as a user runs them: processes beside a `rankfold up`, with real servers."""
 
 import json
-import re
 import os
+import re
 import signal
 import socket
 import subprocess
