@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.params import cursor_of, member_of, name_of, page_query, parameters, place_query, player_of
+from api.params import cursor_of, live_query, member_of, name_of, page_query, parameters, place_query, player_of
 from api.problems import RefusedError
 from engine.keys import member
 from schemas.errors import NotFound
@@ -124,3 +124,40 @@ def test_what_cannot_be_a_player_is_refused(segment: str) -> None:
 def test_what_cannot_be_a_name_does_not_exist(segment: str) -> None:
     with pytest.raises(NotFound):
         name_of(segment, "game")
+
+
+def test_a_live_query_follows_players_or_the_first_entries() -> None:
+    assert live_query("") == (None, None, (), 10, None, False)
+    assert live_query("top=3&period=round:7&segment=a:b&last_event_id=1.2.3.4") == (
+        "round:7",
+        "a:b",
+        (),
+        3,
+        "1.2.3.4",
+        False,
+    )
+    # In whatever order and however often they are named, it is one feed.
+    assert live_query("player=bob&player=ann&player=bob").players == ("ann", "bob")
+    assert live_query("", "ann") == (None, None, ("ann",), 0, None, True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "top=0",
+        "top=101",
+        "top=1&top=2",
+        "player=ann&top=3",
+        "player=",
+        "q=a",
+        "&".join(f"player=p{number}" for number in range(101)),
+    ],
+)
+def test_what_a_live_query_cannot_be(query: str) -> None:
+    with pytest.raises(RefusedError):
+        live_query(query)
+
+
+def test_a_players_own_stream_takes_no_others() -> None:
+    with pytest.raises(RefusedError):
+        live_query("player=bob", "ann")
