@@ -24,7 +24,7 @@ function render({ first = false } = {}) {
     if (view) view.stop();
     key = wanted;
     main.classList.remove("stale");
-    view = here.game && here.board ? new BoardView(main, trail) : new HomeView(main);
+    view = here.game && here.board ? new BoardView(main, trail) : new HomeView(main, trail);
     view.show(here);
     if (!first) main.focus({ preventScroll: true });
     if (!first) scrollTo(0, 0);
@@ -33,11 +33,16 @@ function render({ first = false } = {}) {
 }
 
 const titles = new Map();
+let trailed = "";
 
 /** Where the reader is, in the head of the page; titles come once they are known, and are remembered. */
 function trail(here, game, board) {
-  if (game) titles.set(here.game, game).set(`${here.game}/${here.board}`, board);
+  if (game) titles.set(here.game, game);
+  if (board) titles.set(`${here.game}/${here.board}`, board);
   const [gameTitle, boardTitle] = [titles.get(here.game), titles.get(`${here.game}/${here.board}`)];
+  const shown = JSON.stringify([here, gameTitle, boardTitle]);
+  if (shown === trailed) return;
+  trailed = shown;
   const parts = [h("a", { class: "mark", href: link({ ...elsewhere, game: null, board: null }) }, "Rankfold")];
   if (here.game) parts.push(h("a", { href: link({ ...elsewhere, board: null }) }, gameTitle || here.game));
   crumbs.replaceChildren(...parts);

@@ -10,8 +10,9 @@ const REFRESH_EVERY = 5;
 
 /** All games, or one. */
 export class HomeView {
-  constructor(main) {
+  constructor(main, trail) {
     this.main = main;
+    this.trail = trail;
     this.following = null;
     this.previews = new Map();
     this.turn = 0;
@@ -74,6 +75,7 @@ export class HomeView {
       return;
     }
     const one = Boolean(this.here.game);
+    if (one) this.trail(this.here, games[0].title);
     this.main.replaceChildren(
       one ? "" : h("h1", { class: "display" }, "Standings"),
       ...games.map((game) =>

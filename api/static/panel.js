@@ -128,7 +128,8 @@ export class Panel {
       may(boardPath(here, { ...of, limit: String(HISTORY) }, "players", player, "history")),
       has("stats") ? may(path(["games", here.game, "players", player, "stats"], { board: here.board, period: whole ? here.period : null, segment: here.segment })) : null,
     ]);
-    return { player, place, history: past ? past.history : [], stats };
+    const name = (place && place.name) || (stats && stats.name) || player;
+    return { player, name, place, history: past ? past.history : [], stats };
   }
 
   get(url) {
@@ -192,7 +193,7 @@ function summary(place, board) {
 function charts(board, player, seasons) {
   const drawn = [];
   const [first] = shownMetrics(board.metrics, board.ranked_by);
-  const lines = seasons.map((each) => ({ name: each.player, points: course(each.history, first) })).filter((line) => line.points.length);
+  const lines = seasons.map((each) => ({ name: each.name, points: course(each.history, first) })).filter((line) => line.points.length);
   if (lines.some((line) => line.points.length > 1)) {
     const end = Math.max(...lines.map((line) => line.points.at(-1)[0]));
     for (const line of lines) if (line.points.at(-1)[0] < end && line.points.at(-1)[1] !== null) line.points.push([end, line.points.at(-1)[1]]);
@@ -224,7 +225,7 @@ function rankSeries(board, player, seasons) {
       names: names.map(periodName),
       series: played.map((each) => {
         const ranks = new Map(each.stats.rounds.map((line) => [line.period, line.rank]));
-        return { name: each.player, points: names.map((name, at) => [at, ranks.get(name) ?? null]) };
+        return { name: each.name, points: names.map((name, at) => [at, ranks.get(name) ?? null]) };
       }),
     };
   }
@@ -232,7 +233,7 @@ function rankSeries(board, player, seasons) {
     const held = player.places.filter((line) => line.board === board.board && !line.segment && line.period.startsWith(`${kind}:`));
     if (held.length < 2) continue;
     held.sort((one, other) => one.period.localeCompare(other.period, "en", { numeric: true }));
-    return { of, names: held.map((line) => periodName(line.period)), series: [{ name: player.player, points: held.map((line, at) => [at, line.rank]) }] };
+    return { of, names: held.map((line) => periodName(line.period)), series: [{ name: player.name || player.player, points: held.map((line, at) => [at, line.rank]) }] };
   }
   return null;
 }
@@ -242,7 +243,7 @@ function season(stats, board) {
   const facts = [];
   if (stats.wins !== null && stats.wins + stats.losses + stats.draws > 0) {
     facts.push(["won – lost – drawn", `${stats.wins} – ${stats.losses} – ${stats.draws}`]);
-    if (stats.percentage !== null) facts.push(["of decided", `${stats.percentage}%`]);
+    if (stats.percentage !== null) facts.push(["won of decided", `${share.format(Number(stats.percentage))}`]);
   }
   const streaks = Object.entries(stats.streaks || {});
   if (streaks.some(([, value]) => value)) for (const [name, value] of streaks) facts.push([STREAKS[name] || words(name), metric(value)]);
@@ -324,6 +325,7 @@ function places(player, game) {
   ];
 }
 
+const share = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
 const short = (value) => compact.format(value).replace("-", "−");
 

@@ -1,6 +1,6 @@
 // The standings as a table. A player keeps his row while the order changes, so that rows can move to where they belong.
 
-import { amount, capital, h, level, metric, unseen, words } from "./dom.js";
+import { amount, capital, count, h, level, metric, unseen, words } from "./dom.js";
 import { link } from "./place.js";
 
 const MOVE_MS = 500;
@@ -180,7 +180,7 @@ export class Table {
 
 function rankMark(line, look) {
   const medal = line.rank <= 3 ? ` medal-${line.rank}` : "";
-  const mark = h("span", { class: `number${medal}` }, String(line.rank));
+  const mark = h("span", { class: `number${medal}` }, count(line.rank));
   if (!line.tied) return mark;
   const why = level(look.ranked);
   return [mark, h("span", { class: "tie", title: why, "aria-hidden": "true" }, "="), unseen(`tied: ${why}`)];
