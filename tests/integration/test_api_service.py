@@ -122,7 +122,8 @@ async def test_an_unexpected_error_tells_nothing(stack: Stack, monkeypatch: pyte
 
     monkeypatch.setattr("api.reads.place_bytes", broken)
     answer = await stack.get(f"{BOARD}/players/ada")
-    assert answer.json == {"type": "/problems/internal", "title": "Something went wrong in here", "status": 500}
+    told = {"type": "/problems/internal", "title": "Something went wrong in here", "status": 500}
+    assert answer.json == {**told, "request_id": answer.headers["X-Request-Id"]}
 
 
 async def test_old_and_plain_clients(stack: Stack) -> None:
