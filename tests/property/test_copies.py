@@ -15,7 +15,7 @@ from engine.leaderboard import Leaderboard
 from engine.marks import Mark
 from engine.rules import Game
 from engine.tables import Table
-from schemas.events import AnyEvent, Player, PlayerStatus
+from schemas.events import AnyEvent, Player, PlayerStatus, Score, Void
 from schemas.ruleset import parse
 from tests.property.naive import values_of
 from tests.property.test_fold import START_MS, at_positions, logs, players
@@ -50,7 +50,7 @@ Lines = list[tuple[Any, ...]]
 
 @st.composite
 def profiled(draw: st.DrawFn) -> list[AnyEvent]:
-    """A log in which players also move between countries; rounds have numbers or names."""
+    """A log in which players also move between countries, and scores are taken back; rounds have numbers or names."""
     events = draw(logs())
     named = draw(st.booleans())
     found: list[AnyEvent] = []
@@ -59,6 +59,8 @@ def profiled(draw: st.DrawFn) -> list[AnyEvent]:
         if named and round_ is not None:
             event = type(event)(**{**_fields(event), "round": f"r{round_ * 7 % 5}"})  # type: ignore[arg-type]
         found.append(event)
+        if isinstance(event, Score) and draw(st.integers(0, 5)) == 0:
+            found.append(Void(id=f"v{at}", game="g", event=event.id, reason="x"))
         if draw(st.integers(0, 3)) == 0:
             country = draw(st.sampled_from(["cu", "no", "", "a\nb"]))
             status: PlayerStatus | None = draw(st.sampled_from([None, None, None, "hidden", "erased", "active"]))
@@ -171,7 +173,7 @@ def test_copies_are_as_defined(events: list[AnyEvent]) -> None:
     check(fold(RULES, at_positions(events)), events)
 
 
-@given(profiled(), st.lists(st.booleans(), min_size=28, max_size=28))
+@given(profiled(), st.lists(st.booleans(), min_size=42, max_size=42))
 def test_where_batches_are_cut_does_not_show(events: list[AnyEvent], cuts: list[bool]) -> None:
     log = at_positions(events)
     cut = Fold(Game(RULES))
@@ -188,7 +190,7 @@ def test_where_batches_are_cut_does_not_show(events: list[AnyEvent], cuts: list[
     }
 
 
-@given(profiled(), st.lists(st.booleans(), min_size=28, max_size=28))
+@given(profiled(), st.lists(st.booleans(), min_size=42, max_size=42))
 def test_changes_lead_from_what_was_shown_to_what_is(events: list[AnyEvent], cuts: list[bool]) -> None:
     seen: dict[tuple[Any, str], tuple[Any, ...]] = {}
     state = Fold(Game(RULES))
