@@ -133,7 +133,7 @@ class Listing:
                 info.generation_id,
                 info.game.rules.time_zone,
                 [_board(plan, periods.get(plan.name, [])) for plan in _shown(request, info)],
-            )
+            ),
         )
 
 

@@ -98,7 +98,7 @@ class Players:
                 places,
                 _text(rows[limit - 1]) if len(rows) > limit else None,
                 profile["name"] or msgspec.UNSET if profile is not None else msgspec.UNSET,
-            )
+            ),
         )
 
     async def _places(self, info: GameInfo, shown: Shown, player: str, rows: list[asyncpg.Record]) -> list[BoardPlace]:

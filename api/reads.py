@@ -102,7 +102,7 @@ class Reads:
         """POST /v1/games/{game}/boards/{board}/ranks: a list, so the hidden are not on it."""
         (_, _, _, game, _, board, _), raw_query = target(request)
         query = place_query(raw_query, None)
-        players = _players(await request.read())
+        players = _players(await read_body(request))
         view, shown = await self._see(game, board, query)
         answer = await self._views.ask(view, shown, [Lookup("player", player, 0) for player in players])
         places = [place for place in answer.found if isinstance(place, Place) and not place.hidden]
