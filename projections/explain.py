@@ -16,7 +16,7 @@ from engine.clock import FAR
 from engine.contests import Contest
 from engine.corrections import Log, Said, corrections_of, identity_of, marks_of, results_of, subject_number
 from engine.erasure import erases
-from engine.explain import Explained, costly, explain, marks_said
+from engine.explain import Explained, costly, explain, in_order, marks_said
 from engine.fold import Fold
 from engine.kept import Kept
 from engine.marks import Mark
@@ -38,6 +38,8 @@ LOOKS_MAX = 1_000_000
 """So many looks at marks an answer may take where each listed mark has all before it looked at."""
 
 _CHUNK = 1_000
+"""After so many events others are answered."""
+
 _STATUSES_GONE = ("banned", "erased")
 _decode_contest = msgspec.json.Decoder(Contest).decode
 
@@ -153,10 +155,9 @@ class _Reading:
         counted = [said for said in self._about_him() if said[1].id not in self._voids]
         fold, found = Fold(self._game), list[Mark]()
         for at in range(0, len(counted), _CHUNK):
-            found += [mark for mark, _ in marks_said(fold, counted[at : at + _CHUNK], self._asked.player, table)]
-            # Others are answered meanwhile.
+            found += marks_said(fold, counted[at : at + _CHUNK], self._asked.player, table)
             await asyncio.sleep(0)
-        return sorted(found, key=lambda mark: (mark.order, mark.origin))
+        return in_order(found)
 
     def _about_him(self) -> list[Said]:
         """His scores and adjustments; what was said under his id of somebody who was erased is another's."""
@@ -216,15 +217,17 @@ class _Reading:
         """Takes events with these ids into the log."""
         hashes = [id_hash(event) for event in events if self._log.find(event) is None]
         if hashes:
-            self._take(await self._connection.fetch(PAST["events_by_id"], self._asked.game_id, hashes))
+            await self._take(await self._connection.fetch(PAST["events_by_id"], self._asked.game_id, hashes))
 
     async def _load_about(self, subjects: list[str]) -> None:
         """Takes what is said about subjects into the log."""
         numbers = [subject_number(subject) for subject in subjects]
         if numbers:
             upto = (2**31 - 1, SEQ_MAX, SEQ_MAX)
-            self._take(await self._connection.fetch(PAST["events_about"], self._asked.game_id, numbers, *upto))
+            await self._take(await self._connection.fetch(PAST["events_about"], self._asked.game_id, numbers, *upto))
 
-    def _take(self, rows: list[asyncpg.Record]) -> None:
-        for epoch, shard, ms, seq, body in rows:
-            self._log.add(Position(epoch, shard, ms, seq), decode_archived(body))
+    async def _take(self, rows: list[asyncpg.Record]) -> None:
+        for at in range(0, len(rows), _CHUNK):
+            for epoch, shard, ms, seq, body in rows[at : at + _CHUNK]:
+                self._log.add(Position(epoch, shard, ms, seq), decode_archived(body))
+            await asyncio.sleep(0)

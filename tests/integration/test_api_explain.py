@@ -232,3 +232,29 @@ async def test_who_is_not_shown_has_no_explanation(stack: Stack) -> None:
         assert (await stack.get(f"/v1/games/arcade/boards/{path}/explain")).status == 404
     answer = await stack.get("/v1/games/arcade/boards/total/players/ann/explain?after=0")
     assert answer.status == 400
+
+
+async def test_what_was_said_of_who_was_erased_explains_nobody_else(stack: Stack) -> None:
+    await stack.publish(*EVENTS, {"id": "gone", "type": "player", "player": "ann", "status": "erased"})
+    assert (await stack.get("/v1/games/arcade/boards/total/players/ann/explain")).status == 404
+    await stack.publish(run("new", "ann", 1, "7.0", 60))
+    page = await explained(stack, "total", "ann")
+    assert ([part["event"] for part in page["parts"]], page["complete"]) == (["new"], True)
+    assert page["voided"] == []
+
+
+async def test_a_team_on_a_board_that_keeps_no_marks_is_told_to_be_incomplete(stack: Stack) -> None:
+    rules = """
+    game = "teams"
+    [metrics.points]
+    [sources.score]
+    origin = "score"
+    entrant = "team"
+    [boards.b]
+    rank_by = ["points desc"]
+    metrics = { points = { op = "sum", of = "points" } }
+    """
+    score = {"id": "s", "type": "score", "player": "ann", "values": {"points": 4}, "attributes": {"team": "red"}}
+    await stack.publish(ruleset(rules), score, game="teams")
+    page = (await stack.get("/v1/games/teams/boards/b/players/red/explain")).json
+    assert (page["complete"], page["metrics"][0]["value"], page["parts"]) == (False, 4, [])

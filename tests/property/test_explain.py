@@ -128,7 +128,7 @@ def marks_in(state: Fold, table: Table, player: str) -> list[Mark]:
         assert isinstance(state.corrections.past, Log)
         said = state.corrections.past.about(marks_of(player))
         counted = [(at, event) for at, event in said if event.id not in state.corrections.voided]
-        marks = [mark for mark, _ in marks_said(Fold(state.game), counted, player, table.name)]
+        marks = marks_said(Fold(state.game), counted, player, table.name)
     if isinstance(table.shape, KeptWindow | BucketedWindow):
         return table.shape.inside(marks, state.clock)
     return marks
