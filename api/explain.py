@@ -246,8 +246,9 @@ def _metrics(plan: BoardPlan, row: Row) -> list[MetricLine]:
 def _keep(plan: BoardPlan) -> str:
     """Which marks count, in words."""
     keep = plan.board.keep
-    units = "rounds" if keep.per == "round" else "marks"
-    words = f"all {units}" if keep.mode == "all" else f"the {keep.mode} {keep.n} {units}"
+    unit = "round" if keep.per == "round" else "mark"
+    few = unit if keep.n == 1 and not keep.spans else f"{unit}s" if keep.spans else f"{keep.n} {unit}s"
+    words = f"all {unit}s" if keep.mode == "all" else f"the {keep.mode} {few}"
     by = f" by {keep.by}" if keep.by is not None else ""
     spans = "".join(
         f", {'all' if span.n is None else span.n} of {span.first} to {'the last' if span.last is None else span.last}"

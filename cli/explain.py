@@ -109,7 +109,7 @@ def notes(answer: dict[str, Any]) -> Iterator[str]:
     place = "not ranked"
     if answer["rank"] is not None:
         place = f"{rank_text(answer['rank'], answer['tied'] > 1)} of {answer['total']:,}"
-    yield f"rank {place}; {answer['keep']} count; rules {answer['ruleset_version']}"
+    yield f"rank {place}; counted: {answer['keep']}; rules {answer['ruleset_version']}"
     for line in answer["metrics"]:
         if line["op"] in ("difference", "ratio"):
             shown = "-" if line["value"] is None else safe(str(line["value"]))

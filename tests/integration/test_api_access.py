@@ -168,5 +168,9 @@ async def test_only_a_hash_of_the_token_is_stored(stack: Stack) -> None:
 
 async def test_rejections_and_readiness(stack: Stack) -> None:
     assert (await stack.get(f"{GAME}/rejections")).status == 401
-    assert (await stack.get(f"{GAME}/rejections", headers=await bearer(stack, "read"))).status == 200
+    reader = await bearer(stack, "read")
+    assert (await stack.get(f"{GAME}/rejections", headers=reader)).status == 200
+    why = f"{GAME}/boards/best/players/ada/explain"
+    assert "rejections" not in (await stack.get(why)).json
+    assert (await stack.get(why, headers=reader)).json["rejections"] == []
     assert (await stack.get("/health/ready")).json["access"] == "keys"

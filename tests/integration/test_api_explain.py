@@ -1,5 +1,6 @@
 """Explanations over HTTP: parts that sum to what the board shows, on boards of every shape, with what was corrected and why."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -30,7 +31,6 @@ grades = [{ points = 7 }]
 [boards.total]
 sources = ["score", "adjustment"]
 rank_by = ["points desc", "runs asc", "reached"]
-windows = [1]
 segments = { level = "mark", team = "player" }
 [boards.total.metrics]
 points = { op = "sum", of = "points" }
@@ -176,6 +176,7 @@ async def test_what_keep_drops_is_listed_and_does_not_count(stack: Stack) -> Non
     best = await explained(stack, "best", "ann")
     assert [part["counts"] for part in best["parts"]] == [False, True, False, True]
     assert (given(best, "points"), best["metrics"][0]["value"]) == ([None, 9, None, -3], 6)
+    assert best["keep"] == "the best mark by points"
     two = await explained(stack, "two", "ann")
     assert given(two, "points") == [5, 9, None, -3]
     assert given(two, "runs") == [1, 1, 1, None]
@@ -184,18 +185,15 @@ async def test_what_keep_drops_is_listed_and_does_not_count(stack: Stack) -> Non
     assert (cid["rank"], cid["metrics"][0]["value"], cid["criteria"]) == (None, 20, [])
 
 
-async def test_windows_segments_and_caps(stack: Stack) -> None:
+async def test_segments_and_caps(stack: Stack) -> None:
     await stack.publish(*EVENTS)
     capped = await explained(stack, "capped", "ann")
     assert (given(capped, "points")[:3], capped["complete"]) == ([5, 7, 0], True)
-    for query in ("?period=last:1d", "?segment=team:red", "?segment=level:one"):
-        answer = await stack.get(f"/v1/games/arcade/boards/total/players/ann{query}")
-        if answer.status == 404:
-            assert query == "?period=last:1d"
-            continue
+    for query in ("?segment=team:red", "?segment=level:one"):
         page = await explained(stack, "total", "ann", query)
         assert page["complete"], query
-        assert {line["metric"]: line["value"] for line in page["metrics"]} == answer.json["metrics"]
+        shown = (await place(stack, "total", "ann", query))["metrics"]
+        assert {line["metric"]: line["value"] for line in page["metrics"]} == shown
     level = await explained(stack, "total", "ann", "?segment=level:one")
     assert [part["event"] for part in level["parts"]] == ["a1", "a4"]
 
@@ -258,3 +256,37 @@ async def test_a_team_on_a_board_that_keeps_no_marks_is_told_to_be_incomplete(st
     await stack.publish(ruleset(rules), score, game="teams")
     page = (await stack.get("/v1/games/teams/boards/b/players/red/explain")).json
     assert (page["complete"], page["metrics"][0]["value"], page["parts"]) == (False, 4, [])
+
+
+DAYS = """
+game = "days"
+[metrics.points]
+[boards.b]
+rank_by = ["points desc"]
+windows = [5]
+metrics = { points = { op = "sum", of = "points" } }
+[boards.s]
+rank_by = ["days desc", "points desc"]
+metrics.points = { op = "sum", of = "points" }
+metrics.days = { op = "streak", where = { points = { min = 0 } }, per = "day" }
+"""
+
+
+async def test_what_time_takes_away_is_told(stack: Stack) -> None:
+    day, now = 86_400_000, time.time_ns() // 1_000_000
+    old, new = (
+        {"id": id_, "type": "score", "player": "ann", "values": {"points": points}, "occurred_at": at}
+        for id_, points, at in (("old", 3, now - 4 * day), ("new", 4, now))
+    )
+    await stack.publish(ruleset(DAYS), old, new, {"id": "t", "type": "tick", "at": now + 3 * day}, game="days")
+    path = "/v1/games/days/boards/{}/players/ann{}"
+    for board, query, values, events in (
+        ("b", "", {"points": 7}, ["old", "new"]),
+        ("b", "?period=last:5d", {"points": 4}, ["new"]),
+        ("s", "", {"points": 7, "days": 0}, ["old", "new"]),
+    ):
+        page = (await stack.get(path.format(board, "/explain" + query))).json
+        assert (await stack.get(path.format(board, query))).json["metrics"] == values
+        assert {line["metric"]: line["value"] for line in page["metrics"]} == values
+        assert ([part["event"] for part in page["parts"]], page["complete"]) == (events, True)
+    assert [line.get("lapsed") for line in page["metrics"]] == [None, 1]

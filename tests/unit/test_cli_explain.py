@@ -89,7 +89,7 @@ def test_a_contest_tells_its_revision() -> None:
 
 def test_what_is_told_beside_the_marks() -> None:
     assert list(explain.notes(ANSWER)) == [
-        "rank =2 of 1,024; the best 2 marks by points count; rules 4",
+        "rank =2 of 1,024; counted: the best 2 marks by points; rules 4",
         "share 3.667: the ratio of points and runs",
         "days: 4 until time went on without a mark",
         "next ahead, bob at 1: level on points; behind on runs 3-2",
