@@ -45,9 +45,12 @@ async def _up(found: Settings) -> None:
             started.require_rankings(),
             started.require_database(),
         )
+        stopped = asyncio.create_task(until_signal())
+        # It listens before anybody is told that there is something to stop.
+        await asyncio.sleep(0)
         with local.announced(found.data, note):
             _say_ready(started, found.data if own else None)
-            await until_signal()
+            await stopped
             say("stopping ...")
 
 
