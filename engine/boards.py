@@ -72,7 +72,11 @@ class BoardPlan:
         only = self.metrics[self.order[0][1]]
         self._only_whole = len(self.order) == len(self.metrics) == len(ranked) == 1 and only.scale == 0 and not only.big
         used = board.sources if board.sources is not None else list(rules.sources)
-        revised = any(not isinstance(rules.sources[name], ScoreSource | AdjustmentSource) for name in used)
+        # Contests are settled anew, and what teams were given cannot be looked up by a player: both need their marks.
+        feeding = [rules.sources[name] for name in used]
+        revised = any(
+            not isinstance(source, ScoreSource | AdjustmentSource) or source.entrant is not None for source in feeding
+        )
         self.shape = _shape_of(self, rules, revised=revised)
         self.windows = windows_of(self, rules, revised=revised)
         self.player_segments = [name for name, of in board.segments.items() if of == "player"]

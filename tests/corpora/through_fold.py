@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from engine.fold import Fold, Table, number
+from engine.fold import Fold, number
 from engine.leaderboard import Leaderboard
 from engine.rules import compile_ruleset
+from engine.tables import Table
 from schemas.codec import decode, encode
 from schemas.errors import InvalidEvent
 from schemas.ruleset import parse

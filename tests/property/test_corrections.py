@@ -152,3 +152,22 @@ def test_an_event_that_was_voided_before_it_came_does_not_count_until_it_is_rein
     early = [void("run"), {**score("ann", points=5), "id": "run"}, score("bob", points=2)]
     rules_given(rules).events(*early).then.board().is_([(1, "bob", 2)])
     rules_given(rules).events(*early, void("run", "reinstate")).then.board().is_([(1, "ann", 5), (2, "bob", 2)])
+
+
+def test_a_team_loses_what_its_players_did_not_do() -> None:
+    rules = """
+    game = "g"
+    [metrics.points]
+    [sources.teams]
+    origin = "score"
+    entrant = "team"
+    [boards.b]
+    keep = { mode = "best", by = "points" }
+    rank_by = ["points desc"]
+    metrics.points = { op = "max", of = "points" }
+    """
+    runs = [
+        {**score("ann", points=5, attributes={"team": "red"}), "id": "a"},
+        {**score("bob", points=9, attributes={"team": "red"}), "id": "b"},
+    ]
+    rules_given(rules).events(*runs, void("b")).then.board().is_([(1, "red", 5)])

@@ -24,7 +24,12 @@ def lines_of(state: Fold, board: str, period: str) -> list[list[Any]]:
     shown = ranking(state, board, period)
     total = len(shown)
     return [
-        [entry.rank, entry.player, plan.tiers and plan.tiers.of(entry, total), *plan.decode(entry.prefix, entry.extra).values()]
+        [
+            entry.rank,
+            entry.player,
+            plan.tiers and plan.tiers.of(entry, total),
+            *plan.decode(entry.prefix, entry.extra).values(),
+        ]
         for entry in shown.window(0, total).entries
     ]
 
