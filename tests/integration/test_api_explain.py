@@ -241,7 +241,7 @@ async def test_what_was_said_of_who_was_erased_explains_nobody_else(stack: Stack
     assert page["voided"] == []
 
 
-async def test_a_team_on_a_board_that_keeps_no_marks_is_told_to_be_incomplete(stack: Stack) -> None:
+async def test_a_team_is_explained_by_what_its_players_did(stack: Stack) -> None:
     rules = """
     game = "teams"
     [metrics.points]
@@ -255,7 +255,8 @@ async def test_a_team_on_a_board_that_keeps_no_marks_is_told_to_be_incomplete(st
     score = {"id": "s", "type": "score", "player": "ann", "values": {"points": 4}, "attributes": {"team": "red"}}
     await stack.publish(ruleset(rules), score, game="teams")
     page = (await stack.get("/v1/games/teams/boards/b/players/red/explain")).json
-    assert (page["complete"], page["metrics"][0]["value"], page["parts"]) == (False, 4, [])
+    assert (page["complete"], page["metrics"][0]["value"]) == (True, 4)
+    assert [(part["event"], part["gives"]) for part in page["parts"]] == [("s", {"points": 4})]
 
 
 DAYS = """
