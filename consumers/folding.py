@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from consumers.intake import Entry, refuse
 from consumers.slices import slices
-from engine.corrections import CORRECTIONS, number_of_marks, subject_number, subject_of
+from engine.corrections import CORRECTIONS, archived_subject
 from engine.erasure import MARK, reserved
 from projections.commit import ACCEPTED, DUPLICATE, REFUSED
 from projections.names import shard_of
@@ -162,7 +162,7 @@ class Folding:
                     used[key] = self._in_flight[batch.version][key] = entry.body_hash
             if before is None:
                 verdict = ACCEPTED
-                subject = number_of_marks(event.player) if type(event) is Score else _subject(event)
+                subject = archived_subject(event)
                 batch.ids.append((game_id, entry.id_hash, entry.body_hash, epoch, shard, entry.ms, entry.seq))
                 accepted.append((entry, event))
             elif before == entry.body_hash:
@@ -272,8 +272,3 @@ class Folding:
             table.whole = table.whole and len(table.rows) == held
         for live in self._games.values():
             live.fold.copies.forget(limit)
-
-
-def _subject(event: Event) -> int | None:
-    subject = subject_of(event)
-    return None if subject is None else subject_number(subject)

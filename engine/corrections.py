@@ -27,7 +27,7 @@ Said = tuple[Position, Event]
 
 def subject_of(event: Event) -> str | None:
     """What an event can be found by later: the marks of a player, the identity of a player, the results of a fixture."""
-    if isinstance(event, Score | Adjustment):
+    if isinstance(event, (Score, Adjustment)):
         return marks_of(event.player)
     if isinstance(event, Player):
         return identity_of(event.player)
@@ -62,13 +62,12 @@ def subject_number(subject: str) -> int:
     return number - _UNSIGNED if number >= _SIGN else number
 
 
-def number_of_marks(player: str) -> int:
-    """`subject_number(marks_of(player))`: nearly every event that is archived asks for it."""
-    number = crc32(player.encode(), _MARKS)
-    return number - _UNSIGNED if number >= _SIGN else number
+def archived_subject(event: Event) -> int | None:
+    """The number by which an event can be found in the archive."""
+    subject = subject_of(event)
+    return None if subject is None else subject_number(subject)
 
 
-_MARKS = crc32(b"m")
 _SIGN, _UNSIGNED = 1 << 31, 1 << 32
 
 
@@ -103,11 +102,9 @@ class Past(Protocol):
 class Log:
     """A past that is all in memory."""
 
-    def __init__(self, said: Iterable[Said] = ()) -> None:
+    def __init__(self) -> None:
         self._by_id: dict[str, Said] = {}
         self._by_subject: dict[str, list[Said]] = {}
-        for position, event in said:
-            self.add(position, event)
 
     def add(self, position: Position, event: Event) -> None:
         """Takes in the next event; of those with one id the first is kept."""
@@ -170,7 +167,7 @@ class Corrections:
             fold.settlement.resettle(target.fixture, valid)
         elif isinstance(target, Score | Adjustment):
             person = self._person(target.player, position)
-            for named, mark, tables in fold.entries(target, position):
+            for named, mark, tables in fold.entries(target, position.ms, position.seq):
                 entrant = person.row if named == target.player else named
                 for table in tables:
                     if voids:
@@ -221,6 +218,6 @@ class Corrections:
                 row.state = table.shape.renewed(row.state)
             for position, event in self._valid(marks_of(person.player)):
                 if isinstance(event, Score | Adjustment) and person.said(position):
-                    for named, mark, places in self.fold.entries(event, position):
+                    for named, mark, places in self.fold.entries(event, position.ms, position.seq):
                         for table in tables.intersection(places) if named == event.player else ():
                             table.shape.absorb(table.rows[person.row].state, mark)

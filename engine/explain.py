@@ -230,7 +230,7 @@ def marks_said(fold: Fold, said: Iterable[tuple[Position, Event]], player: str, 
         mark
         for position, event in said
         if isinstance(event, Score | Adjustment)
-        for entrant, mark, tables in fold.entries(event, position)
+        for entrant, mark, tables in fold.entries(event, position.ms, position.seq)
         if entrant == player and any(each.name == table for each in tables)
     ]
     return in_order(found)

@@ -107,7 +107,7 @@ class Fold:
         elif isinstance(event, Void | Reinstate):
             self.corrections.stage(event, position)
         elif isinstance(event, Adjustment):
-            for entrant, mark, tables in self.entries(event, position):
+            for entrant, mark, tables in self.entries(event, position.ms, position.seq):
                 self.push(tuple(tables), entrant, mark)
         elif isinstance(event, Tick):
             self.pass_time(epoch_ms(event.at))
@@ -120,15 +120,14 @@ class Fold:
         """`stage` for the event that nearly all are; (ms, seq) is its entry."""
         if self._voided and event.id in self._voided:
             return
-        occurred_at = event.occurred_at
-        occurred = ms if occurred_at is None else epoch_ms(occurred_at)
         game = self.game
-        values: dict[str, int] = event.values  # type: ignore[assignment]
-        for value in values.values():
-            if not game.plain or type(value) is not int:
-                values = scale_values(event.values, game.rules.metrics)
-                break
         if game.straight:
+            occurred = ms if event.occurred_at is None else epoch_ms(event.occurred_at)
+            values: dict[str, int] = event.values  # type: ignore[assignment]
+            for value in values.values():
+                if not game.plain or type(value) is not int:
+                    values = scale_values(event.values, game.rules.metrics)
+                    break
             road = self._road
             if not road.start <= occurred < road.end or event.round != road.round:
                 road = self._find_road(occurred, event.round)
@@ -143,12 +142,10 @@ class Fold:
             else:
                 held.append(mark)
             return
-        for source, plans in game.score_routes:
-            for entrant, mark in source.marks(event, values, occurred, ms, seq):
-                for plan in plans:
-                    self._add(plan, entrant, mark)
+        for entrant, mark, tables in self.entries(event, ms, seq):
+            self.push(tuple(tables), entrant, mark)
         if self._earners:
-            self._judge(ms, seq, occurred_at)
+            self._judge(ms, seq, event.occurred_at)
 
     def _judge(self, ms: int, seq: int, occurred_at: datetime | int | None) -> None:
         """An event is over: the rows that it touched are judged for badges."""
@@ -174,13 +171,13 @@ class Fold:
         self._road = _Road(start, end, round_, tuple(tables))
         return self._road
 
-    def entries(self, event: Score | Adjustment, position: Position) -> Iterator[tuple[str, Mark, list[Table]]]:
-        """What an event gives: (entrant, mark, the rankings that it goes to)."""
-        occurred = position.ms if event.occurred_at is None else epoch_ms(event.occurred_at)
+    def entries(self, event: Score | Adjustment, ms: int, seq: int) -> Iterator[tuple[str, Mark, list[Table]]]:
+        """What an event of the entry (ms, seq) gives: (entrant, mark, the rankings that it goes to)."""
+        occurred = ms if event.occurred_at is None else epoch_ms(event.occurred_at)
         values = scale_values(event.values, self.game.rules.metrics)
         board = event.board if isinstance(event, Adjustment) else None
         for source, plans in self.game.score_routes if isinstance(event, Score) else self.game.adjustment_routes:
-            for entrant, mark in source.marks(event, values, occurred, position.ms, position.seq):
+            for entrant, mark in source.marks(event, values, occurred, ms, seq):
                 for plan in plans:
                     if board in (None, plan.name) and (plan.where is None or plan.where(mark)):
                         yield entrant, mark, self._tables_of(plan, mark)
@@ -199,10 +196,6 @@ class Fold:
         else:
             self.roster.stage(event)
             self.copies.change(event)
-
-    def _add(self, plan: BoardPlan, entrant: str, mark: Mark) -> None:
-        if plan.where is None or plan.where(mark):
-            self.push(tuple(self._tables_of(plan, mark)), entrant, mark)
 
     def _tables_of(self, plan: BoardPlan, mark: Mark) -> list[Table]:
         """The rankings of a board that a mark belongs to."""

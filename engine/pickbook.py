@@ -88,8 +88,7 @@ class PickBook:
 
     def enter(self, event: Pick, position: Position) -> None:
         """Takes in an accepted pick."""
-        entry = placed(event, position.epoch, position.ms, position.seq)
-        line = PickLine(event.fixture, event.player, event.market or "", entry)
+        line = _line(event, position)
         self.hold(line)
         self.fresh.append(line)
         if self.markets.joins and event.player not in self.joined:
@@ -98,10 +97,9 @@ class PickBook:
 
     def leave(self, event: Pick, position: Position) -> None:
         """Takes out a pick, if it had been accepted."""
-        entry = placed(event, position.epoch, position.ms, position.seq)
-        line = PickLine(event.fixture, event.player, event.market or "", entry)
+        line = _line(event, position)
         entries = self._picks.get((line.fixture, line.market), {}).get(line.player, [])
-        entries[:] = [held for held in entries if held != entry]
+        entries[:] = [held for held in entries if held != line.pick]
         self.fresh = [other for other in self.fresh if other != line]
         self.gone.append(line)
 
@@ -168,6 +166,12 @@ class PickBook:
                 if entry is not None and source.staked(entry.stake) == mine:
                     return fixture
         return None
+
+
+def _line(event: Pick, position: Position) -> PickLine:
+    """A pick event as the book holds it."""
+    entry = placed(event, position.epoch, position.ms, position.seq)
+    return PickLine(event.fixture, event.player, event.market or "", entry)
 
 
 def _moment(ms: int) -> str:

@@ -63,7 +63,7 @@ class Settlement:
         if before.result is not None and event.revision == before.revision:
             if content(event) != content(before.result):
                 reason = f"revision {event.revision} of fixture {event.fixture} was recorded with another content"
-                self.rejections.append(Rejection(position, event.id, None, "revision", reason))
+                self.reject(position, event.id, "revision", reason)
             return
         self._change(before, msgspec.structs.replace(before, result=event, result_ms=position.ms))
 
@@ -71,7 +71,7 @@ class Settlement:
         """A pick comes in: accepted, or rejected with a reason."""
         refusal = self.book.judge(event, position.ms, self.contests, sanctions)
         if refusal is not None:
-            self.rejections.append(Rejection(position, event.id, event.player, *refusal))
+            self.reject(position, event.id, *refusal, event.player)
             return
         contest = self.contests[event.fixture]
         if contest.result is None:

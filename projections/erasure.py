@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 from redis.asyncio import Redis
 
-from engine.corrections import subject_number, subject_of
+from engine.corrections import archived_subject
 from engine.erasure import Erasures, players_of, without, without_in_text
 from projections import replay
 from projections.commit import ACCEPTED, DUPLICATE
@@ -195,10 +195,9 @@ class _Archive:
 def _subject_in(body: bytes) -> int | None:
     """What an archived event can be found by."""
     try:
-        subject = subject_of(decode_archived(body))
+        return archived_subject(decode_archived(body))
     except InvalidEvent:
         return None
-    return None if subject is None else subject_number(subject)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Capture the flag: the judge on invented events, and on a real one where RANKFOLD_CORPORA tells where it is."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from examples.ctf.converter import events
 from schemas.codec import decode, encode
 from tests.corpora import synthetic_ctf
 from tests.corpora.__main__ import main
+from tests.corpora.real import real_corpus
 
 
 @pytest.fixture
@@ -84,10 +84,7 @@ def test_events_are_well_formed_and_repeatable(corpus: Path) -> None:
 
 
 def test_the_published_scoreboard_is_reproduced(capsys: pytest.CaptureFixture[str]) -> None:
-    root = os.environ.get("RANKFOLD_CORPORA")
-    if not root:
-        pytest.skip("RANKFOLD_CORPORA is not set: the published scoreboard is not part of this repository")
-    assert main(["ctf", "--corpus", str(Path(root) / "ctf")]) == 0, capsys.readouterr().out
+    assert main(["ctf", "--corpus", str(real_corpus("ctf"))]) == 0, capsys.readouterr().out
 
 
 @pytest.mark.services

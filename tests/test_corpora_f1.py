@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,7 @@ from schemas.codec import decode, encode
 from schemas.ruleset import parse
 from tests.corpora import synthetic_f1
 from tests.corpora.__main__ import main, select
-
-REAL_MISSING = "RANKFOLD_CORPORA is not set: the published tables are not part of this repository"
+from tests.corpora.real import real_corpus
 
 
 @pytest.fixture
@@ -27,12 +25,7 @@ def corpus(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def real() -> Path:
-    root = os.environ.get("RANKFOLD_CORPORA")
-    if not root:
-        if os.environ.get("CI") == "true":
-            pytest.fail(REAL_MISSING)
-        pytest.skip(REAL_MISSING)
-    return Path(root) / "f1"
+    return real_corpus("f1")
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -1,7 +1,6 @@
 """Leagues that are decided head-to-head: invented seasons everywhere, the real ones where RANKFOLD_CORPORA tells."""
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ from schemas.codec import decode, encode
 from schemas.ruleset import parse
 from tests.corpora import synthetic_laliga
 from tests.corpora.__main__ import main
+from tests.corpora.real import real_corpus
 from tests.corpora.synthetic_laliga import BY_GOALS, ORDER
-
-REAL_MISSING = "RANKFOLD_CORPORA is not set: the published tables are not part of this repository"
 
 
 @pytest.fixture
@@ -27,12 +25,7 @@ def corpus(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def real() -> Path:
-    root = os.environ.get("RANKFOLD_CORPORA")
-    if not root:
-        if os.environ.get("CI") == "true":
-            pytest.fail(REAL_MISSING)
-        pytest.skip(REAL_MISSING)
-    return Path(root) / "laliga"
+    return real_corpus("laliga")
 
 
 def tables(folder: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Seasons of American football: the judge on an invented one, and on real ones where RANKFOLD_CORPORA has them."""
 
-import os
 import random
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,9 +12,9 @@ from schemas.codec import decode, encode
 from schemas.events import Pick
 from schemas.ruleset import parse
 from tests.corpora.__main__ import main
+from tests.corpora.real import real_corpus
 from tests.given import Board
 
-REAL_MISSING = "RANKFOLD_CORPORA is not set: the published standings are not part of this repository"
 TEAMS = ("AAA", "BBB", "CCC", "DDD")
 GAMES = "season,week,date,neutral,playoff,home,away,home_score,away_score,elo_prob_home"
 
@@ -52,12 +51,7 @@ def corpus(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def real() -> Path:
-    root = os.environ.get("RANKFOLD_CORPORA")
-    if not root:
-        if os.environ.get("CI") == "true":
-            pytest.fail(REAL_MISSING)
-        pytest.skip(REAL_MISSING)
-    return Path(root) / "nfl"
+    return real_corpus("nfl")
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -2,17 +2,15 @@
 
 import csv
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.corpora import synthetic_streaks
 from tests.corpora.__main__ import main
+from tests.corpora.real import real_corpus
 from tests.corpora.streak_words import Asked, UnknownWordsError, of_matches, of_races
 from tests.corpora.synthetic_streaks import KNOWN
-
-REAL_MISSING = "RANKFOLD_CORPORA is not set: the published streaks are not part of this repository"
 
 
 @pytest.fixture
@@ -22,12 +20,7 @@ def corpus(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def real() -> Path:
-    root = os.environ.get("RANKFOLD_CORPORA")
-    if not root:
-        if os.environ.get("CI") == "true":
-            pytest.fail(REAL_MISSING)
-        pytest.skip(REAL_MISSING)
-    return Path(root) / "streaks"
+    return real_corpus("streaks")
 
 
 def rewrite(folder: Path, number: int, **changed: object) -> dict[str, str]:
