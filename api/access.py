@@ -164,7 +164,7 @@ class Access:
         """The handler, and in front of it whatever is on."""
         if not template.startswith("/v1/") or (self._keys is None and self._limiter is None):
             return handler
-        group, scopes = group_of(method, template), scopes_of(template)
+        group, scopes = group_of(method, template), scopes_of(method, template)
         of_board = template.startswith(BOARD)
 
         async def guarded(request: web.Request) -> Ready:
@@ -223,16 +223,18 @@ def _token(request: web.Request) -> str | None:
 
 def group_of(method: str, template: str) -> Group:
     """What a route is counted as."""
-    if template == GAME + "/events":
+    if template.startswith(GAME) and (method == "PUT" or template.endswith(("/events", "/retry"))):
         return "submissions"
     return "ranks" if "{player}" in template or template.endswith("/ranks") else "boards"
 
 
-def scopes_of(template: str) -> tuple[Scope, ...]:
+def scopes_of(method: str, template: str) -> tuple[Scope, ...]:
     """The scopes of which a route needs one; none for what anybody may ask. Routes that nobody thought of need `officiate`."""
     open_to_all = (GAME, GAME + "/players/{player}", GAME + "/players/{player}/stats")
     if not template.startswith(GAME) or template.startswith(BOARD) or template in open_to_all:
         return ()
     if template == GAME + "/events":
         return ("publish", "officiate", "admin")
+    if template.startswith(GAME + "/ruleset"):
+        return ("admin",) if method == "PUT" else ("read", "officiate")
     return ("read",) if template == GAME + "/rejections" else ("officiate",)

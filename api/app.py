@@ -2,7 +2,7 @@
 
 import gc
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -10,6 +10,7 @@ from aiohttp import web
 
 from api.access import Access, Keys, Security
 from api.cors import Cors
+from api.dead_letters import DeadLetters
 from api.docs import Docs
 from api.explain import Explaining
 from api.export import Exports
@@ -29,6 +30,7 @@ from api.reads import Reads
 from api.rejections import Rejections
 from api.response import Ready
 from api.routing import ShapeDispatcher
+from api.rulesets import Rulesets
 from api.site import STATIC, Site
 from api.statistics import Statistics
 from api.views import Views, wall_clock_ms
@@ -74,6 +76,8 @@ def make_app(
     players = Players(views, pool)
     publishing = Publishing(catalog, Appender(redis_log, pool), applied, shards)
     listing = Listing(catalog, views)
+    rulesets = Rulesets(views, pool, publishing)
+    letters = DeadLetters(views, pool, redis_log, applied)
     health = Health(pool, redis_log, rankings, security.access)
     hub = Hub(views, names, Versions(redis_rankings, pool), pace)
     live = Listening(hub, pace.heartbeat_s)
@@ -91,6 +95,11 @@ def make_app(
         ("GET", BOARD + "/ws", live.socket),
         ("POST", GAME + "/events", publishing.publish),
         ("GET", GAME + "/rejections", Rejections(views, pool).listed),
+        ("GET", GAME + "/dead-letters", letters.listed),
+        ("POST", GAME + "/dead-letters/{id}/retry", letters.retry),
+        ("GET", GAME + "/ruleset", rulesets.text),
+        ("PUT", GAME + "/ruleset", rulesets.put),
+        ("GET", GAME + "/ruleset/versions", rulesets.versions),
         ("GET", GAME + "/players/{player}", players.player),
         ("GET", GAME + "/players/{player}/stats", Statistics(views, pool).season),
         ("GET", "/v1/games", listing.games),
@@ -136,20 +145,24 @@ def _application(routes: Routes, stats: Stats, cors: Cors) -> web.Application:
         # There is no other way to give an application its dispatcher.
         warnings.filterwarnings("ignore", "router argument is deprecated", DeprecationWarning)
         app = web.Application(router=dispatcher, client_max_size=BODY_BYTES_MAX)
+    methods: dict[str, dict[str, Handler]] = {}
     for method, template, handler in routes:
-        guarded = cors.wrap(stats.guard(method, template, handler))
+        methods.setdefault(template, {})[method] = handler
+    for template, handlers in methods.items():
         # Without this, aiohttp's pattern for a segment knows no braces.
         resource = dispatcher.add_resource(template.replace("{player}", "{player:[^/]+}"))
-        for name in ("GET", "HEAD") if method == "GET" else (method,):
-            resource.add_route(name, guarded)
-            dispatcher.add_fast(name, template, guarded)
-        resource.add_route("*", cors.wrap(stats.guard("*", template, _not_allowed(method))))
+        for method, handler in handlers.items():
+            guarded = cors.wrap(stats.guard(method, template, handler))
+            for name in ("GET", "HEAD") if method == "GET" else (method,):
+                resource.add_route(name, guarded)
+                dispatcher.add_fast(name, template, guarded)
+        resource.add_route("*", cors.wrap(stats.guard("*", template, _not_allowed(handlers))))
     dispatcher.add_route("*", r"/{path:[\s\S]*}", cors.wrap(stats.guard("*", "", _not_found)))
     return app
 
 
-def _not_allowed(method: str) -> Handler:
-    allowed = "GET, HEAD" if method == "GET" else method
+def _not_allowed(methods: Iterable[str]) -> Handler:
+    allowed = ", ".join("GET, HEAD" if method == "GET" else method for method in methods)
 
     async def refuse(_: web.Request) -> Ready:
         headers = b"Allow: " + allowed.encode() + b"\r\n"

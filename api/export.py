@@ -6,7 +6,6 @@ database. A file that is cut off ends without its last chunk, so clients see tha
 
 import asyncio
 import re
-import zlib
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from api.encode import Metrics, tier_of
-from api.negotiate import takes_gzip, unchanged
+from api.negotiate import Coding, coding_of, encoding_line, packer_of, unchanged
 from api.pages import etag
 from api.params import name_of, parameters, position_of, target
 from api.problems import UNAVAILABLE, RefusedError, invalid, respond
@@ -87,7 +86,7 @@ class Exports:
             raise RefusedError(UNAVAILABLE, f"{EXPORTS_MAX} exports are under way; the same call may succeed later")
         name = file_name(view, form, self._clock_ms())
         headers += b'Content-Disposition: attachment; filename="' + name.encode() + b'"\r\n'
-        return Download(self, _Job(self._pool, view, form, takes_gzip(request)), headers)
+        return Download(self, _Job(self._pool, view, form, coding_of(request)), headers)
 
 
 def file_name(view: View, form: str, now_ms: int) -> str:
@@ -101,7 +100,7 @@ class _Job(NamedTuple):
     pool: asyncpg.Pool
     view: View
     form: str
-    gzip: bool
+    coding: Coding | None
 
 
 class Download(Ready):
@@ -114,7 +113,7 @@ class Download(Ready):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Sends everything. What goes wrong before the first byte is told as a problem, later it cuts the file off."""
-        sink = _Sink(self._to, self._lines, gzip=self._job.gzip)
+        sink = _Sink(self._to, self._lines, self._job.coding)
         self._exports.running += 1
         try:
             async with asyncio.timeout(EXPORT_S_MAX), AsyncExitStack() as stack:
@@ -151,11 +150,11 @@ class Download(Ready):
 class _Sink:
     """Chunks of a body on their way out; the head goes with the first of them."""
 
-    def __init__(self, request: web.BaseRequest, lines: bytes, *, gzip: bool) -> None:
+    def __init__(self, request: web.BaseRequest, lines: bytes, coding: Coding | None) -> None:
         self.begun = False
-        self.lines = lines + (b"Content-Encoding: gzip\r\n" if gzip else b"")
+        self.lines = lines + (encoding_line(coding) if coding is not None else b"")
         self._request = request
-        self._zip = zlib.compressobj(3, zlib.DEFLATED, 16 + zlib.MAX_WBITS) if gzip else None
+        self._packer = packer_of(coding) if coding is not None else None
         self._chunked = request.version >= HttpVersion11
 
     async def write(self, data: bytes) -> None:
@@ -163,11 +162,11 @@ class _Sink:
             self.begun = True
             framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b"Connection: close\r\n"
             await self._out(b"HTTP/1.1 200 OK\r\n" + self.lines + date_line() + framing + b"\r\n")
-        await self._body(self._zip.compress(data) if self._zip is not None else data)
+        await self._body(self._packer.compress(data) if self._packer is not None else data)
 
     async def end(self) -> None:
-        if self._zip is not None:
-            await self._body(self._zip.flush())
+        if self._packer is not None:
+            await self._body(self._packer.flush())
         if self._chunked and self._request.method != "HEAD":
             await self._out(b"0\r\n\r\n")
         elif not self._chunked and self._request.transport is not None:

@@ -10,10 +10,12 @@ import msgspec
 from api import problems
 from api.batch import EVENTS_MAX
 from api.changes import Ranks
+from api.dead_letters import STATUSES
 from api.operations import JSON, OPERATIONS, Operation, Players
 from api.params import AROUND_MAX, CURSOR_CHARS_MAX, LIVE_MAX, PAGE_MAX, SEARCH_CHARS_MAX
 from api.problems import Details, Kind
 from api.publish import WAIT_MS_MAX
+from api.rulesets import MEDIA
 from schemas.events import AnyEvent
 from schemas.jsonschema import DIALECT, ID_SCHEMA, IDENTIFIERS, NAME_SCHEMA, components
 
@@ -38,15 +40,19 @@ KEY = {
     "type": "http",
     "scheme": "bearer",
     "description": "A key with a scope for the game: publish for scores and picks, officiate for fixtures, results and "
-    "corrections, admin for rulesets and players, read for private boards and rejections. What is public needs none.",
+    "corrections and dead letters, admin for rulesets and players, read for private boards and rejections. What is public "
+    "needs none.",
 }
 
 PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "game": (NAME_SCHEMA, "The game's name."),
     "board": (NAME_SCHEMA, "The board's name."),
     "player": (ID_SCHEMA, "The player's id."),
-    "version": ({"type": "string"}, "The version of the files."),
+    "build": ({"type": "string"}, "Which build of the files."),
     "file": ({"type": "string"}, "The name of the file."),
+    "id": ({"type": "integer", "minimum": 1}, "The number of the dead letter."),
+    "version": ({"type": "integer", "minimum": 1}, "Default: the one that the boards go by."),
+    "status": ({"enum": [*STATUSES], "default": "open"}, "Those still open, those tried again, or both."),
     "period": ({"type": "string", "examples": ["all", "round:7", "weekly:2026-02-02"]}, "Default: the present one."),
     "segment": ({"type": "string", "examples": ["country:NO"]}, "Default: the whole board."),
     "limit": ({"type": "integer", "minimum": 1, "maximum": PAGE_MAX}, "How many at most."),
@@ -186,7 +192,9 @@ _EVENTS = {"type": "array", "minItems": 1, "maxItems": EVENTS_MAX, "items": _EVE
 _BATCH = {"type": "object", "properties": {"events": _EVENTS}, "required": ["events"], "additionalProperties": False}
 _BINARY = {"description": "As JSON, in MessagePack. Numbers are integers or decimals in strings."}
 _LINES = {"type": "string", "description": "JSON lines: an event each."}
+_TOML = {"type": "string", "description": "The ruleset, as TOML."}
 _BODIES: dict[str, dict[str, Any]] = {
+    "ruleset": {media: {"schema": _TOML} for media in MEDIA},
     "Players": {JSON: {"schema": {"$ref": REFERENCE.format(name="Players")}}},
     "events": {
         JSON: {"schema": {"anyOf": [_EVENT, _EVENTS, _BATCH]}},

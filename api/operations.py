@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from api import problems
+from api.dead_letters import DeadLetterPage, Retried
 from api.encode import FriendPlaces, History, Page, PlayerPlace
 from api.explain import Explanation
 from api.health import PoolState, Readiness
@@ -16,6 +17,7 @@ from api.players import PlayerPage
 from api.problems import Kind
 from api.publish import Published
 from api.rejections import RejectionsPage
+from api.rulesets import RulesetPage, RulesetPut, RulesetText
 from api.statistics import StatisticsPage
 
 GAME = "/v1/games/{game}"
@@ -227,6 +229,67 @@ OPERATIONS: tuple[Operation, ...] = (
         ("player", "limit", "after", SEEN),
         READ,
     ),
+    Operation(
+        "GET",
+        GAME + "/dead-letters",
+        "dead_letters",
+        "events",
+        "Entries of the log that could not be folded, oldest first",
+        DeadLetterPage,
+        ("status", "limit", "after"),
+        READ[:2],
+    ),
+    Operation(
+        "POST",
+        GAME + "/dead-letters/{id}/retry",
+        "retry_dead_letter",
+        "events",
+        "Append a dead letter to the log again, once its reason is gone",
+        Retried,
+        ("wait",),
+        (*READ[:2], problems.LOG_BROKEN),
+        status=202,
+    ),
+    Operation(
+        "GET",
+        GAME + "/ruleset",
+        "ruleset",
+        "games",
+        "The rules that a game's boards go by, or another version of them",
+        RulesetText,
+        ("version",),
+        READ[:2],
+    ),
+    Operation(
+        "PUT",
+        GAME + "/ruleset",
+        "put_ruleset",
+        "games",
+        "Make a ruleset the next version of a game's rules; the first one makes the game",
+        RulesetPut,
+        ("wait",),
+        (
+            problems.INVALID_REQUEST,
+            problems.INVALID_RULESET,
+            problems.NOT_FOUND,
+            problems.CONFLICT,
+            problems.TOO_LARGE,
+            problems.UNSUPPORTED_MEDIA_TYPE,
+            problems.LOG_BROKEN,
+        ),
+        status=202,
+        body="ruleset",
+    ),
+    Operation(
+        "GET",
+        GAME + "/ruleset/versions",
+        "ruleset_versions",
+        "games",
+        "The versions of a game's rules, newest first",
+        RulesetPage,
+        ("limit", "after"),
+        READ[:2],
+    ),
     Operation("GET", "/health/live", "live", "service", "The process turns", Live),
     Operation("GET", "/health/ready", "ready", "service", "Its databases answer; 503 when not", Readiness),
     Operation("GET", "/health/pool", "pool", "service", "The connections to PostgreSQL", PoolState),
@@ -236,7 +299,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/", "page", "service", "The standings page", media=HTML),
     Operation(
         "GET",
-        "/static/{version}/{file}",
+        "/static/{build}/{file}",
         "static",
         "service",
         "What the standings page is made of",

@@ -52,19 +52,25 @@ class Publishing:
         wait_ms = number_of(given, "wait", 0, 0, WAIT_MS_MAX)
         reading = read_events(await _body(request), _media_type(request), game)
         require_scopes(request, game, zip(reading.indexes, reading.events, strict=True))
-        info = await self._game(game, creates=reading.begins_with_ruleset)
+        info = await self.game(game, creates=reading.begins_with_ruleset)
         check_events(reading, info.game if info is not None else None, game)
         items = [(event.id, body_hash(body), body) for event, body in zip(reading.events, reading.bodies, strict=True)]
+        answer = await self.send(info, game, items, wait_ms if "wait" in given else None)
+        return Ready(202, JSON + NO_STORE, _encode(answer))
+
+    async def send(
+        self, info: GameInfo | None, game: str, items: list[tuple[str, bytes, bytes]], wait_ms: int | None
+    ) -> Published:
+        """Appends events that were checked (id, body hash, body); `info` is None for a game that these create."""
         shard = info.shard if info is not None else shard_of(game, self._shards)
         appended = await self._appender.append(shard, game, info.game_id if info is not None else None, items)
         positions = [position for position, _ in appended]
-        visible = await self._applied.wait(max(positions), wait_ms / 1000) is not None if "wait" in given else None
-        answer = Published(
+        visible = None if wait_ms is None else await self._applied.wait(max(positions), wait_ms / 1000) is not None
+        return Published(
             str(max(positions)), [str(position) for position in positions], sum(d for _, d in appended), visible
         )
-        return Ready(202, JSON + NO_STORE, _encode(answer))
 
-    async def _game(self, name: str, *, creates: bool) -> GameInfo | None:
+    async def game(self, name: str, *, creates: bool) -> GameInfo | None:
         """The game, or None when it does not exist and this request creates it."""
         try:
             return self._catalog.known(name) or await self._catalog.game(name)

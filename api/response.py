@@ -2,7 +2,7 @@
 
 aiohttp's own response builds, completes and joins a header map for every answer, which costs more than finding a rank.
 Here a head is a few joined byte strings. What aiohttp does between handler and socket (signals, cookies) does not happen;
-keep-alive, HEAD, back-pressure, gzip and HTTP/1.0 do.
+keep-alive, HEAD, back-pressure, packing and HTTP/1.0 do.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
-from api.negotiate import GZIP_BYTES_MIN, KEPT_BYTES_MAX, gzipped, takes_gzip, unchanged
+from api.negotiate import KEPT_BYTES_MAX, PACKED_BYTES_MIN, coding_of, encoding_line, packed, unchanged
 
 NOSNIFF = b"X-Content-Type-Options: nosniff\r\n"
 JSON = b"Content-Type: application/json\r\n" + NOSNIFF
@@ -99,7 +99,7 @@ class Ready(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         """Sends everything, and waits while the client is slow to read."""
         request, body = self._to, self._content
-        if len(body) >= GZIP_BYTES_MIN and _VARY not in self._lines:
+        if len(body) >= PACKED_BYTES_MIN and _VARY not in self._lines:
             body = await self._packed(body)
         head = _LINES[self._code] + self._lines + date_line()
         if not self._alive:
@@ -116,10 +116,11 @@ class Ready(web.StreamResponse):
     async def _packed(self, body: bytes) -> bytes:
         """The body as the client wants it. A long one is packed beside the event loop."""
         self._lines += _VARY
-        if not takes_gzip(self._to):
+        coding = coding_of(self._to)
+        if coding is None:
             return body
-        self._lines += b"Content-Encoding: gzip\r\n"
-        return gzipped(body) if len(body) <= KEPT_BYTES_MAX else await asyncio.to_thread(gzipped, body)
+        self._lines += encoding_line(coding)
+        return packed(body, coding) if len(body) <= KEPT_BYTES_MAX else await asyncio.to_thread(packed, body, coding)
 
 
 def read_response(request: web.BaseRequest, content: object) -> Ready:

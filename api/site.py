@@ -4,7 +4,6 @@ The page is at `/`. What it is made of lies below `/static/VERSION/`, where VERS
 may keep those for ever, and asks for the page itself each time.
 """
 
-import gzip
 import hashlib
 from collections.abc import Iterable
 from importlib.resources import files
@@ -12,12 +11,12 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from api.negotiate import takes_gzip, unchanged
+from api.negotiate import Coding, best, coding_of, encoding_line, unchanged
 from api.params import PageQuery, target
 from api.problems import NOT_FOUND, RefusedError
 from api.response import Ready
 
-STATIC = "/static/{version}/{file}"
+STATIC = "/static/{build}/{file}"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -52,11 +51,8 @@ class _Form(NamedTuple):
     body: bytes
 
 
-class _File(NamedTuple):
-    """A file as it is, and for clients that take gzip."""
-
-    plain: _Form
-    packed: _Form
+_File = dict[Coding | None, _Form]
+"""A file as it is, and for clients that take it packed."""
 
 
 class Site:
@@ -83,7 +79,7 @@ class Site:
         return _answer(request, self._index, ASK_AGAIN)
 
     async def static(self, request: web.Request) -> Ready:
-        """GET /static/{version}/{file}. Another version than the present one is answered too, but not to be kept."""
+        """GET /static/{build}/{file}. Another version than the present one is answered too, but not to be kept."""
         (_, _, version, name), _ = target(request)
         file = self._files.get(name)
         if file is None:
@@ -101,17 +97,17 @@ def _features(templates: Iterable[str]) -> str:
 
 def _file(name: str, body: bytes) -> _File:
     kind = KINDS[name[name.rindex(".") :]].encode()
-    packed = gzip.compress(body, 9, mtime=0)
     tag = hashlib.sha256(body).hexdigest()[:16].encode()
     common = b"Content-Type: " + kind + b"\r\nVary: Accept-Encoding\r\n" + SECURITY
-    return _File(
-        _Form(common, b'"%s"' % tag, body),
-        _Form(common + b"Content-Encoding: gzip\r\n", b'"%s-gzip"' % tag, packed),
-    )
+    codings: tuple[Coding, ...] = ("br", "gzip")
+    forms: _File = {None: _Form(common, b'"%s"' % tag, body)}
+    for coding in codings:
+        forms[coding] = _Form(common + encoding_line(coding), b'"%s-%s"' % (tag, coding.encode()), best(body, coding))
+    return forms
 
 
 def _answer(request: web.Request, file: _File, cache: bytes) -> Ready:
-    form = file.packed if takes_gzip(request) else file.plain
+    form = file[coding_of(request)]
     headers = form.headers + cache + b"ETag: " + form.tag + b"\r\n"
     if unchanged(request, form.tag):
         return Ready(304, headers)

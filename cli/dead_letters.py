@@ -75,7 +75,7 @@ def _short(body: str) -> str:
 async def _list(found: Settings, game: str | None, after: int, limit: int, every: bool) -> list[DeadLetter]:
     pool = await connect(found.require_database(), size=1)
     try:
-        return await dead_letters.list_(pool, game, after, limit, every)
+        return await dead_letters.list_(pool, game, after, limit, None if every else "open")
     finally:
         await pool.close()
 
@@ -88,7 +88,7 @@ async def _retry(found: Settings, numbers: list[int] | None, game: str | None) -
         chosen = numbers or [letter.id for letter in await _every(pool, game)]
         retried = 0
         for start in range(0, len(chosen), PAGE):
-            retried += await dead_letters.retry(pool, log, chosen[start : start + PAGE])
+            retried += len(await dead_letters.retry(pool, log, chosen[start : start + PAGE]))
         return retried
     finally:
         await log.aclose()
@@ -97,6 +97,6 @@ async def _retry(found: Settings, numbers: list[int] | None, game: str | None) -
 
 async def _every(pool: asyncpg.Pool, game: str | None) -> list[DeadLetter]:
     found: list[DeadLetter] = []
-    while page := await dead_letters.list_(pool, game, found[-1].id if found else 0, PAGE, False):
+    while page := await dead_letters.list_(pool, game, found[-1].id if found else 0, PAGE):
         found += page
     return found

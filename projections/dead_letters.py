@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
 from redis.asyncio import Redis
 
 from projections.database import queries
-from projections.names import stream_key
-from schemas.position import Position
+from projections.names import epoch_key, stream_key
+from schemas.errors import LogBroken, NotFound
+from schemas.position import Position, parse_entry
 
 Q = queries("reader")
 
@@ -27,8 +29,10 @@ class DeadLetter(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-async def list_(pool: asyncpg.Pool, game: str | None, after: int, limit: int, all_: bool) -> list[DeadLetter]:
-    """Dead letters behind the id `after`, oldest first; `all_` also those that were tried again."""
+async def list_(
+    pool: asyncpg.Pool, game: str | None, after: int, limit: int, status: str | None = "open"
+) -> list[DeadLetter]:
+    """Dead letters behind the id `after`, oldest first. `status`: open, retried, or None for both."""
     return [
         DeadLetter(
             row["dead_letter_id"],
@@ -40,19 +44,33 @@ async def list_(pool: asyncpg.Pool, game: str | None, after: int, limit: int, al
             row["status"],
             row["created_at"],
         )
-        for row in await pool.fetch(Q["dead_letters"], game, after, all_, limit)
+        for row in await pool.fetch(Q["dead_letters"], game, after, status, limit)
     ]
 
 
-async def retry(pool: asyncpg.Pool, log: Redis, ids: Sequence[int]) -> int:
-    """Appends the bodies of open dead letters to the log again; returns how many.
+async def retry(pool: asyncpg.Pool, log: Redis, ids: Sequence[int]) -> list[Position]:
+    """Appends the bodies of those dead letters that are open to the log again; returns where they are now.
 
     What fails again becomes a new dead letter. A crash between append and marking appends twice: the event's id makes
-    the second one a duplicate.
+    the second one a duplicate. Raises LogBroken when a shard has no epoch.
     """
     async with pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(Q["open_dead_letters"], list(ids))
-        for row in rows:
-            await log.xadd(stream_key(row["shard"]), {"event": row["body"]})
+        positions = [await _append(log, row["shard"], row["body"]) for row in rows]
         await connection.execute(Q["mark_retried"], [row["dead_letter_id"] for row in rows])
-    return len(rows)
+    return positions
+
+
+async def retry_one(pool: asyncpg.Pool, log: Redis, game: str, id_: int) -> Position | None:
+    """The same for one dead letter of a game: None when it was tried again before. Raises NotFound."""
+    if await pool.fetchval(Q["dead_letter"], game, id_) is None:
+        raise NotFound("dead letter", str(id_))
+    return next(iter(await retry(pool, log, [id_])), None)
+
+
+async def _append(log: Redis, shard: int, body: bytes) -> Position:
+    epoch = await log.get(epoch_key(shard))
+    if epoch is None:
+        raise LogBroken(f"Shard {shard} has no epoch: its Redis has lost the log.", "Run `rankfold doctor`.")
+    entry: Any = await log.xadd(stream_key(shard), {"event": body})
+    return Position(int(epoch), shard, *parse_entry(entry))

@@ -300,7 +300,7 @@ class Harness:
 
     async def dead_letters(self) -> list[DeadLetter]:
         """All dead letters, oldest first."""
-        return await list_(self.pool, None, 0, 1_000_000, True)
+        return await list_(self.pool, None, 0, 1_000_000, None)
 
     async def assert_exact(self, *games: str) -> None:
         """Live equals replay for every game, and the rankings in Redis equal those in PostgreSQL, byte by byte."""

@@ -11,6 +11,11 @@ SELECT text FROM rulesets WHERE game_id = $1 AND version = $2
 -- name: rulesets
 SELECT version, mode, position, recorded_ms, text FROM rulesets WHERE game_id = $1 ORDER BY version
 
+-- name: rulesets_before
+-- The newest first.
+SELECT version, mode, position, recorded_ms, text FROM rulesets
+WHERE game_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3
+
 -- name: rankings_of
 SELECT ranking_id, board, period, segment FROM rankings WHERE generation_id = $1
 
@@ -117,12 +122,15 @@ SELECT EXISTS (
 
 -- name: dead_letters
 SELECT dead_letter_id, game, epoch, shard, ms, seq, field, reason, body, status, created_at
-FROM dead_letters WHERE ($1::text IS NULL OR game = $1) AND dead_letter_id > $2 AND ($3 OR status = 'open')
+FROM dead_letters WHERE ($1::text IS NULL OR game = $1) AND dead_letter_id > $2 AND ($3::text IS NULL OR status = $3)
 ORDER BY dead_letter_id LIMIT $4
 
 -- name: open_dead_letters
 SELECT dead_letter_id, game, shard, body FROM dead_letters
 WHERE status = 'open' AND dead_letter_id = ANY ($1::bigint[]) FOR UPDATE
+
+-- name: dead_letter
+SELECT status FROM dead_letters WHERE game = $1 AND dead_letter_id = $2
 
 -- name: mark_retried
 UPDATE dead_letters SET status = 'retried' WHERE dead_letter_id = ANY ($1::bigint[])

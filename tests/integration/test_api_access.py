@@ -174,3 +174,20 @@ async def test_rejections_and_readiness(stack: Stack) -> None:
     assert "rejections" not in (await stack.get(why)).json
     assert (await stack.get(why, headers=reader)).json["rejections"] == []
     assert (await stack.get("/health/ready")).json["access"] == "keys"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scopes"),
+    [
+        ("GET", f"{GAME}/dead-letters", {"officiate", "admin"}),
+        ("POST", f"{GAME}/dead-letters/1/retry", {"officiate", "admin"}),
+        ("GET", f"{GAME}/ruleset", {"read", "officiate", "admin"}),
+        ("GET", f"{GAME}/ruleset/versions", {"read", "officiate", "admin"}),
+        ("PUT", f"{GAME}/ruleset", {"admin"}),
+    ],
+)
+async def test_what_is_for_officials(stack: Stack, method: str, path: str, scopes: set[str]) -> None:
+    assert (await stack.request(method, path)).status == 401
+    for scope in keys.SCOPES:
+        answer = await stack.request(method, path, headers=await bearer(stack, scope))
+        assert (answer.status != 403) == (scope in scopes), scope

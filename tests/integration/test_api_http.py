@@ -6,9 +6,10 @@ import json
 import logging
 from collections.abc import AsyncIterator
 
+import brotli
 import pytest
 
-from api.negotiate import GZIP_BYTES_MIN
+from api.negotiate import PACKED_BYTES_MIN
 from cli import logs
 from tests.integration.api_stack import Stack, ruleset, running, score
 
@@ -79,16 +80,22 @@ async def test_a_tag_changes_with_what_it_stands_for(stack: Stack) -> None:
 
 async def test_long_bodies_are_packed_for_those_who_want_it(stack: Stack) -> None:
     plain = await stack.get(BOARD, headers=IDENTITY)
-    assert len(plain.body) > GZIP_BYTES_MIN
+    assert len(plain.body) > PACKED_BYTES_MIN
     assert "Content-Encoding" not in plain.headers
     assert plain.headers.getall("Vary") == ["Accept-Encoding"]
-    for accepted in ("gzip", "br;q=1.0, GZIP;q=0.5", "*"):
+    for accepted in ("gzip", "br;q=0.5, GZIP;q=1.0", "*", "gzip, br;q=0"):
         packed = await stack.get(BOARD, headers={"Accept-Encoding": accepted}, auto_decompress=False)
         assert packed.headers["Content-Encoding"] == "gzip", accepted
         assert packed.headers.getall("Vary") == ["Accept-Encoding"]
         assert len(packed.body) == int(packed.headers["Content-Length"]) < len(plain.body) / 2
         assert json.loads(gzip.decompress(packed.body)) == plain.json
-    for accepted in ("br", "gzip;q=0", "*;q=0", "gzip;q=x"):
+    for accepted in ("br", "gzip, deflate, BR", "gzip;q=0.5, br"):
+        packed = await stack.get(BOARD, headers={"Accept-Encoding": accepted}, auto_decompress=False)
+        assert packed.headers["Content-Encoding"] == "br", accepted
+        assert packed.headers["ETag"] == plain.headers["ETag"]
+        assert len(packed.body) == int(packed.headers["Content-Length"]) < len(plain.body) / 2
+        assert json.loads(brotli.decompress(packed.body)) == plain.json
+    for accepted in ("deflate", "br;q=0", "gzip;q=0", "*;q=0", "gzip;q=x"):
         answer = await stack.get(BOARD, headers={"Accept-Encoding": accepted}, auto_decompress=False)
         assert "Content-Encoding" not in answer.headers, accepted
     short = await stack.get(BOARD + "?limit=1", headers={"Accept-Encoding": "gzip"}, auto_decompress=False)
@@ -99,6 +106,8 @@ async def test_very_long_bodies_too(stack: Stack) -> None:
     await stack.publish(*(score(f"t{i}", f"{'long-name-' * 8}{i}", i) for i in range(900)))
     packed = await stack.get(BOARD + "?limit=1000", headers={"Accept-Encoding": "gzip"}, auto_decompress=False)
     assert len(json.loads(gzip.decompress(packed.body))["entries"]) == 940
+    packed = await stack.get(BOARD + "?limit=1000", headers={"Accept-Encoding": "br"}, auto_decompress=False)
+    assert len(json.loads(brotli.decompress(packed.body))["entries"]) == 940
 
 
 async def test_a_request_id_goes_through(stack: Stack) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from fnmatch import fnmatch
 from pathlib import Path
 
+import brotli
 import pytest
 
 from tests.integration.api_stack import Answer, Stack, running
@@ -54,7 +55,7 @@ async def test_files_are_kept_for_ever_and_the_page_is_asked_for_each_time(stack
     assert (await stack.request("POST", "/")).status == 405
 
 
-async def test_head_and_gzip_tell_the_same(stack: Stack) -> None:
+async def test_head_and_packing_tell_the_same(stack: Stack) -> None:
     plain = await stack.get("/", headers=PLAIN)
     head = await stack.request("HEAD", "/", headers=PLAIN)
     assert (head.status, head.body, head.headers["ETag"]) == (200, b"", plain.headers["ETag"])
@@ -62,6 +63,10 @@ async def test_head_and_gzip_tell_the_same(stack: Stack) -> None:
     assert packed.headers["Content-Encoding"] == "gzip"
     assert int(packed.headers["Content-Length"]) == len(gzip.compress(plain.body, 9, mtime=0))
     assert packed.headers["ETag"] != plain.headers["ETag"]
+    shorter = await stack.get("/", headers={"Accept-Encoding": "gzip, br"}, auto_decompress=False)
+    assert shorter.headers["Content-Encoding"] == "br"
+    assert brotli.decompress(shorter.body) == plain.body
+    assert len({answer.headers["ETag"] for answer in (plain, packed, shorter)}) == 3
 
 
 def test_the_page_is_small_and_complete_in_a_wheel() -> None:

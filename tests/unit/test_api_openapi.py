@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any, cast
 
 import asyncpg
@@ -92,3 +93,9 @@ def test_asyncapi_names_every_shard_and_event() -> None:
     }
     assert all(reference.startswith("#/") for reference in references(made))
     assert CliRunner().invoke(app, ["schema", "events", "--asyncapi"]).exit_code == 2
+
+
+def test_every_type_of_problem_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted((kind.name, str(kind.status)) for kind in problems.KINDS)
