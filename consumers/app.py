@@ -5,12 +5,14 @@ consumer's. Leases only keep two processes from doing the same work twice.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 import prometheus_client
 import structlog
 from faststream import FastStream
@@ -21,21 +23,25 @@ from redis.asyncio import Redis
 from consumers.crash import Crash
 from consumers.failures import back_off
 from consumers.intake import RawEntry, raw_streams
+from consumers.leases import RENEW_S, Leases
 from consumers.metrics import ShardMetrics
 from consumers.publisher import Publisher
-from consumers.shard import Limits, ShardConsumer
+from consumers.shard import STOP_S, Limits, ShardConsumer
 from consumers.ticking import Ticker
-from projections.database import AWAY, STATEMENTS, connect, queries
+from projections.database import AWAY, STATEMENTS, connect
 from projections.memory import hold_long_lived_state
 from projections.names import stream_key
 from projections.rankings import RankingWriter
 from projections.store import Store
 from projections.tasks import end
 
-Q = queries("writer")
-LEASE_S = 5.0
-RENEW_S = 1.0
 POLL_MS = 250
+POOL_PER_SHARD = 3
+"""Connections that a shard can use at once: one commits, one loads what the next batch needs, one rebuilds a ranking."""
+
+POOL_LEAST, POOL_MAX = 8, 32
+"""Shards share their connections: with more of them than fit, they wait for each other."""
+
 log = structlog.get_logger()
 
 
@@ -83,32 +89,38 @@ async def decode(message: StreamMessage[Any]) -> Any:
 
 
 class Process:
-    """Holds leases, and for each a shard consumer with its subscriber."""
+    """Takes its share of the leases, and folds each shard that it holds."""
 
     def __init__(self, options: Options, broker: RedisBroker) -> None:
         self.options = options
         self.broker = broker
-        self._tasks: list[asyncio.Task[None]] = []
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._ending: dict[int, asyncio.Task[None]] = {}
+        self._sharing: list[asyncio.Task[None]] = []
+        self._metrics = ShardMetrics()
 
     async def start(self) -> None:
         """Connects, waiting for services that are away, and starts to seek leases."""
         options = self.options
-        self._pool = await self._connect()
+        self._pool = await self._connect(min(POOL_MAX, max(POOL_LEAST, POOL_PER_SHARD * len(options.shards))))
+        self._leases_pool = await self._connect(1)
+        self._leases = Leases(self._leases_pool, options.owner, options.shards)
         client = await self.broker.connect()
         client.set_response_callback("XREAD", raw_streams)
         self._log: Redis = Redis.from_url(options.log_url)
         self._rankings: Redis = Redis.from_url(options.rankings_url)
         if options.metrics_port is not None:
             prometheus_client.start_http_server(options.metrics_port, "127.0.0.1")
-        self._tasks = [asyncio.create_task(self._hold(shard)) for shard in options.shards]
+        self._sharing = [asyncio.create_task(self._share())]
         log.info("consumer started", owner=options.owner, shards=list(options.shards))
 
-    async def _connect(self) -> Any:
+    async def _connect(self, size: int) -> Any:
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await connect(self.options.database_url, statements=self.options.database_statements)
+                url, statements = self.options.database_url, self.options.database_statements
+                return await connect(url, size=size, statements=statements)
             except AWAY as error:
                 if attempt in (1, 20):
                     log.warning("waiting for PostgreSQL", error=str(error))
@@ -116,29 +128,65 @@ class Process:
 
     async def stop(self) -> None:
         """Finishes what is under way and gives the leases back."""
-        await end(self._tasks)
+        await end(self._sharing)
+        with contextlib.suppress(asyncpg.PostgresError, *AWAY):
+            # Those that go on need not wait for the heartbeat to run out.
+            await self._leases.leave()
+        for shard in list(self._running):
+            self._give_up(shard)
+        await asyncio.gather(*self._ending.values(), return_exceptions=True)
+        self._metrics.close()
+        await self._leases_pool.close()
         await self._pool.close()
         await self._log.aclose()
         await self._rankings.aclose()
 
-    async def _hold(self, shard: int) -> None:
-        """Waits for the lease of a shard, consumes while it holds it, and starts over when it has lost it."""
+    async def _share(self) -> None:
+        """Renews, gives up and takes leases until it is cancelled.
+
+        While PostgreSQL is away nobody can take them from here, so it goes on with those that it has.
+        """
         while True:
             try:
-                while not await self._lease(shard):
-                    await asyncio.sleep(RENEW_S)
-                log.info("lease taken", shard=shard)
+                await self._turn()
+            except (asyncpg.PostgresError, *AWAY) as error:
+                log.info("leases are not renewed for now", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(RENEW_S)
+
+    async def _turn(self) -> None:
+        turn = await self._leases.turn(self._running, self._ending)
+        for shard in self._running.keys() - turn.mine:
+            if shard in turn.lost:
+                log.warning("lease lost", shard=shard)
+            else:
+                log.info("lease given up", shard=shard)
+            self._give_up(shard)
+        for shard in turn.mine - self._running.keys():
+            log.info("lease taken", shard=shard)
+            self._running[shard] = asyncio.create_task(self._hold(shard))
+
+    def _give_up(self, shard: int) -> None:
+        self._ending[shard] = asyncio.create_task(self._end(shard, self._running.pop(shard)))
+
+    async def _end(self, shard: int, holding: "asyncio.Task[None]") -> None:
+        """Lets a shard's last commit finish, and gives its lease back."""
+        holding.cancel()
+        await asyncio.wait([holding], timeout=2 * STOP_S)
+        await end([holding])
+        try:
+            await self._leases.release(shard)
+        except (asyncpg.PostgresError, *AWAY):
+            log.info("lease runs out by itself", shard=shard)
+        del self._ending[shard]
+
+    async def _hold(self, shard: int) -> None:
+        """Folds a shard until it is cancelled. Starts over when it failed, or when the reader has to go back."""
+        while True:
+            try:
                 await self._consume(shard)
             except Exception:
                 log.exception("consumer failed, starting over", shard=shard)
                 await asyncio.sleep(RENEW_S)
-
-    async def _lease(self, shard: int) -> bool:
-        try:
-            await self._pool.execute(Q["new_shard"], shard)
-            return await self._pool.fetchval(Q["lease"], shard, self.options.owner, LEASE_S) is not None
-        except AWAY:
-            return False
 
     async def _consume(self, shard: int) -> None:
         options = self.options
@@ -151,7 +199,7 @@ class Process:
         ticker = Ticker(shard, store, self._log, lambda: consumer.state)
         subscriber = None
         ticking: list[asyncio.Task[None]] = []
-        metrics = ShardMetrics(shard, consumer, publisher)
+        self._metrics.add(consumer, publisher)
         try:
             after = await consumer.start()
             stream = StreamSub(
@@ -169,31 +217,10 @@ class Process:
             subscriber(handle)
             await subscriber.start()
             ticking.append(asyncio.create_task(ticker.run()))
-            await self._renew_until(shard, consumer.rewound)
+            await consumer.rewound.wait()
         finally:
-            metrics.remove()
+            self._metrics.remove(shard)
             await end(ticking)
             if subscriber is not None:
                 await subscriber.stop()
             await consumer.stop()
-            await self._release(shard)
-
-    async def _renew_until(self, shard: int, rewound: asyncio.Event) -> None:
-        """Returns when the subscriber has to start again, or when somebody else has taken the lease.
-
-        While PostgreSQL is away nobody can take it, so it goes on.
-        """
-        while not rewound.is_set():
-            await asyncio.sleep(RENEW_S)
-            try:
-                if await self._pool.fetchval(Q["lease"], shard, self.options.owner, LEASE_S) is None:
-                    log.warning("lease lost", shard=shard)
-                    return
-            except AWAY:
-                continue
-
-    async def _release(self, shard: int) -> None:
-        try:
-            await self._pool.execute(Q["release"], shard, self.options.owner)
-        except AWAY:
-            log.info("lease runs out by itself", shard=shard)

@@ -9,36 +9,51 @@ from prometheus_client.registry import Collector
 from consumers.publisher import Publisher
 from consumers.shard import ShardConsumer
 
+LINES: dict[str, tuple[type[CounterMetricFamily] | type[GaugeMetricFamily], str]] = {
+    "rankfold_events_archived": (CounterMetricFamily, "Entries archived with a verdict"),
+    "rankfold_places_published": (CounterMetricFamily, "Places sent to the rankings"),
+    "rankfold_lag_ms": (GaugeMetricFamily, "Age of the newest entry when it was read, ms"),
+    "rankfold_version": (GaugeMetricFamily, "Publications committed"),
+    "rankfold_version_shown": (GaugeMetricFamily, "The publication that the rankings show"),
+    "rankfold_stopped": (GaugeMetricFamily, "1 while the shard waits for an operator"),
+}
+
 
 class ShardMetrics(Collector):
-    """Read when Prometheus asks; nothing is counted twice."""
+    """One a process, with the shards that it holds at the time. Read when Prometheus asks; nothing is counted twice."""
 
-    def __init__(self, shard: int, consumer: ShardConsumer, publisher: Publisher) -> None:
-        self._labels = [str(shard)]
-        self._consumer = consumer
-        self._publisher = publisher
+    def __init__(self) -> None:
+        self._shards: dict[int, tuple[ShardConsumer, Publisher]] = {}
         REGISTRY.register(self)
 
-    def remove(self) -> None:
+    def add(self, consumer: ShardConsumer, publisher: Publisher) -> None:
+        """Reports a shard from now on."""
+        self._shards[consumer.shard] = (consumer, publisher)
+
+    def remove(self, shard: int) -> None:
+        """Ends the reporting of a shard."""
+        self._shards.pop(shard, None)
+
+    def close(self) -> None:
         """Ends the reporting."""
         REGISTRY.unregister(self)
 
     def collect(self) -> Iterator[Metric]:
-        consumer, publisher = self._consumer, self._publisher
-        yield self._counter("rankfold_events_archived", "Entries archived with a verdict", consumer.folded_events)
-        yield self._counter("rankfold_places_published", "Places sent to the rankings", publisher.published_members)
-        yield self._gauge("rankfold_lag_ms", "Age of the newest entry when it was read, ms", consumer.lag_ms)
-        yield self._gauge("rankfold_version", "Publications committed", consumer.state.version)
-        yield self._gauge("rankfold_version_shown", "The publication that the rankings show", publisher.applied_version)
-        stopped = consumer.stopped_by is not None
-        yield self._gauge("rankfold_stopped", "1 while the shard waits for an operator", int(stopped))
+        values = {shard: _values(*parts) for shard, parts in sorted(self._shards.items())}
+        for at, (name, (kind, text)) in enumerate(LINES.items()):
+            family = kind(name, text, labels=["shard"])
+            for shard, measured in values.items():
+                family.add_metric([str(shard)], measured[at])
+            yield family
 
-    def _counter(self, name: str, text: str, value: float) -> Metric:
-        family = CounterMetricFamily(name, text, labels=["shard"])
-        family.add_metric(self._labels, value)
-        return family
 
-    def _gauge(self, name: str, text: str, value: float) -> Metric:
-        family = GaugeMetricFamily(name, text, labels=["shard"])
-        family.add_metric(self._labels, value)
-        return family
+def _values(consumer: ShardConsumer, publisher: Publisher) -> tuple[float, ...]:
+    """In the order of LINES."""
+    return (
+        consumer.folded_events,
+        publisher.published_members,
+        consumer.lag_ms,
+        consumer.state.version,
+        publisher.applied_version,
+        int(consumer.stopped_by is not None),
+    )

@@ -288,7 +288,7 @@ class Harness:
         return True
 
     def _logs(self) -> str:
-        return "".join(f"\n--- child {child.process.pid}\n{child.log[-3000:]}" for child in self.children[-2:])
+        return "".join(f"\n--- child {child.process.pid}\n{child.log[-3000:]}" for child in self.children[-3:])
 
     async def verify(self, game: str = "arcade") -> replay.Verification:
         """Compares the live projections with a replay."""

@@ -93,15 +93,6 @@ SELECT epoch, ms, seq, version, catalog, profiles FROM shards WHERE shard = $1
 -- name: new_shard
 INSERT INTO shards (shard, epoch, ms, seq, version, catalog) VALUES ($1, 1, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 
--- name: lease
-INSERT INTO leases (shard, owner, until) VALUES ($1, $2, now() + $3 * interval '1 second')
-ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, until = excluded.until
-WHERE leases.owner = excluded.owner OR leases.until < now()
-RETURNING shard
-
--- name: release
-DELETE FROM leases WHERE shard = $1 AND owner = $2
-
 -- name: new_game
 INSERT INTO games (name, shard) VALUES ($1, $2) RETURNING game_id
 

@@ -116,10 +116,10 @@ async def test_two_that_both_believe_to_hold_the_shard(harness: Harness) -> None
 
 async def test_a_consumer_started_before_the_migration_waits_for_it(harness: Harness) -> None:
     workload = Workload(seed=14)
-    await harness.pool.execute("ALTER TABLE shards RENAME TO not_yet")
+    await harness.pool.execute("ALTER TABLE consumers RENAME TO not_yet")
     with harness.living() as child:
-        await eventually(lambda: "starting over" in child.log)
-        await harness.pool.execute("ALTER TABLE not_yet RENAME TO shards")
+        await eventually(lambda: "leases are not renewed" in child.log)
+        await harness.pool.execute("ALTER TABLE not_yet RENAME TO consumers")
         await harness.publish(ruleset(), *workload.take(100))
         await harness.caught_up()
     await workload.check(harness)

@@ -1,0 +1,177 @@
+"""Several shards and several consumer processes: shared out evenly, taken over, and never written by two."""
+
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import pytest
+
+from projections.names import shard_of
+from tests.harness import Child, Harness, renamed, ruleset, running, score
+from tests.services import eventually
+
+pytestmark = pytest.mark.services
+
+SHARDS = 4
+GAMES = {
+    shard: next(name for name in map("game-{}".format, range(99)) if shard_of(name, SHARDS) == shard)
+    for shard in range(SHARDS)
+}
+
+
+@pytest.fixture
+async def harness(
+    database_url: str, redis_log_url: str, redis_rankings_url: str, tmp_path: Path
+) -> AsyncIterator[Harness]:
+    async with running(database_url, redis_log_url, redis_rankings_url, tmp_path, shards=SHARDS) as harness:
+        yield harness
+
+
+class Counted:
+    """Publishes scores to the game of every shard, and knows what each has to show."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+        self.sent = 0
+
+    async def start(self) -> None:
+        for shard, game in GAMES.items():
+            await self.harness.publish(ruleset(renamed(game), game=game), shard=shard)
+
+    async def publish(self, count: int, shards: Iterable[int] = GAMES) -> None:
+        for shard in shards:
+            events = (score(f"e{self.sent + n}", "ada", self.sent + n, game=GAMES[shard]) for n in range(1, count + 1))
+            await self.harness.publish(*events, shard=shard)
+        self.sent += count
+
+    async def check(self) -> None:
+        for shard, game in GAMES.items():
+            await self.harness.caught_up(shard, 60)
+            assert (await self.harness.board("best", game=game))["ada"]["points"] == self.sent
+        await self.harness.assert_exact()
+
+
+async def owners(harness: Harness) -> dict[int, int]:
+    """The process that holds each shard."""
+    rows = await harness.pool.fetch("SELECT shard, owner FROM leases WHERE until > now()")
+    return {row["shard"]: int(row["owner"].rpartition(":")[2]) for row in rows}
+
+
+async def shared(harness: Harness, *children: Child) -> dict[int, int]:
+    """Waits until these processes, and no others, hold all shards, each its share; returns who holds which."""
+    alive = {child.process.pid for child in children}
+    most, least = -(-SHARDS // len(alive)), SHARDS // len(alive)
+
+    async def so() -> dict[int, int]:
+        held = await owners(harness)
+        loads = Counter(held.values())
+        fair = loads.keys() == alive and max(loads.values()) <= most and min(loads.values()) >= least
+        return held if len(held) == SHARDS and fair else {}
+
+    logs = "".join(child.log[-1500:] for child in children)
+    return await eventually(so, 60, f"{SHARDS} shards are shared out among {len(alive)}: {logs}")
+
+
+async def test_shares_takeover_and_return(harness: Harness) -> None:
+    counted = Counted(harness)
+    settings = {"shards": SHARDS, "batch_events_max": 20}
+    first = harness.child(**settings)
+    await counted.start()
+    await shared(harness, first)
+    await counted.publish(100)
+    second, third = harness.child(**settings), harness.child(**settings)
+    before = await shared(harness, first, second, third)
+    await counted.publish(100)
+    await counted.check()
+    # Nothing moves any more, however often they look.
+    for child in (first, second, third):
+        moves = child.log.count("lease given up")
+        assert moves <= SHARDS
+    second.kill()
+    await counted.publish(100)
+    after = await shared(harness, first, third)
+    kept = {shard for shard, owner in before.items() if owner != second.process.pid}
+    assert {shard: after[shard] for shard in kept} == {shard: before[shard] for shard in kept}
+    await counted.publish(100)
+    await counted.check()
+    third.send(signal.SIGTERM)
+    assert await third.ended() == 0, third.log
+    await shared(harness, first)
+    await counted.publish(100)
+    await counted.check()
+    assert "Traceback" not in first.log + third.log
+
+
+async def test_a_paused_process_wakes_up_and_cannot_write(harness: Harness) -> None:
+    counted = Counted(harness)
+    settings = {"shards": SHARDS, "batch_events_max": 10}
+    paused, other = harness.child(**settings), harness.child(**settings)
+    await counted.start()
+    held = await shared(harness, paused, other)
+    lost = [shard for shard, owner in held.items() if owner == paused.process.pid]
+    # A backlog, so that it stops with batches in its memory and wakes up with them.
+    before = [(await harness.store.shard(shard)).version for shard in lost]
+    await counted.publish(500)
+
+    async def works() -> bool:
+        return [(await harness.store.shard(shard)).version for shard in lost] != before
+
+    await eventually(works, 30)
+    paused.send(signal.SIGSTOP)
+    await shared(harness, other)
+    await counted.publish(100)
+    # A transaction that it holds open is ended by PostgreSQL; then the other one commits everything.
+    await counted.check()
+    committed = {shard: await harness.store.shard(shard) for shard in range(SHARDS)}
+    paused.send(signal.SIGCONT)
+    await eventually(lambda: paused.log.count("lease lost") == len(lost), 30, paused.log[-2000:])
+    await shared(harness, paused, other)
+    assert {shard: (await harness.store.shard(shard))[:4] for shard in committed} == {
+        shard: state[:4] for shard, state in committed.items()
+    }
+    await counted.publish(100)
+    await counted.check()
+
+
+async def test_thousands_of_games(harness: Harness) -> None:
+    """Two thousand small games, two processes with small caches: all are folded, and few are held at a time."""
+    names = [f"game-{number}" for number in range(2_000)]
+    settings = {"shards": SHARDS, "cache_rows": 1_000, "batch_events_max": 2_000}
+    first, second = harness.child(**settings), harness.child(**settings)
+    for begin in range(0, len(names), 500):
+        for shard in range(SHARDS):
+            mine = [name for name in names[begin : begin + 500] if shard_of(name, SHARDS) == shard]
+            await harness.publish(*(ruleset(SMALL.format(name), game=name) for name in mine), shard=shard)
+    for turn in range(2):
+        for shard in range(SHARDS):
+            mine = [name for name in names if shard_of(name, SHARDS) == shard]
+            await harness.publish(*(score(f"e{turn}", "ada", 1, game=name) for name in mine), shard=shard)
+    for shard in range(SHARDS):
+        await harness.caught_up(shard, 300)
+    await shared(harness, first, second)
+    totals = await harness.pool.fetch(
+        "SELECT s.prefix FROM games g JOIN rankings r ON r.generation_id = g.live_generation"
+        " JOIN standings s USING (ranking_id)"
+    )
+    assert len(totals) == len(names)
+    assert len({row["prefix"] for row in totals}) == 1
+    assert await harness.dead_letters() == []
+    for name in names[::200]:
+        found = await harness.verify(name)
+        assert (found.differences, found.events) == ([], 2)
+    await harness.assert_rankings_agree()
+
+
+SMALL = """
+game = "{}"
+[metrics.points]
+[sources.score]
+origin = "score"
+[boards.total]
+sources = ["score"]
+rank_by = ["points desc"]
+[boards.total.metrics.points]
+op = "sum"
+of = "points"
+"""
