@@ -92,7 +92,7 @@ def _features(templates: Iterable[str]) -> str:
     words = {template.rpartition("/")[2] for template in templates}
     if "q" in PageQuery._fields:
         words.add("q")
-    return " ".join(sorted(word for word in words if word.isalpha()))
+    return " ".join(sorted(word for word in words if word.replace("-", "").isalpha()))
 
 
 def _file(name: str, body: bytes) -> _File:

@@ -1,5 +1,8 @@
 // Talks to the API: one way to ask, one way to keep something up to date, and one word on whether the API is there.
 
+import { key, setKey, signed } from "./key.js";
+import { Stream } from "./stream.js";
+
 const features = new Set(document.querySelector('meta[name="features"]').content.split(" "));
 const listeners = new Set();
 const RETRY_FIRST_S = 1;
@@ -56,7 +59,8 @@ export const boardPath = (place, parameters, ...more) =>
 
 /** Asks once. Answers {status, tag, body}; body is null with 304. Raises Refused. */
 export async function ask(url, { tag, body, signal } = {}) {
-  const headers = tag ? { "If-None-Match": tag } : {};
+  const held = key();
+  const headers = signed(tag ? { "If-None-Match": tag } : {});
   if (body) headers["Content-Type"] = "application/json";
   let response;
   try {
@@ -75,6 +79,11 @@ export async function ask(url, { tag, body, signal } = {}) {
     const error = new Refused(response.status, content);
     error.retryAfter = Number(response.headers.get("Retry-After")) || 0;
     if (!error.away) heard(true);
+    if (response.status === 401 && held) {
+      // A key that the API does not take any more would be in the way of what is public, too.
+      if (held === key()) setKey(null);
+      if (!body) return await ask(url, { signal });
+    }
     throw error;
   } catch (error) {
     if (error.name === "AbortError" || error instanceof Refused) throw error;
@@ -111,7 +120,7 @@ export function follow(load, failed, stream) {
     busy = true;
     again = false;
     turnedAt = Date.now();
-    let wait = source && source.readyState === EventSource.OPEN ? BESIDE_LIVE_MS : POLL_MS;
+    let wait = source && source.open ? BESIDE_LIVE_MS : POLL_MS;
     try {
       await load();
       tries = 0;
@@ -141,20 +150,21 @@ export function follow(load, failed, stream) {
 
   function listen() {
     if (!stream || !has("live") || source || stopped || document.hidden) return;
-    source = new EventSource(stream());
-    source.addEventListener("ranks", () => {
-      again = busy;
-      if (stopped || busy || hurried) return;
-      hurried = true;
-      clearTimeout(timer);
-      timer = setTimeout(turn, gap());
+    const mine = new Stream(stream(), {
+      opened: () => flowing(true),
+      heard: (event) => event === "ranks" && changed(),
+      // A stream that ended is opened anew after the next poll.
+      ended: () => mine === source && close(),
     });
-    source.addEventListener("open", () => flowing(true));
-    source.addEventListener("error", () => {
-      flowing(false);
-      // A stream that ended for good is tried anew after the next poll.
-      if (source && source.readyState === EventSource.CLOSED) close();
-    });
+    source = mine;
+  }
+
+  function changed() {
+    again = busy;
+    if (stopped || busy || hurried) return;
+    hurried = true;
+    clearTimeout(timer);
+    timer = setTimeout(turn, gap());
   }
 
   function close() {
@@ -184,4 +194,16 @@ export function follow(load, failed, stream) {
   addEventListener("retry", turn);
   turn();
   return { stop, now: turn };
+}
+
+/** Has the browser save what a URL holds, under the name that the API gives it; for what a mere link, without a key, may not read. */
+export async function save(url) {
+  const response = await fetch(url, { headers: signed(), cache: "no-store" });
+  if (!response.ok) throw new Refused(response.status, await response.json().catch(() => null));
+  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") || "");
+  const anchor = document.createElement("a");
+  anchor.href = URL.createObjectURL(await response.blob());
+  anchor.download = name ? name[1] : "export";
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 60_000);
 }

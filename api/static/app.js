@@ -4,6 +4,7 @@ import { connection, onConnection } from "./api.js";
 import { BoardView } from "./board.js";
 import { h, say } from "./dom.js";
 import { HomeView } from "./home.js";
+import { KeyDialog } from "./key.js";
 import { Panel } from "./panel.js";
 import { elsewhere, link, place } from "./place.js";
 
@@ -12,17 +13,17 @@ const banner = document.getElementById("banner");
 const crumbs = document.getElementById("crumbs");
 const panel = new Panel(document.getElementById("panel"));
 let view = null;
-let key = "";
+let showing = "";
 
 function render({ first = false } = {}) {
   const here = place();
   const wanted = here.game && here.board ? `board ${here.game}/${here.board}` : `home ${here.game || ""}`;
   trail(here);
-  if (wanted === key) {
+  if (wanted === showing) {
     view.show(here);
   } else {
     if (view) view.stop();
-    key = wanted;
+    showing = wanted;
     main.classList.remove("stale");
     view = here.game && here.board ? new BoardView(main, trail) : new HomeView(main, trail);
     view.show(here);
@@ -96,4 +97,10 @@ onConnection(tell);
 document.addEventListener("click", follows);
 addEventListener("popstate", () => render());
 addEventListener("moved", () => render());
+addEventListener("key", () => {
+  showing = "";
+  panel.forget();
+  render({ first: true });
+});
+new KeyDialog(document.getElementById("keys"), document.getElementById("key"));
 render({ first: true });

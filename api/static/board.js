@@ -1,14 +1,16 @@
 // One board: which stretch of it, in which period and segment, kept up to date.
 
-import { Refused, ask, boardPath, follow, get, has, path } from "./api.js";
+import { Refused, ask, boardPath, follow, get, has, path, save } from "./api.js";
 import { amount, count, h, kindName, kindOf, metric, ordinal, order, periodName, players, say, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
+import { key } from "./key.js";
 import { elsewhere, fresh, go, link } from "./place.js";
 import { Table } from "./table.js";
 
 const LIMIT = 50;
 const AROUND = 25;
 const GAME_EVERY_MS = 30000;
+const TITLES = { 401: "A private board", 403: "A private board", 404: "Not found" };
 const SINCE = { round: "round", daily: "day", weekly: "week", monthly: "month" };
 
 export class BoardView {
@@ -87,8 +89,12 @@ export class BoardView {
   async load(asked) {
     const here = this.here;
     if (!this.game || Date.now() - this.gameAt > GAME_EVERY_MS) await this.learn();
-    if (!this.board) throw new Refused(404, { detail: `This game has no board “${here.board}”.` });
     const url = this.url(here);
+    if (!this.board) {
+      // Listings leave private boards out; asked for by name, the API tells whether it is that.
+      await ask(url);
+      throw new Refused(404, { detail: `This game has no board “${here.board}”.` });
+    }
     const [answer, place] = await Promise.all([ask(url, { tag: this.tag }), here.me ? this.mineNow(here) : null]);
     if (asked !== this.asked) return;
     this.place = place;
@@ -144,12 +150,12 @@ export class BoardView {
     this.foot.replaceChildren();
     const here = this.here;
     if (this.board) this.title.textContent = this.board.title;
-    else this.title.textContent = error.status === 404 ? "Not found" : "This cannot be shown";
+    else this.title.textContent = TITLES[error.status] || "This cannot be shown";
     this.scope.textContent = "";
     const top = h("a", { href: link(fresh) }, "Back to the top");
     if (error.status === 404 && here.at) this.note(`“${here.at}” is not ranked here.`, top);
     else if (error.status === 404) this.note(error.message, h("a", { href: link({ ...elsewhere, game: null, board: null }) }, "All games"));
-    else if (error.status === 401 || error.status === 403) this.note("This board is not public.", h("a", { href: link({ ...elsewhere, game: null, board: null }) }, "All games"));
+    else if (error.status === 401 || error.status === 403) this.note(error.status === 401 ? "This board is not public: it takes a key." : "The key in use does not allow reading this board.", enterKey());
     else this.note("What the address asks for cannot be shown.", h("a", { href: link({ ...fresh, period: null, segment: null }) }, "Show the whole board"));
     this.table.element.hidden = true;
     return true;
@@ -234,11 +240,11 @@ export class BoardView {
     const text = JSON.stringify([this.game.boards.map((board) => board.title), this.board, this.segments, period, this.here]);
     if (text === this.controlled) return;
     this.controlled = text;
-    const key = document.activeElement && document.activeElement.dataset.key;
+    const focused = document.activeElement && document.activeElement.dataset.key;
     this.boards.replaceChildren(...(this.game.boards.length > 1 ? [this.boardTabs()] : []));
     this.tools.replaceChildren(this.periodTabs(period), this.periodChoice(period), this.segmentChoice(), this.form);
     for (const now of this.main.querySelectorAll(".tabs [aria-current]")) now.parentNode.scrollLeft = now.offsetLeft - now.parentNode.offsetLeft - 24;
-    const again = key && this.main.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    const again = focused && this.main.querySelector(`[data-key="${CSS.escape(focused)}"]`);
     if (again && again !== document.activeElement) again.focus({ preventScroll: true });
   }
 
@@ -302,7 +308,7 @@ export class BoardView {
     const part = (name, cursor, changes) =>
       cursor ? h("a", { class: "button", href: link({ after: null, before: null, ...changes }), "data-key": name }, name) : h("span", { class: "button off", "aria-hidden": "true" }, name);
     const shown = here.q || !entries.length || entries.length === total ? "" : `Ranks ${count(entries[0].rank)} to ${count(entries.at(-1).rank)}`;
-    const key = document.activeElement && document.activeElement.dataset.key;
+    const focused = document.activeElement && document.activeElement.dataset.key;
     this.pager.replaceChildren(...(next || previous || moved
       ? [h("nav", { "aria-label": "Pages" },
           moved ? h("a", { class: "button", href: link(fresh), "data-key": "Top" }, "Top") : "",
@@ -310,7 +316,7 @@ export class BoardView {
           next || previous ? part("Next", next, { after: next, at: null }) : "",
           h("span", { class: "shown" }, shown))]
       : []));
-    const again = key && this.pager.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    const again = focused && this.pager.querySelector(`[data-key="${CSS.escape(focused)}"]`);
     if (again) again.focus({ preventScroll: true });
   }
 
@@ -352,10 +358,23 @@ export class BoardView {
     const data = boardPath(this.here, { ...of, limit: "1000" });
     const ways = has("export") ? [["csv", "CSV"], ["jsonl", "JSON lines"]] : [];
     this.foot.replaceChildren(h("p", {},
-      ...ways.map(([format, name]) => h("a", { href: boardPath(this.here, { ...of, format }, "export"), download: "" }, `Download ${name}`)),
+      ...ways.map(([format, name]) => download(boardPath(this.here, { ...of, format }, "export"), `Download ${name}`)),
       h("a", { href: data }, "This board in the API")));
   }
 }
+
+/** A link to a file. With a key it is fetched: a browser sends none by itself. */
+function download(url, text) {
+  const fetched = async (event) => {
+    if (!key()) return;
+    event.preventDefault();
+    say("The file is on its way.");
+    await save(url).catch((error) => say(error.message));
+  };
+  return h("a", { href: url, download: "", onclick: fetched }, text);
+}
+
+const enterKey = () => h("button", { type: "button", onclick: () => dispatchEvent(new Event("enter-key")) }, "Enter a key");
 
 /** A player's surroundings as a page. */
 const around = (place) => ({ ...place, entries: place.around, next: place.next || null, previous: place.previous || null });

@@ -5,6 +5,7 @@ import { chart } from "./chart.js";
 import { amount, capital, count, h, metric, ordinal, periodName, when, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
 import { fresh, go, link } from "./place.js";
+import { Why } from "./why.js";
 
 const HISTORY = 300;
 const EVERY_MS = 15000;
@@ -59,6 +60,11 @@ export class Panel {
     );
   }
 
+  /** What was seen may not be seen any more, or more of it. */
+  forget() {
+    this.asked = "";
+  }
+
   rest() {
     if (this.following) this.following.stop();
     this.following = null;
@@ -71,7 +77,9 @@ export class Panel {
     this.name = h("h2", { id: "panel-title", tabindex: "-1" }, player);
     this.about = h("p", { class: "about" });
     this.meButton = h("button", { type: "button", onclick: () => go({ me: this.here.me === player ? null : player }, { replace: true }) });
-    this.parts = Object.fromEntries(["summary", "charts", "rounds", "badges", "versus", "places"].map((name) => [name, h("div", { class: `part part-${name}` })]));
+    this.parts = Object.fromEntries(["summary", "why", "charts", "rounds", "badges", "versus", "places"].map((name) => [name, h("div", { class: `part part-${name}` })]));
+    this.why = new Why();
+    this.parts.why.append(this.why.element);
     this.input = h("input", { id: "with", list: "others", autocomplete: "off", spellcheck: "false", maxlength: "128", value: this.here.with || "" });
     this.others = h("datalist", { id: "others" });
     const compare = h("form", { class: "search", onsubmit: (event) => this.compare(event) },
@@ -84,7 +92,7 @@ export class Panel {
         h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => this.dialog.close() }, "✕")),
       h("div", { class: "panel-body" },
         this.parts.summary, h("p", { class: "actions" }, this.meButton, h("a", { class: "button", href: link({ ...fresh, at: player, player: null, with: null }) }, "Show on the board")),
-        this.parts.charts, this.parts.rounds, this.parts.badges, compare, this.parts.versus, this.parts.places),
+        this.parts.why, this.parts.charts, this.parts.rounds, this.parts.badges, compare, this.parts.versus, this.parts.places),
     );
     this.toggleMe();
   }
@@ -166,6 +174,7 @@ export class Panel {
     const place = mine.place;
     const others = other && other.player !== mine.player ? [other] : [];
     this.part("summary", [place, board.title], () => summary(place, board));
+    this.why.show(this.here, place);
     this.part("charts", [mine.history, mine.stats && mine.stats.rounds, others], () => charts(board, player, [mine, ...others]));
     this.part("rounds", mine.stats, () => (mine.stats ? season(mine.stats, board) : ""));
     this.part("badges", mine.stats && mine.stats.badges, () => badges(mine.stats));

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from api.access import Security
+from api.app import make_app
+from projections import keys
+from projections.keys import Scope
 from tests.integration.api_stack import Stack, ruleset, running, score
 
 try:
@@ -41,6 +46,13 @@ rank_by = ["points desc", "reached"]
 keep = { mode = "best", by = "points" }
 [boards.best.metrics.points]
 op = "max"
+of = "points"
+[boards.jury]
+title = "Jury"
+access = "private"
+rank_by = ["points desc"]
+[boards.jury.metrics.points]
+op = "min"
 of = "points"
 """
 ANN = {"id": "p-ann", "type": "player", "player": "ann", "name": "Ann Archer", "attributes": {"country": "NO"}}
@@ -80,6 +92,10 @@ class Site:
     async def publish(self, *events: dict[str, Any]) -> None:
         await self.stack.publish(*events, game=GAME)
 
+    async def key(self, *scopes: Scope) -> str:
+        """A key for the game."""
+        return (await keys.create(self.stack.pool, GAME, scopes, "test", None))[1]
+
     async def scores(self, scores: dict[str, int], of: str = "a", **fields: Any) -> None:
         """One score for each player; `of` keeps their ids apart from those of other calls."""
         await self.publish(*(score(f"{of}-{who}", who, points, **fields) for who, points in scores.items()))
@@ -109,6 +125,22 @@ async def site(chromium: str, database_url: str, redis_log_url: str, redis_ranki
         await site.scores({"ann": 20, "bob": 5, "cid": 15, "dan": 4}, "two", round=2)
         yield site
         await site.down()
+
+
+@pytest.fixture
+async def guarded(site: Site) -> AsyncIterator[Site]:
+    """The same place, where the API wants keys."""
+    stack, opened = site.stack, site.stack.client
+    await site.down()
+    app = make_app(stack.pool, stack.log, stack.rankings, clock_ms=lambda: stack.now_ms, security=Security(keys=True))
+    async with TestClient(TestServer(app, access_log=None)) as client:
+        stack.client = client
+        stack.client.session.headers["Authorization"] = f"Bearer {await site.key('admin')}"
+        await site.up()
+        yield site
+        await site.down()
+        stack.client = opened
+    await site.up()
 
 
 @dataclass
