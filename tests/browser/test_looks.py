@@ -42,6 +42,8 @@ async def test_a_telephone(visitor: Visitor) -> None:
         page = await loaded(await visitor.open(path, viewport={"width": 390, "height": 844}))
         if path == PANEL:
             await expect(page.get_by_role("dialog").locator(".standing")).to_be_visible()
+            await page.get_by_text("Why this rank?").click()
+            await expect(page.locator(".marks tbody td:last-child").first).to_be_in_viewport()
         assert await page.evaluate(OVERFLOW) <= 0
         if path == BOARD:
             await expect(page.locator(".others").first).to_have_text("games 2")
@@ -91,6 +93,8 @@ async def test_no_barriers(visitor: Visitor, scheme: str) -> None:
         page = await loaded(await visitor.open(path, color_scheme=scheme))
         if path == PANEL:
             await expect(page.get_by_role("dialog").locator(".part-places table")).to_be_visible()
+            await page.get_by_text("Why this rank?").click()
+            await expect(page.locator(".marks tbody tr")).to_have_count(2)
         await page.evaluate(axe)
         found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
