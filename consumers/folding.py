@@ -1,7 +1,7 @@
 """Folding one batch: dedupe, the ruleset's checks, the engine's fold, and the batch that one transaction will write."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from consumers.intake import Entry, refuse
 from consumers.slices import slices
@@ -17,6 +17,9 @@ from schemas.position import Position
 from schemas.ruleset import parse
 
 IdKey = tuple[int, bytes]
+CACHE_GAMES = 1_000
+"""So many games are held beside those of the batches under way; a small one takes some 30 KiB without its rows."""
+
 LOOK_UPS = 256
 """For so many batches ids are looked up once a duplicate has come: they seldom come alone."""
 
@@ -24,15 +27,22 @@ LOOK_UPS = 256
 class Folding:
     """The games of a shard with their folds, a cache in front of PostgreSQL."""
 
-    def __init__(self, shard: int, total: int, store: Store, *, cache_rows: int) -> None:
+    def __init__(
+        self, shard: int, total: int, store: Store, *, cache_rows: int, cache_games: int = CACHE_GAMES
+    ) -> None:
         self.shard = shard
         self.total = total
         self.store = store
         self.cache_rows = cache_rows
+        self.cache_games = cache_games
         self._games: dict[str, LiveGame] = {}
         self._in_flight: dict[int, dict[IdKey, bytes]] = {}
         self._look_ups = 0
         self._committed_version = 0
+
+    @property
+    def held_games(self) -> int:
+        return len(self._games)
 
     def expect_duplicates(self) -> None:
         """The archive refused an id as used before: for a while, look ids up before folding.
@@ -59,7 +69,7 @@ class Folding:
         # Now, and not while a batch is half folded: a row that is needed must not leave between load and use.
         self._evict(self._committed_version)
         batch = Batch(self.shard, state, (entries[-1].ms, entries[-1].seq))
-        await self._meet({entry.event.game for entry in entries if entry.event is not None})
+        await self._meet({entry.event.game for entry in entries if entry.event is not None}, batch)
         judged: list[Entry] = []
         async for part in slices(entries):
             judged += map(self._judge, part)
@@ -101,10 +111,13 @@ class Folding:
     def _last(self, batch: Batch) -> Position:
         return Position(batch.state.epoch, self.shard, *batch.upto)
 
-    async def _meet(self, names: Iterable[str]) -> None:
+    async def _meet(self, names: Collection[str], batch: Batch) -> None:
         unknown = [name for name in names if name not in self._games]
         if unknown:
             self._games.update({live.name: live for live in await self.store.games(unknown)})
+        for name in names:
+            if (live := self._games.get(name)) is not None:
+                live.used = batch.version
 
     def _judge(self, entry: Entry) -> Entry:
         """What the shard and the game's ruleset say about an entry."""
@@ -191,7 +204,7 @@ class Folding:
         event = entry.event
         assert isinstance(event, Player)
         batch = Batch(self.shard, state, (entry.ms, entry.seq))
-        await self._meet([event.game])
+        await self._meet([event.game], batch)
         if await self._admit([self._judge(entry)], batch):
             live = self._games[event.game]
             position = Position(state.epoch, self.shard, entry.ms, entry.seq)
@@ -218,7 +231,7 @@ class Folding:
         event = entry.event
         assert isinstance(event, RulesetChange)
         batch = Batch(self.shard, state, (entry.ms, entry.seq))
-        await self._meet([event.game])
+        await self._meet([event.game], batch)
         live = self._games.get(event.game)
         problem = await self._rules_problem(event, live)
         if problem is not None:
@@ -251,7 +264,12 @@ class Folding:
         return None if event.version == latest + 1 else ("version", f"the next version is {latest + 1}")
 
     def _evict(self, committed_version: int) -> None:
-        """Forgets the rows that were not used lately, once there are too many."""
+        """Forgets the games and the rows that were not used lately, once there are too many."""
+        if len(self._games) > self.cache_games:
+            # Those first that were used longest ago, and none that a batch under way has touched.
+            idle = sorted((live for live in self._games.values() if live.used <= committed_version), key=_used)
+            for live in idle[: len(self._games) - self.cache_games // 2]:
+                del self._games[live.name]
         tables = [table for live in self._games.values() for table in live.fold.tables.values()]
         if sum(len(table.rows) for table in tables) <= self.cache_rows:
             return
@@ -272,3 +290,7 @@ class Folding:
             table.whole = table.whole and len(table.rows) == held
         for live in self._games.values():
             live.fold.copies.forget(limit)
+
+
+def _used(live: LiveGame) -> int:
+    return live.used

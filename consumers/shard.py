@@ -16,7 +16,7 @@ import structlog
 from redis.asyncio import Redis
 
 from consumers.failures import Park, Retry, decide
-from consumers.folding import Folding
+from consumers.folding import CACHE_GAMES, Folding
 from consumers.intake import Entry, RawEntry, take_in
 from consumers.publisher import Publisher
 from consumers.slices import slices
@@ -54,7 +54,7 @@ class ShardConsumer:
         self.folded_events = 0
         self.lag_ms = 0
         self._crash = publisher.crash
-        self._folding = Folding(shard, total, store, cache_rows=limits.cache_rows)
+        self._folding = Folding(shard, total, store, cache_rows=limits.cache_rows, cache_games=limits.cache_games)
         self._state = ShardState(1, 0, 0, 0, 0)
         self._handed = (0, 0)
         self._commit: asyncio.Task[None] | None = None
@@ -67,6 +67,11 @@ class ShardConsumer:
     def state(self) -> ShardState:
         """Where the fold is; the commit may be one batch behind."""
         return self._state
+
+    @property
+    def held_games(self) -> int:
+        """How many games are held in memory."""
+        return self._folding.held_games
 
     async def start(self) -> str:
         """Waits until the shard can be folded; returns the entry id to read after."""
@@ -301,9 +306,12 @@ class ShardConsumer:
 class Limits:
     """How much a shard consumer takes at once and keeps."""
 
-    def __init__(self, *, batch_events_max: int, cache_rows: int, keep_log_s: int) -> None:
+    def __init__(
+        self, *, batch_events_max: int, cache_rows: int, keep_log_s: int, cache_games: int = CACHE_GAMES
+    ) -> None:
         self.batch_events_max = batch_events_max
         self.cache_rows = cache_rows
+        self.cache_games = cache_games
         self.keep_log_s = keep_log_s
 
 

@@ -76,7 +76,8 @@ class Catalog:
         began = time.monotonic()
         async with self.pool.acquire() as connection:
             rows = await connection.fetch(Q["catalog"])
-            games = {row["name"]: await self._info(connection, row) for row in rows}
+            games = {row["name"]: self._games[row["name"]] for row in rows if self._is_known(row)}
+            games.update(await self._learn(connection, [row for row in rows if row["name"] not in games]))
             self._by_generation = {info.generation_id: info for info in games.values()}
             self._games = games
             # Ids are drawn before their transaction commits, so one a little lower may become visible later.
@@ -86,15 +87,27 @@ class Catalog:
                 self._last_ranking = max(self._last_ranking, row["ranking_id"])
         self._refreshed = began
 
-    async def _info(self, connection: asyncpg.pool.PoolConnectionProxy, row: asyncpg.Record) -> GameInfo:
+    def _is_known(self, row: asyncpg.Record) -> bool:
         known = self._games.get(row["name"])
-        if known is not None and known.generation_id == row["live_generation"]:
-            return known
-        text = await connection.fetchval(Q["ruleset_text"], row["game_id"], row["ruleset_version"])
-        info = GameInfo(row, compile_ruleset(parse(text)))
-        for ranking in await connection.fetch(Q["rankings_of"], info.generation_id):
-            info.rankings[(ranking["board"], ranking["period"], ranking["segment"])] = ranking["ranking_id"]
-        return info
+        return known is not None and known.generation_id == row["live_generation"] and known.shard == row["shard"]
+
+    async def _learn(
+        self, connection: asyncpg.pool.PoolConnectionProxy, rows: list[asyncpg.Record]
+    ) -> dict[str, GameInfo]:
+        """What there is to know of new games and generations: in two queries, however many they are."""
+        if not rows:
+            return {}
+        wanted = [row["game_id"] for row in rows], [row["ruleset_version"] for row in rows]
+        texts = {row["game_id"]: row["text"] for row in await connection.fetch(Q["ruleset_texts"], *wanted)}
+        infos = {}
+        for row in rows:
+            infos[row["live_generation"]] = GameInfo(row, compile_ruleset(parse(texts[row["game_id"]])))
+            # There may be thousands: requests are answered meanwhile.
+            await asyncio.sleep(0)
+        for ranking in await connection.fetch(Q["rankings_of"], list(infos)):
+            key = (ranking["board"], ranking["period"], ranking["segment"])
+            infos[ranking["generation_id"]].rankings[key] = ranking["ranking_id"]
+        return {info.name: info for info in infos.values()}
 
     def games(self) -> list[GameInfo]:
         """Every game, by name."""

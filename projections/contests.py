@@ -4,7 +4,7 @@ Picks are rows of their own, only ever added: a hundred thousand on one fixture 
 """
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -93,11 +93,11 @@ def _pick_line(generation_id: int, line: PickLine) -> tuple[int, str, str, str, 
     return generation_id, line.fixture, line.player, line.market, *entry
 
 
-async def load_joined(fetch: Fetch, generation_id: int, fold: Fold) -> None:
-    """Makes present since when players take part, in games that ask for it."""
-    if fold.game.markets.joins:
-        for player, joined_ms in await fetch(Q["joined"], generation_id):
-            fold.settlement.book.joined[player] = joined_ms
+async def load_joined(fetch: Fetch, folds: Mapping[int, Fold]) -> None:
+    """Makes present since when players take part, in games that ask for it; `folds` are given by their generations."""
+    asking = {generation_id: fold for generation_id, fold in folds.items() if fold.game.markets.joins}
+    for generation_id, player, joined_ms in await fetch(Q["joined"], list(asking)) if asking else ():
+        asking[generation_id].settlement.book.joined[player] = joined_ms
 
 
 async def load(

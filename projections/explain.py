@@ -122,8 +122,8 @@ class _Reading:
         prefix = row["hidden"] if row["prefix"] is None else row["prefix"]
         if prefix is None and row["status"] in _STATUSES_GONE:
             return None
-        voids = await self._connection.fetch(PAST["voided"], asked.generation_id)
-        self._voids = {event for (event,) in voids}
+        voids = await self._connection.fetch(PAST["voided"], [asked.generation_id])
+        self._voids = {row["event"] for row in voids}
         await self._load_about([identity_of(asked.player)])
         clock = min(-FAR if row["clock_ms"] is None else row["clock_ms"], self._plan.end_of(period) - 1)
         explained = self._explained(await self._marks(row["state"], clock), clock)

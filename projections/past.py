@@ -1,6 +1,6 @@
 """The past that corrections need, out of the archive: events by their ids, and those about a player or a fixture."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -68,6 +68,7 @@ async def write(connection: Connection, generation_id: int, voided: dict[str, bo
             await connection.execute(Q[name], *columns(lines, 2))
 
 
-async def load_voided(fetch: Fetch, generation_id: int, fold: Fold) -> None:
-    """Makes present which events are void."""
-    fold.corrections.voided.update(event for (event,) in await fetch(Q["voided"], generation_id))
+async def load_voided(fetch: Fetch, folds: Mapping[int, Fold]) -> None:
+    """Makes present which events are void; `folds` are given by their generations."""
+    for generation_id, event in await fetch(Q["voided"], list(folds)) if folds else ():
+        folds[generation_id].corrections.voided.add(event)

@@ -4,6 +4,7 @@ Exactly once rests on `commit`: it moves the shard's position from exactly the v
 changes nothing. Everything is set-based.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -50,7 +51,17 @@ class ShardState(NamedTuple):
 class LiveGame:
     """A game as the writer holds it: its live generation's fold, with as many rows as fit the cache."""
 
-    __slots__ = ("erased", "fold", "game_id", "generation_id", "name", "ruleset_version", "shard", "uncommitted")
+    __slots__ = (
+        "erased",
+        "fold",
+        "game_id",
+        "generation_id",
+        "name",
+        "ruleset_version",
+        "shard",
+        "uncommitted",
+        "used",
+    )
 
     def __init__(self, game_id: int, name: str, shard: int, generation_id: int, version: int, game: Game) -> None:
         self.game_id = game_id
@@ -63,6 +74,8 @@ class LiveGame:
         """Whether somebody was erased from this game."""
         self.uncommitted: dict[int, list[PickLine]] = {}
         """The picks of batches that may not be committed yet, by version."""
+        self.used = 0
+        """The version of the last batch that had anything to do with it."""
 
 
 class Batch:
@@ -167,8 +180,11 @@ class Store:
         return ShardState(*row)
 
     async def games(self, names: Iterable[str]) -> list[LiveGame]:
-        """The games among `names` that exist, with nothing loaded but their sanctions."""
-        found = []
+        """The games among `names` that exist, with nothing loaded but sanctions, voids and who takes part.
+
+        The number of queries does not depend on the number of games.
+        """
+        found: dict[int, LiveGame] = {}
         for row in await self.pool.fetch(Q["game"], list(names)):
             game = compile_ruleset(parse(row["text"]))
             live = LiveGame(
@@ -176,12 +192,15 @@ class Store:
             )
             live.erased = row["erased"]
             resume(live.fold, row["clock_ms"])
-            for sanction in await self.pool.fetch(Q["sanctions"], live.generation_id):
-                live.fold.sanctions[sanction["player"]] = sanction["status"]
-            await contests.load_joined(self.pool.fetch, live.generation_id, live.fold)
-            await past.load_voided(self.pool.fetch, live.generation_id, live.fold)
-            found.append(live)
-        return found
+            found[live.generation_id] = live
+            # Rulesets are compiled by the thousand when a shard starts: leases are renewed meanwhile.
+            await asyncio.sleep(0)
+        folds = {generation_id: live.fold for generation_id, live in found.items()}
+        for row in await self.pool.fetch(Q["sanctions"], list(folds)) if folds else ():
+            folds[row["generation_id"]].sanctions[row["player"]] = row["status"]
+        await contests.load_joined(self.pool.fetch, folds)
+        await past.load_voided(self.pool.fetch, folds)
+        return list(found.values())
 
     async def load_contests(self, live: LiveGame, events: list[Any]) -> None:
         """Makes present what these events of fixtures, picks and results need of contests."""

@@ -206,10 +206,11 @@ class Harness:
         batch: int = 1_000,
         cache_rows: int = 100_000,
         keep_log_s: int = 3_600,
+        cache_games: int = 1_000,
     ) -> AsyncIterator[Reader]:
         """A started shard consumer in this process."""
         publisher = Publisher(shard, self.store, RankingWriter(self.rankings), Crash(None))
-        limits = Limits(batch_events_max=batch, cache_rows=cache_rows, keep_log_s=keep_log_s)
+        limits = Limits(batch_events_max=batch, cache_rows=cache_rows, keep_log_s=keep_log_s, cache_games=cache_games)
         consumer = ShardConsumer(shard, self.store, publisher, self.log, total=total, limits=limits)
         reader = Reader(self, consumer, publisher, batch)
         reader.after = (await consumer.start()).encode()

@@ -24,7 +24,7 @@ WHERE generation_id = $1 AND fixture = ANY ($2::text[]) AND player = ANY ($3::te
 ORDER BY fixture, player, market, epoch, ms, seq
 
 -- name: joined
-SELECT player, joined_ms FROM players WHERE generation_id = $1 AND joined_ms IS NOT NULL
+SELECT generation_id, player, joined_ms FROM players WHERE generation_id = ANY ($1::integer[]) AND joined_ms IS NOT NULL
 
 -- name: newcomers
 INSERT INTO players (generation_id, player, joined_ms) SELECT * FROM unnest($1::integer[], $2::text[], $3::bigint[])

@@ -20,4 +20,4 @@ DELETE FROM voids v USING unnest($1::integer[], $2::text[]) AS n (generation_id,
 WHERE v.generation_id = n.generation_id AND v.event = n.event
 
 -- name: voided
-SELECT event FROM voids WHERE generation_id = $1
+SELECT generation_id, event FROM voids WHERE generation_id = ANY ($1::integer[])

@@ -5,8 +5,9 @@ SELECT g.game_id, g.name, g.shard, g.live_generation, n.ruleset_version
 FROM games g JOIN generations n ON n.generation_id = g.live_generation
 ORDER BY g.name
 
--- name: ruleset_text
-SELECT text FROM rulesets WHERE game_id = $1 AND version = $2
+-- name: ruleset_texts
+SELECT r.game_id, r.text
+FROM unnest($1::integer[], $2::integer[]) AS wanted (game_id, version) JOIN rulesets r USING (game_id, version)
 
 -- name: rulesets
 SELECT version, mode, position, recorded_ms, text FROM rulesets WHERE game_id = $1 ORDER BY version
@@ -17,7 +18,7 @@ SELECT version, mode, position, recorded_ms, text FROM rulesets
 WHERE game_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3
 
 -- name: rankings_of
-SELECT ranking_id, board, period, segment FROM rankings WHERE generation_id = $1
+SELECT generation_id, ranking_id, board, period, segment FROM rankings WHERE generation_id = ANY ($1::integer[])
 
 -- name: rankings_after
 SELECT ranking_id, generation_id, board, period, segment FROM rankings WHERE ranking_id > $1 - 1000 AND generation_id = ANY ($2::integer[]) ORDER BY ranking_id

@@ -35,7 +35,7 @@ JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
 WHERE g.name = ANY ($1::text[])
 
 -- name: sanctions
-SELECT player, status FROM players WHERE generation_id = $1 AND status <> 'active'
+SELECT generation_id, player, status FROM players WHERE generation_id = ANY ($1::integer[]) AND status <> 'active'
 
 -- name: rankings
 SELECT r.ranking_id, r.board, r.period, r.segment, r.version

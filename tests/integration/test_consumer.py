@@ -280,14 +280,17 @@ async def test_games_live_on_their_shard(harness: Harness) -> None:
     await harness.assert_exact()
 
 
-async def test_many_games_on_one_shard(harness: Harness) -> None:
+@pytest.mark.parametrize(("batch", "cache_games"), [(100, 1_000), (3, 2)], ids=["all-held", "few-held"])
+async def test_many_games_on_one_shard(harness: Harness, batch: int, cache_games: int) -> None:
     games = [f"game-{number}" for number in range(30)]
     drawn = random.Random(3)
     await harness.publish(*(ruleset(renamed(game), game=game) for game in games))
     events = [score(f"e{n}", f"p{drawn.randrange(5)}", n, game=drawn.choice(games)) for n in range(600)]
     await harness.publish(*events)
-    async with harness.consuming(batch=100) as reader:
+    async with harness.consuming(batch=batch, cache_games=cache_games) as reader:
         await reader.drain()
+        # Beside what is kept there are the games of the last batches.
+        assert reader.consumer.held_games <= cache_games + 2 * batch
     for game in games:
         mine = [item for item in events if item["game"] == game]
         expected = dict.fromkeys({item["player"] for item in mine}, 0)
