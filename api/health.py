@@ -31,9 +31,13 @@ class PoolState(msgspec.Struct, frozen=True):
 
 
 class ShardLag(msgspec.Struct, frozen=True):
-    """How far readers are behind the log: what they see at least, its newest entry, and the time between the two."""
+    """How far readers are behind the log: what they see at least, its newest entry, and the time between the two.
+
+    `holder` is the consumer process that holds the shard's lease, null when none does.
+    """
 
     shard: int
+    holder: str | None
     applied: str | None
     newest: str | None
     lag_ms: int | None
@@ -84,18 +88,20 @@ class Health:
         services = {name: _state_of(result) for name, result in zip(names, results, strict=True)}
         ready = all(state == "ok" for state in services.values())
         shards = results[0] if isinstance(results[0], list) else []
-        lags = [await self._lag(row["shard"]) for row in shards] if ready else []
+        lags = await asyncio.gather(*map(self._lag, shards)) if ready else []
         return json_response(
             Readiness(ready, services, lags, self._access), status=200 if ready else 503, headers=NO_STORE
         )
 
-    async def _lag(self, shard: int) -> ShardLag:
+    async def _lag(self, row: asyncpg.Record) -> ShardLag:
+        shard = row["shard"]
         applied = await self._rankings.applied(shard)
         entries: Any = await self._log.xrevrange(stream_key(shard), count=1)
         newest = parse_entry(entries[0][0]) if entries else None
         position = applied[1] if applied is not None else None
         return ShardLag(
             shard,
+            row["lease_owner"] if row["held"] else None,
             str(position) if position is not None else None,
             f"{newest[0]}-{newest[1]}" if newest is not None else None,
             _lag_ms(position, newest),

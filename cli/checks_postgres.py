@@ -1,6 +1,5 @@
 """What `doctor` looks at in PostgreSQL: the server, the schema, and what the shards left there."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -9,12 +8,14 @@ from cli.checks import Check, judged
 from cli.failures import error_text
 from projections.database import AWAY, queries
 from projections.migrate import pending
-from projections.names import epoch_key
+from projections.names import epoch_key, stream_key
 from schemas.errors import RankfoldError
+from schemas.position import parse_entry
 
 SUBJECT = "PostgreSQL"
 SHARDS = "Shards"
 VERSION_LEAST = 14
+LAG_MS_MAX = 60_000
 SETTINGS = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding")
 Q = queries("reader")
 
@@ -85,13 +86,21 @@ async def _shards(connection: asyncpg.Connection, log: Any) -> list[Check]:
     found = []
     for row in rows:
         name = f"shard {row['shard']}"
-        until = row["lease_until"]
-        held = until is not None and until > datetime.now(UTC)
-        owner = f"held by {row['lease_owner']}" if held else "nobody consumes it"
-        found.append(judged(SHARDS, name, owner, held, "start `rankfold consume`", otherwise="warn"))
+        owner = f"held by {row['lease_owner']}" if row["held"] else "nobody consumes it"
+        found.append(judged(SHARDS, name, owner, row["held"], "start `rankfold consume`", otherwise="warn"))
         if log is not None:
+            found.append(await _behind(name, row, log))
             found.append(_epoch(name, row, await log.get(epoch_key(row["shard"]))))
     return found
+
+
+async def _behind(name: str, row: Any, log: Any) -> Check:
+    """How much of the log is not archived yet."""
+    newest = await log.xrevrange(stream_key(row["shard"]), count=1)
+    last = parse_entry(newest[0][0]) if newest else (0, 0)
+    lag_ms = max(0, last[0] - row["ms"]) if last > (row["ms"], row["seq"]) else 0
+    advice = "start more consumers, or see in their log what keeps them"
+    return judged(SHARDS, f"{name}, lag", f"{lag_ms:,} ms", lag_ms < LAG_MS_MAX, advice, otherwise="warn")
 
 
 def _epoch(name: str, row: Any, held: bytes | None) -> Check:

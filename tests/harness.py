@@ -199,18 +199,11 @@ class Harness:
 
     @asynccontextmanager
     async def consuming(
-        self,
-        *,
-        shard: int = 0,
-        total: int = 1,
-        batch: int = 1_000,
-        cache_rows: int = 100_000,
-        keep_log_s: int = 3_600,
-        cache_games: int = 1_000,
+        self, *, shard: int = 0, total: int = 1, batch: int = 1_000, **others: int
     ) -> AsyncIterator[Reader]:
-        """A started shard consumer in this process."""
+        """A started shard consumer in this process. `others` are those of its limits that are not the usual ones."""
         publisher = Publisher(shard, self.store, RankingWriter(self.rankings), Crash(None))
-        limits = Limits(batch_events_max=batch, cache_rows=cache_rows, keep_log_s=keep_log_s, cache_games=cache_games)
+        limits = Limits(batch_events_max=batch, **({"cache_rows": 100_000, "keep_log_s": 3_600} | others))
         consumer = ShardConsumer(shard, self.store, publisher, self.log, total=total, limits=limits)
         reader = Reader(self, consumer, publisher, batch)
         reader.after = (await consumer.start()).encode()

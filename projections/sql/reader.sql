@@ -137,5 +137,5 @@ SELECT status FROM dead_letters WHERE game = $1 AND dead_letter_id = $2
 UPDATE dead_letters SET status = 'retried' WHERE dead_letter_id = ANY ($1::bigint[])
 
 -- name: shards
-SELECT shard, epoch, ms, seq, version, profiles, owner AS lease_owner, until AS lease_until
+SELECT shard, epoch, ms, seq, version, profiles, owner AS lease_owner, coalesce(until > now(), false) AS held
 FROM shards LEFT JOIN leases USING (shard) ORDER BY shard

@@ -47,6 +47,9 @@ async def test_health(stack: Stack) -> None:
     assert set(ready.json["services"].values()) == {"ok"}
     (shard,) = ready.json["shards"]
     assert shard["lag_ms"] == 0
+    assert shard["holder"] is None
+    await stack.pool.execute("INSERT INTO leases VALUES (0, 'machine:7', now() + interval '1 minute')")
+    assert (await stack.get("/health/ready")).json["shards"][0]["holder"] == "machine:7"
     assert shard["applied"].endswith(shard["newest"])
     pool = (await stack.get("/health/pool")).json
     assert pool["total"] == pool["active"] + pool["idle"] <= pool["max"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.checks_postgres import postgres_checks
 from projections.names import shard_of
 from tests.harness import Child, Harness, renamed, ruleset, running, score
 from tests.services import eventually
@@ -84,6 +85,11 @@ async def test_shares_takeover_and_return(harness: Harness) -> None:
     before = await shared(harness, first, second, third)
     await counted.publish(100)
     await counted.check()
+    found = {check.name: check.found for check in await postgres_checks(harness.database_url, harness.log)}
+    assert {shard: found[f"shard {shard}"].rpartition(":")[2] for shard in before} == {
+        shard: str(owner) for shard, owner in before.items()
+    }
+    assert {found[f"shard {shard}, lag"] for shard in before} == {"0 ms"}
     # Nothing moves any more, however often they look.
     for child in (first, second, third):
         moves = child.log.count("lease given up")
