@@ -5,6 +5,7 @@ changes nothing. Everything is set-based.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -289,9 +290,11 @@ class Store:
             name = f"log_{day:%Y_%m}"
             if name not in self._partitions:
                 start, end = (int(moment.timestamp()) * 1000 for moment in (day, following))
-                await self.pool.execute(
-                    f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF log FOR VALUES FROM ({start}) TO ({end})"
-                )
+                # Several shards come to a new month at once; whether the table exists is asked before it is waited for.
+                with contextlib.suppress(asyncpg.DuplicateTableError, asyncpg.UniqueViolationError):
+                    await self.pool.execute(
+                        f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF log FOR VALUES FROM ({start}) TO ({end})"
+                    )
                 self._partitions.add(name)
             day = following
 
