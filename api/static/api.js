@@ -58,14 +58,14 @@ export const boardPath = (place, parameters, ...more) =>
   path(["games", place.game, "boards", place.board, ...more], parameters);
 
 /** Asks once. Answers {status, tag, body}; body is null with 304. Raises Refused. */
-export async function ask(url, { tag, body, signal } = {}) {
+export async function ask(url, { tag, body, method = body ? "POST" : "GET", signal } = {}) {
   const held = key();
   const headers = signed(tag ? { "If-None-Match": tag } : {});
   if (body) headers["Content-Type"] = "application/json";
   let response;
   try {
     response = await fetch(url, {
-      method: body ? "POST" : "GET",
+      method,
       headers,
       body: body && JSON.stringify(body),
       cache: "no-store",
@@ -82,7 +82,7 @@ export async function ask(url, { tag, body, signal } = {}) {
     if (response.status === 401 && held) {
       // A key that the API does not take any more would be in the way of what is public, too.
       if (held === key()) setKey(null);
-      if (!body) return await ask(url, { signal });
+      if (method === "GET") return await ask(url, { signal });
     }
     throw error;
   } catch (error) {

@@ -5,8 +5,9 @@ import { BoardView } from "./board.js";
 import { h, say } from "./dom.js";
 import { HomeView } from "./home.js";
 import { KeyDialog } from "./key.js";
+import { OfficialsView } from "./officials.js";
 import { Panel } from "./panel.js";
-import { elsewhere, link, place } from "./place.js";
+import { elsewhere, link, official, place } from "./place.js";
 
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
@@ -17,7 +18,7 @@ let showing = "";
 
 function render({ first = false } = {}) {
   const here = place();
-  const wanted = here.game && here.board ? `board ${here.game}/${here.board}` : `home ${here.game || ""}`;
+  const [wanted, View] = chosen(here);
   trail(here);
   if (wanted === showing) {
     view.show(here);
@@ -25,12 +26,18 @@ function render({ first = false } = {}) {
     if (view) view.stop();
     showing = wanted;
     main.classList.remove("stale");
-    view = here.game && here.board ? new BoardView(main, trail) : new HomeView(main, trail);
+    view = new View(main, trail);
     view.show(here);
     if (!first) main.focus({ preventScroll: true });
     if (!first) scrollTo(0, 0);
   }
   panel.show(here);
+}
+
+/** [what is shown, as a key; the view that shows it] */
+function chosen(here) {
+  if (here.game && here.view) return [`officials ${here.game}`, OfficialsView];
+  return here.game && here.board ? [`board ${here.game}/${here.board}`, BoardView] : [`home ${here.game || ""}`, HomeView];
 }
 
 const titles = new Map();
@@ -46,8 +53,9 @@ function trail(here, game, board) {
   trailed = shown;
   const parts = [h("a", { class: "mark", href: link({ ...elsewhere, game: null, board: null }) }, "Rankfold")];
   if (here.game) parts.push(h("a", { href: link({ ...elsewhere, board: null }) }, gameTitle || here.game));
+  if (here.game && here.view) parts.push(h("a", { href: official("correct") }, "Officials"));
   crumbs.replaceChildren(...parts);
-  document.title = [boardTitle || here.board, gameTitle || here.game, "Rankfold"].filter(Boolean).join(" · ");
+  document.title = [here.view ? "Officials" : boardTitle || here.board, gameTitle || here.game, "Rankfold"].filter(Boolean).join(" · ");
 }
 
 function follows(event) {

@@ -4,7 +4,7 @@ import { Refused, ask, boardPath, follow, get, has, path, save } from "./api.js"
 import { amount, count, h, kindName, kindOf, metric, ordinal, order, periodName, players, say, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
 import { key } from "./key.js";
-import { elsewhere, fresh, go, link } from "./place.js";
+import { elsewhere, fresh, go, link, official } from "./place.js";
 import { Table } from "./table.js";
 
 const LIMIT = 50;
@@ -359,7 +359,8 @@ export class BoardView {
     const ways = has("export") ? [["csv", "CSV"], ["jsonl", "JSON lines"]] : [];
     this.foot.replaceChildren(h("p", {},
       ...ways.map(([format, name]) => download(boardPath(this.here, { ...of, format }, "export"), `Download ${name}`)),
-      h("a", { href: data }, "This board in the API")));
+      h("a", { href: data }, "This board in the API"),
+      h("a", { href: official("correct") }, "For officials")));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { boardPath, follow, get, path } from "./api.js";
 import { amount, h, metric, order, periodName, players } from "./dom.js";
-import { elsewhere, link } from "./place.js";
+import { elsewhere, link, official } from "./place.js";
 
 const LEADERS = 3;
 const GAMES = 12; // so many are shown with their boards; the others are links
@@ -82,6 +82,7 @@ export class HomeView {
         h("section", { class: "game", "aria-label": game.title },
           h(one ? "h1" : "h2", { class: one ? "display" : "" }, one ? game.title : h("a", { href: link({ ...elsewhere, game: game.game, board: null }) }, game.title)),
           h("ul", { class: "cards" }, game.boards.map((board) => this.card(game, board, one ? "h2" : "h3"))))),
+      one ? h("p", { class: "foot" }, h("a", { href: official("correct") }, "For officials")) : "",
       more.length ? h("ul", { class: "more-games" }, more.map((name) => h("li", {}, h("a", { href: link({ game: name }) }, name)))) : "",
     );
     for (const element of this.previews.keys()) this.seen.observe(element);

@@ -1,6 +1,6 @@
 // Where the reader is: all of it stands in the URL, so that every view can be linked, reloaded and gone back to.
 
-const KEYS = ["game", "board", "period", "segment", "known_at", "q", "after", "before", "at", "me", "player", "with", "view", "event", "reinstate"];
+const KEYS = ["game", "board", "period", "segment", "known_at", "q", "after", "before", "at", "me", "player", "with", "view", "event", "reinstate", "fixture", "revision"];
 
 /** What the URL says. */
 export function place() {
@@ -19,7 +19,7 @@ export function link(changes) {
 export const fresh = { q: null, after: null, before: null, at: null };
 
 /** What belongs to one board, taken away. */
-export const elsewhere = { ...fresh, period: null, segment: null, player: null, with: null, view: null, event: null, reinstate: null };
+export const elsewhere = { ...fresh, period: null, segment: null, player: null, with: null, view: null, event: null, reinstate: null, fixture: null, revision: null };
 
 /** A part of the officials' view. */
 export const official = (view, changes = {}) => link({ ...elsewhere, board: null, known_at: null, view, ...changes });

@@ -101,15 +101,18 @@ export class Why {
     const gives = first in part.gives ? part.gives[first] : null;
     return h("tr", { class: part.counts ? null : "dropped" },
       h("th", { scope: "row" }, when(part.occurred_at)),
-      h("td", {}, what, h("span", { class: "about" }, [...about, ...values].filter(Boolean).join(" · ")), replaced(part), this.actions(event)),
+      h("td", {}, what, h("span", { class: "about" }, [...about, ...values].filter(Boolean).join(" · ")), replaced(part), this.actions(part)),
       h("td", { class: "figure" }, gives === null ? "–" : signs(gives)),
       h("td", { class: "figure" }, metric(part.running)));
   }
 
   /** What officials may do about an event. */
-  actions(event) {
-    if (!event || !key() || !has("events")) return "";
-    return h("a", { class: "act", href: official("correct", { event }) }, "Void …");
+  actions({ event, fixture, results }) {
+    if (!key() || !has("events")) return "";
+    if (event) return h("a", { class: "act", href: official("correct", { event }) }, "Void …");
+    if (!fixture || !results || !results.length) return "";
+    const revision = String(1 + Math.max(...results.map((line) => line.revision)));
+    return h("a", { class: "act", href: official("correct", { fixture, revision }) }, "Correct the result …");
   }
 
   voided(found) {

@@ -1,0 +1,103 @@
+// Generations: every build of a game's boards, the live one and those beside it; build, swap, swap back, drop.
+
+import { ask, follow, get, path } from "./api.js";
+import { count, h, say, when } from "./dom.js";
+import { refused } from "./refused.js";
+
+export class Generations {
+  constructor(body, here) {
+    this.here = here;
+    this.body = body;
+    this.url = path(["games", here.game, "generations"]);
+    this.said = h("div", { class: "said", role: "status" });
+    this.list = h("div", {}, h("p", { class: "wait" }, "Loading …"));
+    this.drawn = "";
+    body.replaceChildren(this.said, this.list, this.form());
+    this.following = follow(() => this.load(), (error) => this.failed(error));
+  }
+
+  stop() {
+    this.following.stop();
+  }
+
+  async load() {
+    const page = await get(this.url);
+    const text = JSON.stringify(page.generations);
+    if (text === this.drawn) return;
+    this.drawn = text;
+    this.list.replaceChildren(page.generations.length ? this.table(page.generations) : h("p", { class: "note" }, "There is no generation yet."));
+  }
+
+  failed(error) {
+    if (this.drawn && error.away) return false;
+    this.body.replaceChildren(refused(error));
+    if (error.away) this.body.append(this.said, this.list);
+    return !error.away;
+  }
+
+  table(generations) {
+    const heads = ["Generation", "State", "Rules", "Position", "Built", ""];
+    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Generations" },
+      h("table", { class: "list" }, h("caption", { class: "unseen" }, "Generations"),
+        h("thead", {}, h("tr", {}, heads.map((name) => (name ? h("th", { scope: "col" }, name) : h("td"))))),
+        h("tbody", {}, generations.map((line) => this.row(line)))));
+  }
+
+  row(line) {
+    const progress = line.progress && line.status === "building"
+      ? h("progress", { max: String(line.progress.total || 1), value: String(line.progress.events), "aria-label": `${count(line.progress.events)} of ${count(line.progress.total)} events` })
+      : "";
+    return h("tr", {},
+      h("th", { scope: "row" }, String(line.generation), line.name ? h("span", { class: "about" }, line.name) : ""),
+      h("td", {}, h("span", { class: line.live ? "tag live-tag" : line.status === "failed" ? "tag down" : "tag" }, line.live ? "live" : line.status), progress),
+      h("td", {}, `version ${line.ruleset_version}`),
+      h("td", {}, h("span", { class: "event" }, line.position || "–")),
+      h("td", { class: "nowrap" }, line.created_at ? when(line.created_at) : "–"),
+      h("td", { class: "nowrap" }, ...this.actions(line)));
+  }
+
+  actions(line) {
+    const button = (action, text) => h("button", { type: "button", "aria-label": `${text} ${line.generation}`, onclick: (event) => this.act({ action, generation: line.generation }, `${text}: generation ${line.generation}`, event.target) }, text);
+    if (line.live) return [];
+    if (line.status === "retired") return [button("swap_back", "Swap back"), " ", button("drop", "Drop")];
+    if (line.status === "shadow") return [button("swap", "Swap in"), " ", button("drop", "Drop")];
+    return [button("drop", "Drop")];
+  }
+
+  form() {
+    const name = h("input", { id: "generation-name", maxlength: "64", autocomplete: "off", spellcheck: "false" });
+    const rules = h("textarea", { id: "generation-rules", rows: "4", spellcheck: "false", "aria-describedby": "generation-rules-said" });
+    const build = (event) => {
+      event.preventDefault();
+      const wanted = { action: "build", shadow: true };
+      if (name.value.trim()) wanted.name = name.value.trim();
+      if (rules.value.trim()) wanted.ruleset = rules.value;
+      this.act(wanted, "Build", event.submitter);
+    };
+    return h("details", { class: "build" }, h("summary", {}, "Build another generation"),
+      h("form", { class: "stack", onsubmit: build },
+        h("label", { for: "generation-name" }, "Name", h("span", { class: "faint" }, " (optional)")), name,
+        h("label", { for: "generation-rules" }, "Rules", h("span", { class: "faint" }, " (optional)")), rules,
+        h("p", { class: "hint", id: "generation-rules-said" }, "TOML; without any, the newest version of the game's rules. It is built beside the live one, which stays as it is until you swap."),
+        h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Build it"))));
+  }
+
+  async act(wanted, title, button) {
+    if (button) button.disabled = true;
+    this.tell(`${title} …`);
+    try {
+      await ask(this.url, { body: wanted });
+      this.tell(wanted.action === "build" ? "It is being built; this list shows how far it is." : `${title}: done.`, "done");
+    } catch (error) {
+      const items = (error.problem && error.problem.problems) || [];
+      this.tell([error.message, ...items.map((item) => `${item.field}: ${item.rule}`)].join(" · "), "wrong");
+    }
+    if (button) button.disabled = false;
+    this.following.now();
+  }
+
+  tell(text, kind = "faint") {
+    this.said.replaceChildren(h("p", { class: kind }, text));
+    say(text);
+  }
+}
