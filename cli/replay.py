@@ -11,7 +11,7 @@ from cli.failures import CheckFailedError
 from cli.services import redis_client
 from cli.settings import Settings
 from cli.terminal import meter, out, plural, show_json, table
-from projections import replay
+from projections import generations, replay
 from projections.database import connect
 from projections.memory import hold_long_lived_state
 from schemas.errors import InvalidInput, Problem
@@ -67,12 +67,13 @@ def swap_game(found: Settings, game: str, version: int | None) -> dict[str, Any]
     }
 
 
-async def _swap(found: Settings, game: str, version: int | None) -> replay.Swapped:
+async def _swap(found: Settings, game: str, version: int | None) -> generations.Built:
     pool = await connect(found.require_database(), size=4)
     rankings = redis_client(found.require_rankings())
     try:
         with meter("rebuilding") as progress:
-            return await replay.swap(pool, rankings, game, progress, version=version)
+            generation = await generations.begin(pool, game, version=version)
+            return await generations.build(pool, rankings, generation, progress, to="live")
     finally:
         await rankings.aclose()
         await pool.close()

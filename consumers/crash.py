@@ -13,14 +13,17 @@ POINTS = (
     "after_rankings",
 )
 
+BUILD_POINTS = ("build_step", "build_in_transaction", "build_saved", "build_joining", "build_joined")
+"""Those of who builds a generation."""
+
 
 class Crash:
     """`spec` is a point, or "point:n" for the n-th time that it is passed; None never crashes."""
 
-    def __init__(self, spec: str | None = None) -> None:
+    def __init__(self, spec: str | None = None, points: tuple[str, ...] = POINTS) -> None:
         self._point, _, count = (spec or "").partition(":")
-        if self._point and self._point not in POINTS:
-            raise ValueError(f"a crash point is one of {', '.join(POINTS)}")
+        if self._point and self._point not in points:
+            raise ValueError(f"a crash point is one of {', '.join(points)}")
         self._left = int(count or 1)
 
     def __call__(self, point: str) -> None:

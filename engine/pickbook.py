@@ -90,7 +90,11 @@ class PickBook:
         """Takes in an accepted pick."""
         line = _line(event, position)
         self.hold(line)
-        self.fresh.append(line)
+        if line in self.gone:
+            # It was taken out since the last time, and is stored still.
+            self.gone.remove(line)
+        else:
+            self.fresh.append(line)
         if self.markets.joins and event.player not in self.joined:
             self.joined[event.player] = position.ms
             self.newcomers.append((event.player, position.ms))
@@ -100,8 +104,10 @@ class PickBook:
         line = _line(event, position)
         entries = self._picks.get((line.fixture, line.market), {}).get(line.player, [])
         entries[:] = [held for held in entries if held != line.pick]
-        self.fresh = [other for other in self.fresh if other != line]
-        self.gone.append(line)
+        if line in self.fresh:
+            self.fresh.remove(line)
+        else:
+            self.gone.append(line)
 
     def rename(self, before: str, after: str) -> None:
         """Gives a player another id; what he chose stays."""

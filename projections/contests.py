@@ -129,9 +129,14 @@ async def load(
         rows += await fetch(Q["picks"], generation_id, list(whole))
     if players and rest:
         rows += await fetch(Q["picks_of_players"], generation_id, list(rest), list(players))
+    # Picks may be void whose deletion is not committed yet.
+    voided = fold.corrections.voided
     for line in map(stored_pick, rows):
-        book.hold(line)
+        if line.pick.event not in voided:
+            book.hold(line)
     for line in recent:
+        if line.pick.event in voided:
+            continue
         if line.fixture in whole or (line.fixture in rest and line.player in players):
             book.hold(line)
 

@@ -15,11 +15,11 @@ from redis.asyncio import Redis
 
 from engine.corrections import archived_subject
 from engine.erasure import Erasures, players_of, without, without_in_text
-from projections import replay
+from projections import dropping, generations, replay
+from projections.archive import Progress
 from projections.commit import ACCEPTED, DUPLICATE
 from projections.database import Connection, columns, queries
-from projections.names import ranking_keys, stream_key
-from projections.replay import Progress
+from projections.names import stream_key
 from schemas.codec import decode_archived, decode_json, encode
 from schemas.errors import InvalidEvent, NotFound
 from schemas.events import Event, Fixture, Result
@@ -27,9 +27,8 @@ from schemas.position import Position
 
 Q = queries("erasure")
 LIVE = queries("replay")["live"]
+GENERATIONS = queries("generations")
 CHUNK = 1_000
-_DROPS = ("drop_picks", "drop_badges", "drop_rejections", "drop_players", "drop_fixtures")
-_RANKING_DROPS = ("drop_standings", "drop_history", "drop_dues")
 
 
 class Erased(NamedTuple):
@@ -73,31 +72,34 @@ async def erase(pool: asyncpg.Pool, log: Redis, rankings: Redis, name: str, prog
             await archive.read(connection)
             await archive.write(connection, log, [tuple(position) for position, _ in named])
         events, rebuild = len(archive.bodies), rebuild or archive.rebuild
-    if not rebuild:
-        found = await replay.verify(pool, name, progress)
-        rebuild = bool(found.differences)
-    if rebuild:
-        await replay.swap(pool, rankings, name, progress, version=live["ruleset_version"])
-    async with pool.acquire() as connection, connection.transaction():
-        await _drop_old(connection, rankings, live["game_id"])
-        await connection.execute(Q["done"], live["game_id"])
-    return Erased(len(pending), events, rebuild, time.monotonic() - started)
+    rebuilt = await _renew(pool, rankings, name, progress, rebuild=rebuild)
+    await dropping.empty(pool, rankings, live["game_id"])
+    await pool.execute(Q["done"], live["game_id"])
+    return Erased(len(pending), events, rebuilt, time.monotonic() - started)
+
+
+async def _renew(pool: asyncpg.Pool, rankings: Redis, name: str, progress: Progress, *, rebuild: bool) -> bool:
+    """Builds the generations anew that differ from a fold of the rewritten archive; returns whether the live one did."""
+    renewed = False
+    for one in await generations.listed(pool, name):
+        if one.status not in ("live", "shadow"):
+            continue
+        if not rebuild:
+            found = await replay.verify(pool, name, progress, generation_id=one.generation_id)
+            if not found.differences:
+                continue
+        renewed = renewed or one.live
+        if not one.live:
+            await generations.drop(pool, rankings, name, one.generation_id)
+        fresh = await generations.begin(pool, name, version=one.ruleset_version, label=one.name)
+        await generations.build(pool, rankings, fresh, progress, to="live" if one.live else "shadow")
+        if one.live:
+            await generations.drop(pool, rankings, name, one.generation_id)
+    return renewed
 
 
 def _position(row: asyncpg.Record) -> Position:
     return Position(row["epoch"], row["shard"], row["ms"], row["seq"])
-
-
-async def _drop_old(connection: Connection, redis: Redis, game_id: int) -> None:
-    """Empties the generations that nobody reads any more: their rows have names that are erased since."""
-    generations = [row["generation_id"] for row in await connection.fetch(Q["old_generations"], game_id)]
-    rankings = [row["ranking_id"] for row in await connection.fetch(Q["old_rankings"], game_id)]
-    for ranking_id in rankings:
-        await redis.unlink(*ranking_keys(ranking_id))
-    for query in _RANKING_DROPS:
-        await connection.execute(Q[query], rankings)
-    for query in _DROPS:
-        await connection.execute(Q[query], generations)
 
 
 class _Archive:
@@ -185,6 +187,7 @@ class _Archive:
             await log.xdel(stream_key(live["shard"]), *part)
         async with connection.transaction():
             await connection.fetchval(Q["lock_game"], live["game_id"])
+            await connection.execute(GENERATIONS["drop_old"], live["game_id"])
             for part in _chunks(self.bodies):
                 await connection.execute(Q["rewrite"], *columns([(*line, _subject_in(line[5])) for line in part], 7))
             for part in _chunks(self.letters):

@@ -181,12 +181,16 @@ class Store:
         return ShardState(*row)
 
     async def games(self, names: Iterable[str]) -> list[LiveGame]:
-        """The games among `names` that exist, with nothing loaded but sanctions, voids and who takes part.
+        """The games among `names` that exist, as `resumed` has them."""
+        return await self.resumed(await self.pool.fetch(Q["game"], list(names)))
+
+    async def resumed(self, rows: Iterable[asyncpg.Record]) -> list[LiveGame]:
+        """Generations with folds that go on where they are, and nothing loaded but sanctions, voids and who takes part.
 
         The number of queries does not depend on the number of games.
         """
         found: dict[int, LiveGame] = {}
-        for row in await self.pool.fetch(Q["game"], list(names)):
+        for row in rows:
             game = compile_ruleset(parse(row["text"]))
             live = LiveGame(
                 row["game_id"], row["name"], row["shard"], row["generation_id"], row["ruleset_version"], game
@@ -233,7 +237,7 @@ class Store:
     async def load_rows(self, live: LiveGame, batch: Batch) -> None:
         """Makes every row that the staged steps need present; the others are new."""
         fold = live.fold
-        await self._name_rankings(live, batch)
+        await self.name_rankings(live, batch)
         if await load_due(self._by_index, _put, live.generation_id, fold, batch.version):
             batch.clock.take_clock(live.generation_id, fold)
         if fold.restated:
@@ -253,10 +257,10 @@ class Store:
     async def _load_copies(self, live: LiveGame, batch: Batch, completed: set[Table]) -> None:
         """Makes the rows of segments by players' attributes present that are settled with the staged steps."""
         needed = await copies.learn(self._by_index, live.generation_id, live.fold, completed, batch.version)
-        await self._name_rankings(live, batch)
+        await self.name_rankings(live, batch)
         await copies.load(self._by_index, _put, needed)
 
-    async def _name_rankings(self, live: LiveGame, batch: Batch) -> None:
+    async def name_rankings(self, live: LiveGame, batch: Batch) -> None:
         """Gives new tables the id of their ranking, from the database or fresh."""
         unnamed = {table.name: table for table in live.fold.tables.values() if not table.ranking_id}
         if not unnamed:

@@ -31,7 +31,7 @@ _decode_contest = msgspec.json.Decoder(Contest).decode
 
 
 class Erasing(NamedTuple):
-    """One erasing event: of which game and live generation, of whom, and where in the log."""
+    """One erasing event: of which game and generation, of whom, and where in the log."""
 
     game_id: int
     generation_id: int
@@ -60,6 +60,12 @@ def places(fold: Fold, erasing: Erasing) -> Iterator[tuple[Table, Places, Places
 
 async def write(connection: Connection, erasing: Erasing) -> None:
     """Renames the stored rows of a player, and remembers what is left to do."""
+    await rename(connection, erasing)
+    await connection.execute(Q["record"], erasing.game_id, *erasing.position, erasing.player)
+
+
+async def rename(connection: Connection, erasing: Erasing) -> None:
+    """Renames the stored rows of a player in one generation."""
     after = surrogate(erasing.position)
     for name in _RENAMES:
         await connection.execute(Q[name], erasing.generation_id, erasing.player, after)
@@ -68,4 +74,3 @@ async def write(connection: Connection, erasing: Erasing) -> None:
         names = {erasing.player: after}
         lines = [(*place, without_in_text(reason, names)) for *place, reason in map(tuple, rows)]
         await connection.execute(Q["rename_rejections"], erasing.generation_id, after, *columns(lines, 5))
-    await connection.execute(Q["record"], erasing.game_id, *erasing.position, erasing.player)

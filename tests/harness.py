@@ -6,7 +6,6 @@ without FastStream; `Harness.child` runs `python -m cli.main consume`.
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +23,7 @@ from consumers.publisher import Publisher
 from consumers.shard import Limits, ShardConsumer
 from engine.keys import member
 from engine.rules import Game
-from projections import replay
+from projections import generations, replay
 from projections.database import connect, queries
 from projections.dead_letters import DeadLetter, list_
 from projections.migrate import migrate
@@ -33,6 +32,7 @@ from projections.rankings import RankingWriter, version_of
 from projections.store import Store
 from schemas.position import parse_entry
 from schemas.ruleset import parse
+from tests.child import Child
 from tests.services import eventually
 
 ROOT = Path(__file__).parents[1]
@@ -103,32 +103,6 @@ def ruleset(text: str = RULES, version: int = 1, game: str = "arcade", **fields:
 def renamed(game: str, text: str = RULES) -> str:
     """The same rules for another game."""
     return text.replace('game = "arcade"', f'game = "{game}"')
-
-
-class Child:
-    """A consumer process. Its messages are in `log`."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
-        self.process = process
-        self._log = log
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text("utf-8", "replace")
-
-    def send(self, number: signal.Signals) -> None:
-        """Sends a signal."""
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """SIGKILL, and waits for the end."""
-        self.process.kill()
-        self.process.wait(30)
-
-    async def ended(self, seconds: float = 30) -> int:
-        """The exit status, once it has ended; a negative number names the signal that killed it."""
-        await eventually(lambda: self.process.poll() is not None, seconds, f"the consumer ends:\n{self.log[-3000:]}")
-        return int(self.process.returncode)
 
 
 class Reader:
@@ -284,13 +258,21 @@ class Harness:
     def _logs(self) -> str:
         return "".join(f"\n--- child {child.process.pid}\n{child.log[-3000:]}" for child in self.children[-3:])
 
-    async def verify(self, game: str = "arcade") -> replay.Verification:
-        """Compares the live projections with a replay."""
-        return await replay.verify(self.pool, game, silent)
+    async def verify(self, game: str = "arcade", generation: int | None = None) -> replay.Verification:
+        """Compares the live projections, or those of another generation, with a replay."""
+        return await replay.verify(self.pool, game, silent, generation_id=generation)
 
-    async def swap(self, game: str = "arcade", **options: Any) -> replay.Swapped:
+    async def swap(self, game: str = "arcade", **options: Any) -> generations.Built:
         """Builds a new generation and makes it live."""
-        return await replay.swap(self.pool, options.pop("redis", self.rankings), game, silent, **options)
+        return await self.build(game, to="live", **options)
+
+    async def build(
+        self, game: str = "arcade", *, to: generations.Part = "shadow", **options: Any
+    ) -> generations.Built:
+        """Builds a generation, or goes on with one that was broken off, and makes it a shadow."""
+        redis = options.pop("redis", self.rankings)
+        generation = await generations.begin(self.pool, game, **options)
+        return await generations.build(self.pool, redis, generation, silent, to=to)
 
     async def dead_letters(self) -> list[DeadLetter]:
         """All dead letters, oldest first."""

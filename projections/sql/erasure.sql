@@ -42,7 +42,7 @@ SELECT DISTINCT g.name FROM erasures e JOIN games g USING (game_id) WHERE e.done
 SELECT epoch, shard, ms, seq, player, rebuild FROM erasures WHERE game_id = $1 AND done_at IS NULL ORDER BY epoch, ms, seq
 
 -- name: lock_game
--- Whoever rewrites the archive and whoever makes a generation live that was folded from it wait for each other.
+-- Two who rewrite the archive wait for each other.
 SELECT game_id FROM games WHERE game_id = $1 FOR NO KEY UPDATE
 
 -- name: candidates
@@ -77,39 +77,5 @@ WHERE d.dead_letter_id = n.dead_letter_id
 UPDATE erasures SET player = NULL, rebuild = rebuild OR $2
 WHERE game_id = $1 AND (epoch, shard, ms, seq) IN (SELECT * FROM unnest($3::integer[], $4::integer[], $5::bigint[], $6::bigint[]))
 
--- name: rewritten_count
-SELECT count(*) FROM erasures WHERE game_id = $1 AND player IS NULL
-
 -- name: done
 UPDATE erasures SET done_at = now() WHERE game_id = $1 AND player IS NULL AND done_at IS NULL
-
--- name: old_rankings
-SELECT r.ranking_id FROM rankings r JOIN generations n USING (generation_id)
-WHERE n.game_id = $1 AND n.status IN ('retired', 'failed')
-
--- name: old_generations
-SELECT generation_id FROM generations WHERE game_id = $1 AND status IN ('retired', 'failed')
-
--- name: drop_standings
-DELETE FROM standings WHERE ranking_id = ANY ($1::integer[])
-
--- name: drop_history
-DELETE FROM standings_history WHERE ranking_id = ANY ($1::integer[])
-
--- name: drop_dues
-DELETE FROM dues WHERE ranking_id = ANY ($1::integer[])
-
--- name: drop_picks
-DELETE FROM picks WHERE generation_id = ANY ($1::integer[])
-
--- name: drop_badges
-DELETE FROM badges WHERE generation_id = ANY ($1::integer[])
-
--- name: drop_rejections
-DELETE FROM rejections WHERE generation_id = ANY ($1::integer[])
-
--- name: drop_players
-DELETE FROM players WHERE generation_id = ANY ($1::integer[])
-
--- name: drop_fixtures
-DELETE FROM fixtures WHERE generation_id = ANY ($1::integer[])

@@ -31,29 +31,15 @@ SELECT r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state, s.hid
 FROM rankings r JOIN standings s USING (ranking_id)
 WHERE r.generation_id = $1
 
--- name: ruleset
-SELECT version, text FROM rulesets WHERE game_id = $1 AND ($2::integer IS NULL OR version = $2) ORDER BY version DESC LIMIT 1
-
--- name: new_generation
-INSERT INTO generations (game_id, ruleset_version, status) VALUES ($1, $2, 'building') RETURNING generation_id
-
--- name: generation_status
-UPDATE generations SET status = $2, folded_ms = $3, folded_seq = $4 WHERE generation_id = $1
-
--- name: fail_generation
-UPDATE generations SET status = 'failed', folded_ms = 0, folded_seq = 0
-WHERE generation_id = $1 AND status = 'building' RETURNING generation_id
-
--- name: retire
-UPDATE generations SET status = 'retired' WHERE game_id = $1 AND status = 'live'
-
--- name: lock_shard
-SELECT epoch, ms, seq, version FROM shards WHERE shard = $1 FOR UPDATE
-
--- name: swap_shard
-UPDATE shards SET version = version + 1, catalog = catalog + 1 WHERE shard = $1 RETURNING version
-
--- name: drop_generation_rows
-WITH dropped_picks AS (DELETE FROM picks WHERE generation_id = $1),
-dropped_rejections AS (DELETE FROM rejections WHERE generation_id = $1)
-DELETE FROM standings s USING rankings r WHERE r.ranking_id = s.ranking_id AND r.generation_id = $1
+-- name: generation
+-- A generation of a game, without a number the live one, and the entry up to which it is folded.
+SELECT g.game_id, g.shard, n.generation_id, n.status, n.ruleset_version, r.text, s.version,
+    CASE WHEN f.follows THEN s.epoch ELSE n.folded_epoch END AS epoch,
+    CASE WHEN f.follows THEN s.ms ELSE n.folded_ms END AS ms,
+    CASE WHEN f.follows THEN s.seq ELSE n.folded_seq END AS seq
+FROM games g
+JOIN generations n ON n.game_id = g.game_id AND n.generation_id = coalesce($2, g.live_generation)
+CROSS JOIN LATERAL (SELECT n.status IN ('live', 'shadow') AS follows) f
+JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
+JOIN shards s ON s.shard = g.shard
+WHERE g.name = $1

@@ -13,7 +13,7 @@ from aiohttp import WSMsgType
 
 from api import live
 from api.live import Pace
-from projections import replay
+from projections import generations
 from schemas.position import Position
 from tests.harness import silent
 from tests.integration.api_stack import RULES, Stack, ruleset, running, score
@@ -206,7 +206,8 @@ async def test_who_follows_a_board_that_becomes_private_has_to_ask_anew(stack: S
     async with listening(stack) as events:
         await events.next()
         await stack.publish(ruleset(secret, version=2))
-        await replay.swap(stack.pool, stack.rankings, "arcade", silent)
+        fresh = await generations.begin(stack.pool, "arcade")
+        await generations.build(stack.pool, stack.rankings, fresh, silent, to="live")
         await events.ended()
     async with listening(stack) as events:
         assert (await events.next())["full"] is True

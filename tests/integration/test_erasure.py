@@ -296,11 +296,11 @@ async def test_a_command_that_was_broken_off_can_be_run_again(harness: Harness) 
     async with harness.consuming() as reader:
         await reader.drain()
         await erased(harness, reader)
-        await harness.pool.execute("ALTER TABLE dues RENAME TO dues_away")
+        await harness.pool.execute("ALTER TABLE badges RENAME TO badges_away")
         with pytest.raises(asyncpg.UndefinedTableError):
             await finish(harness)
         assert await erasure.games_pending(harness.pool) == ["arcade"]
-        await harness.pool.execute("ALTER TABLE dues_away RENAME TO dues")
+        await harness.pool.execute("ALTER TABLE badges_away RENAME TO badges")
         assert (await finish(harness)).players == 1
         assert await erasure.games_pending(harness.pool) == []
         assert not names_zoe(await everything(harness))

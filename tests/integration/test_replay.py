@@ -189,20 +189,28 @@ async def test_a_swap_that_fails_leaves_everything_as_it_was(
     harness: Harness, reader: Reader, workload: Workload
 ) -> None:
     before = (await harness.verify()).live_digest
-    rows = await harness.value("SELECT count(*) FROM standings")
     live = await harness.value("SELECT live_generation FROM games")
+
+    async def rows_of(generation: int) -> int:
+        query = "SELECT count(*) FROM standings JOIN rankings USING (ranking_id) WHERE generation_id = $1"
+        return int(await harness.value(query, generation))
+
+    rows = await rows_of(live)
     redis = hooked(harness, n5=away)
     with pytest.raises(RedisAway):
         await harness.swap(redis=redis)
     await redis.aclose()
     assert await harness.value("SELECT live_generation FROM games") == live
-    assert await harness.value("SELECT count(*) FROM standings") == rows
+    assert await rows_of(live) == rows
     statuses = await harness.pool.fetch("SELECT status FROM generations ORDER BY generation_id")
-    assert [row["status"] for row in statuses] == ["live", "failed"]
+    assert [row["status"] for row in statuses] == ["live", "building"]
     await harness.publish(*workload.take(50))
     await reader.drain()
     assert (await harness.verify()).live_digest != before
     await workload.check(harness)
+    await harness.assert_exact("arcade")
+    # The next swap goes on with what was built.
+    assert (await harness.swap()).generation_id == live + 1
     await harness.assert_exact("arcade")
 
 

@@ -1,0 +1,204 @@
+"""Generations of a game: built beside the live one, followed as shadows, made live, taken back, dropped.
+
+A change of which generation is live, or follows, is one transaction that holds the shard's row; the shard's writer then
+forgets what it knows. Readers go on with what they know until they notice.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from projections import dropping
+from projections.archive import Place, Progress
+from projections.building import Build
+from projections.database import Connection, queries
+from projections.store import LiveGame
+from schemas.errors import Conflict, NotFound
+from schemas.position import Position
+
+Q = queries("generations")
+LIVE = queries("replay")["live"]
+BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, AssertionError)
+"""What a fold raises on an event that its rules cannot take; it would raise it again."""
+
+Crash = Callable[[str], None]
+Part = Literal["live", "shadow"]
+
+
+class Built(NamedTuple):
+    """A generation that was built or has caught up: up to where, out of how many events, in how many seconds."""
+
+    generation_id: int
+    events: int
+    position: Position
+    seconds: float
+
+
+class Generation(NamedTuple):
+    """A generation as it is listed. `events` of `total` are folded into one that does not follow the log."""
+
+    generation_id: int
+    ruleset_version: int
+    status: str
+    name: str | None
+    position: Position
+    created_at: Any
+    live: bool
+    events: int
+    total: int
+    reason: str | None
+
+
+def _never(_: str) -> None:
+    """Crashes nowhere."""
+
+
+async def listed(pool: asyncpg.Pool, name: str) -> list[Generation]:
+    """All generations of a game that were not dropped, oldest first; raises NotFound."""
+    rows = await pool.fetch(Q["listed"], name)
+    if not rows:
+        raise NotFound("game", name)
+    return [
+        Generation(
+            row["generation_id"],
+            row["ruleset_version"],
+            row["status"],
+            row["name"],
+            Position(row["epoch"], row["shard"], row["ms"], row["seq"]),
+            row["created_at"],
+            row["live"],
+            row["folded_events"],
+            row["events_known"],
+            row["reason"],
+        )
+        for row in rows
+    ]
+
+
+async def begin(pool: asyncpg.Pool, name: str, *, version: int | None = None, label: str | None = None) -> int:
+    """A generation to be built under a version of the rules (None: the newest): new, or one whose build was broken off."""
+    live = await _game(pool, name)
+    wanted, version = version, await pool.fetchval(Q["ruleset"], live["game_id"], version)
+    if version is None:
+        raise NotFound("version of the ruleset", str(wanted))
+    if label is not None:
+        for other in await listed(pool, name):
+            unfinished = (other.status, other.ruleset_version) == ("building", version)
+            if other.name == label and other.status in ("building", "shadow") and not unfinished:
+                raise Conflict(
+                    f"generation {other.generation_id} has the name {label!r}; drop it, or take another name"
+                )
+    found: int | None = await pool.fetchval(Q["unfinished"], live["game_id"], version, label)
+    if found is None:
+        found = await pool.fetchval(Q["new"], live["game_id"], version, label)
+    assert found is not None
+    return found
+
+
+async def build(
+    pool: asyncpg.Pool, redis: Redis, generation_id: int, progress: Progress, *, to: Part, crash: Crash = _never
+) -> Built:
+    """Builds a generation, or goes on building it, and makes it live or a shadow. It can be broken off and called again."""
+    started = time.monotonic()
+    try:
+        built = await Build.open(pool, generation_id, progress, crash)
+        await built.catch_up()
+        await built.show(redis)
+        await built.catch_up()
+        position = await built.join(_go_live if to == "live" else _go_shadow)
+    except BROKEN as error:
+        await pool.execute(Q["fail"], generation_id, f"{type(error).__name__}: {error}")
+        raise
+    with contextlib.suppress(RedisError, OSError):
+        # It has joined whatever happens here: the shard's writer notices, and shows what is missing.
+        await built.show(redis)
+    return Built(generation_id, built.archive.events, position, time.monotonic() - started)
+
+
+async def build_until(
+    pool: asyncpg.Pool, generation_id: int, until: Place, progress: Progress, *, crash: Crash = _never
+) -> Built:
+    """Builds a generation up to an entry of the log, to look at; it stays there."""
+    started = time.monotonic()
+    built = await Build.open(pool, generation_id, progress, crash)
+    await built.catch_up(until)
+    await pool.execute(Q["rest"], generation_id)
+    return Built(generation_id, built.archive.events, built.position, time.monotonic() - started)
+
+
+async def swap(
+    pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int, progress: Progress, *, crash: Crash = _never
+) -> Built:
+    """Makes a generation live: a shadow at once, any other after it has caught up. The one that was live is retired."""
+    started = time.monotonic()
+    found = next((one for one in await listed(pool, name) if one.generation_id == generation_id), None)
+    if found is None:
+        raise NotFound("generation", str(generation_id))
+    if found.status in ("live", "failed"):
+        reason = "" if found.reason is None else f": {found.reason}"
+        raise Conflict(f"generation {generation_id} is {found.status}{reason}")
+    if found.status != "shadow":
+        return await build(pool, redis, generation_id, progress, to="live", crash=crash)
+    live = await _game(pool, name)
+    async with pool.acquire() as connection, connection.transaction():
+        row: Any = await connection.fetchrow(Q["lock_shard"], live["shard"])
+        held = await connection.fetchrow(Q["hold"], live["game_id"], generation_id)
+        if held is None or held["status"] != "shadow":
+            raise Conflict(f"generation {generation_id} is no shadow any more")
+        await _turn(connection, live["game_id"], live["shard"], generation_id)
+    position = Position(row["epoch"], live["shard"], row["ms"], row["seq"])
+    return Built(generation_id, 0, position, time.monotonic() - started)
+
+
+async def swap_back(pool: asyncpg.Pool, redis: Redis, name: str, progress: Progress, *, crash: Crash = _never) -> Built:
+    """Makes the generation live again that was live before the present one, after it has caught up."""
+    live = await _game(pool, name)
+    previous = await pool.fetchval(Q["previous"], live["game_id"])
+    if previous is None:
+        raise NotFound("earlier generation of", name)
+    return await swap(pool, redis, name, previous, progress, crash=crash)
+
+
+async def drop(pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int) -> None:
+    """Drops a generation that is not live, and whatever is left of those dropped before."""
+    live = await _game(pool, name)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.fetchrow(Q["lock_shard"], live["shard"])
+        held = await connection.fetchrow(Q["hold"], live["game_id"], generation_id)
+        if held is None:
+            raise NotFound("generation", str(generation_id))
+        if held["status"] == "live":
+            raise Conflict(f"generation {generation_id} is live; swap another one in first")
+        if held["status"] != "dropped":
+            await connection.execute(Q["drop"], generation_id)
+        if held["status"] == "shadow":
+            await connection.execute(Q["new_catalog"], live["shard"])
+    await dropping.empty(pool, redis, live["game_id"])
+
+
+async def _game(pool: asyncpg.Pool, name: str) -> asyncpg.Record:
+    row = await pool.fetchrow(LIVE, name)
+    if row is None:
+        raise NotFound("game", name)
+    return row
+
+
+async def _go_live(connection: Connection, live: LiveGame) -> None:
+    await _turn(connection, live.game_id, live.shard, live.generation_id)
+
+
+async def _turn(connection: Connection, game_id: int, shard: int, generation_id: int) -> None:
+    """The switch itself. Needs the shard's row, and a generation that is where the shard is."""
+    await connection.execute(Q["retire"], game_id)
+    await connection.execute(Q["go_live"], game_id, generation_id)
+    await connection.execute(Q["new_catalog"], shard)
+
+
+async def _go_shadow(connection: Connection, live: LiveGame) -> None:
+    await connection.execute(Q["go_shadow"], live.generation_id)
+    await connection.execute(Q["new_catalog"], live.shard)

@@ -1,0 +1,155 @@
+-- Queries of generations: building them beside the live one, changing which one is live, dropping them.
+
+-- name: ruleset
+SELECT version FROM rulesets WHERE game_id = $1 AND ($2::integer IS NULL OR version = $2) ORDER BY version DESC LIMIT 1
+
+-- name: new
+INSERT INTO generations (game_id, ruleset_version, status, name) VALUES ($1, $2, 'building', $3) RETURNING generation_id
+
+-- name: unfinished
+-- A build that was broken off, to go on with.
+SELECT generation_id FROM generations
+WHERE game_id = $1 AND status = 'building' AND ruleset_version = $2 AND name IS NOT DISTINCT FROM $3
+ORDER BY generation_id DESC LIMIT 1
+
+-- name: generation
+-- As the fold of a generation needs it, with where it stopped.
+SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, n.clock_ms, r.text, n.status, n.retired_at,
+    n.folded_epoch, n.folded_ms, n.folded_seq, n.folded_events,
+    EXISTS (SELECT FROM erasures e WHERE e.game_id = g.game_id) AS erased
+FROM generations n
+JOIN games g USING (game_id)
+JOIN rulesets r ON r.game_id = n.game_id AND r.version = n.ruleset_version
+WHERE n.generation_id = $1
+
+-- name: listed
+SELECT n.generation_id, n.ruleset_version, n.status, n.name, n.created_at, n.retired_at, n.reason, n.folded_events,
+    n.events_known, g.shard, n.generation_id = g.live_generation AS live,
+    CASE WHEN f.follows THEN s.epoch ELSE n.folded_epoch END AS epoch,
+    CASE WHEN f.follows THEN s.ms ELSE n.folded_ms END AS ms,
+    CASE WHEN f.follows THEN s.seq ELSE n.folded_seq END AS seq
+FROM games g
+JOIN generations n USING (game_id)
+CROSS JOIN LATERAL (SELECT n.status IN ('live', 'shadow') AS follows) f
+JOIN shards s ON s.shard = g.shard
+WHERE g.name = $1 AND n.status <> 'dropped'
+ORDER BY n.generation_id
+
+-- name: previous
+-- The generation that was live last.
+SELECT generation_id FROM generations
+WHERE game_id = $1 AND status = 'retired' AND retired_at IS NOT NULL ORDER BY retired_at DESC, generation_id DESC LIMIT 1
+
+-- name: claim
+-- A build goes on from exactly where it was; else somebody else builds, or has dropped it.
+SELECT generation_id FROM generations
+WHERE generation_id = $1 AND status = $2 AND (folded_epoch, folded_ms, folded_seq) = ($3::integer, $4::bigint, $5::bigint)
+FOR UPDATE
+
+-- name: advance
+UPDATE generations SET folded_epoch = $2, folded_ms = $3, folded_seq = $4, folded_events = $5, events_known = $6
+WHERE generation_id = $1
+
+-- name: lock_shard
+SELECT epoch, ms, seq, version, catalog, profiles FROM shards WHERE shard = $1 FOR UPDATE
+
+-- name: new_catalog
+-- Obliges the shard's writer to read anew which generations there are, and readers to look at names again.
+WITH moved AS (
+    UPDATE shards SET version = version + 1, catalog = catalog + 1, profiles = version + 1
+    WHERE shard = $1 RETURNING shard, version, epoch, ms, seq
+)
+INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved
+
+-- name: hold
+-- One generation of a game, held until the transaction's end.
+SELECT generation_id, status FROM generations WHERE game_id = $1 AND generation_id = $2 FOR UPDATE
+
+-- name: retire
+UPDATE generations n SET status = 'retired', retired_at = now(), folded_epoch = s.epoch, folded_ms = s.ms, folded_seq = s.seq
+FROM games g JOIN shards s USING (shard)
+WHERE n.game_id = $1 AND g.game_id = n.game_id AND n.status = 'live'
+
+-- name: go_live
+WITH live AS (UPDATE generations SET status = 'live' WHERE generation_id = $2)
+UPDATE games SET live_generation = $2 WHERE game_id = $1
+
+-- name: go_shadow
+UPDATE generations SET status = 'shadow' WHERE generation_id = $1
+
+-- name: rest
+-- A build that has come to where it was to stop.
+UPDATE generations SET status = 'retired' WHERE generation_id = $1 AND status = 'building'
+
+-- name: fail
+UPDATE generations SET status = 'failed', reason = $2 WHERE generation_id = $1 AND status IN ('building', 'shadow', 'retired')
+
+-- name: drop
+UPDATE generations SET status = 'dropped', reason = NULL WHERE generation_id = $1
+
+-- name: drop_old
+-- All that do not follow the log: what they hold was folded from an archive that is rewritten.
+UPDATE generations SET status = 'dropped', reason = NULL
+WHERE game_id = $1 AND status IN ('building', 'retired', 'failed')
+
+-- name: dropped
+-- What is left to be emptied, and for how long it was read by nobody (seconds; nothing when it never was).
+SELECT generation_id, extract(epoch FROM now() - retired_at)::float8 AS idle_s FROM generations
+WHERE game_id = $1 AND status = 'dropped' AND reason IS DISTINCT FROM 'emptied'
+
+-- name: emptied
+UPDATE generations SET reason = 'emptied' WHERE generation_id = $1
+
+-- name: shadows
+SELECT generation_id, ruleset_version, name FROM generations WHERE game_id = $1 AND status = 'shadow' ORDER BY generation_id
+
+-- name: drop_standings
+DELETE FROM standings WHERE ranking_id = $1 AND player IN (SELECT player FROM standings WHERE ranking_id = $1 LIMIT $2)
+
+-- name: drop_dues
+DELETE FROM dues WHERE ranking_id = $1 AND player IN (SELECT player FROM dues WHERE ranking_id = $1 LIMIT $2)
+
+-- name: drop_history
+DELETE FROM standings_history
+WHERE ranking_id = $1 AND player IN (SELECT player FROM standings_history WHERE ranking_id = $1 LIMIT $2)
+
+-- name: drop_picks
+DELETE FROM picks WHERE ctid = ANY (ARRAY(SELECT ctid FROM picks WHERE generation_id = $1 LIMIT $2))
+
+-- name: drop_badges
+DELETE FROM badges WHERE ctid = ANY (ARRAY(SELECT ctid FROM badges WHERE generation_id = $1 LIMIT $2))
+
+-- name: drop_rejections
+DELETE FROM rejections WHERE ctid = ANY (ARRAY(SELECT ctid FROM rejections WHERE generation_id = $1 LIMIT $2))
+
+-- name: drop_players
+DELETE FROM players WHERE ctid = ANY (ARRAY(SELECT ctid FROM players WHERE generation_id = $1 LIMIT $2))
+
+-- name: drop_fixtures
+DELETE FROM fixtures WHERE ctid = ANY (ARRAY(SELECT ctid FROM fixtures WHERE generation_id = $1 LIMIT $2))
+
+-- name: drop_voids
+DELETE FROM voids WHERE ctid = ANY (ARRAY(SELECT ctid FROM voids WHERE generation_id = $1 LIMIT $2))
+
+-- name: drop_ranking
+DELETE FROM rankings WHERE ranking_id = $1
+
+-- name: rows
+SELECT r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state, s.since, s.hidden, d.due
+FROM rankings r
+JOIN standings s USING (ranking_id)
+LEFT JOIN dues d ON d.ranking_id = s.ranking_id AND d.player = s.player
+WHERE r.generation_id = $1
+
+-- name: rankings
+SELECT ranking_id, board, period, segment, version FROM rankings WHERE generation_id = $1
+
+-- name: fixtures
+SELECT state FROM fixtures WHERE generation_id = $1
+
+-- name: picks
+SELECT fixture, player, market, epoch, ms, seq, event, choice, stake FROM picks
+WHERE generation_id = $1 ORDER BY epoch, ms, seq
+
+-- name: attributes
+SELECT player, attributes FROM players WHERE generation_id = $1 AND attributes <> '{}'
