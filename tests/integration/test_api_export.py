@@ -5,17 +5,26 @@ import csv
 import gzip
 import io
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from api import export
+from projections.export import Snapshot
 from tests.integration.api_stack import Stack, ruleset, running, score
 from tests.services import eventually
 
 pytestmark = pytest.mark.services
 BOARD = "/v1/games/arcade/boards/best"
+ROWS = 120_000
+MANY = """
+INSERT INTO standings (ranking_id, player, state, prefix, extra, since)
+SELECT ranking_id, rpad('q' || number, 120, 'x'), state, prefix, extra, since
+FROM standings, generate_series(1, $1::integer) number WHERE player = 'p'
+"""
+"""As many players more on each ranking, some twenty megabytes of CSV: more than the buffers of a connection hold."""
 
 
 @pytest.fixture
@@ -150,6 +159,41 @@ async def test_only_so_many_run_at_once(stack: Stack, monkeypatch: pytest.Monkey
     go_on.set()
     assert [answer.status for answer in await asyncio.gather(*running_)] == [200] * export.EXPORTS_MAX
     assert (await stack.get(BOARD + "/export")).status == 200
+
+
+async def test_who_takes_nothing_is_cut_off_and_little_was_read_for_him(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stack.publish(score("s", "p", 1))
+    await stack.pool.execute(MANY, ROWS)
+    read, cut = 0, asyncio.Event()
+    of_snapshot, of_sink = Snapshot.read, export._Sink.cut
+
+    async def reading(snapshot: Snapshot, count: int) -> Any:
+        nonlocal read
+        found = await of_snapshot(snapshot, count)
+        read += len(found)
+        return found
+
+    def cutting(sink: Any) -> None:
+        of_sink(sink)
+        cut.set()
+
+    monkeypatch.setattr(export, "STALL_S", 1.0)
+    monkeypatch.setattr(Snapshot, "read", reading)
+    monkeypatch.setattr(export._Sink, "cut", cutting)
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    slow.setblocking(False)
+    loop = asyncio.get_running_loop()
+    with slow:
+        await loop.sock_connect(slow, (stack.client.host, stack.client.port))
+        await loop.sock_sendall(slow, f"GET {BOARD}/export HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        async with asyncio.timeout(60):
+            await cut.wait()
+        # What was read is what the connection's buffers took, and one chunk more.
+        assert 0 < read < ROWS / 2
+        assert (await stack.get(BOARD + "?limit=1")).status == 200
 
 
 async def test_what_cannot_be_exported_is_refused(stack: Stack) -> None:
