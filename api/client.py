@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
+from api.changes import Ranks
 from api.encode import FriendPlaces, History, Line, MarkedLine, Page, PlayerPlace
 from api.listing import GameDetails, GamePage
 from api.players import PlayerPage
@@ -87,6 +88,12 @@ class Client:
             after = page.next
             if after is None:
                 return
+
+    async def live(self, game: str, board: str, **query: str | int | None) -> AsyncIterator[Ranks]:
+        """What changes among a board's first entries, as it happens, until the API ends the stream; the present state comes
+        first. `query`: top, period, segment, last_event_id."""
+        async for data in self._transport.events(path_of("games", game, "boards", board, "live"), query):
+            yield _read(data, Ranks)
 
     async def place(self, game: str, board: str, player: str, **query: str | int | None) -> PlayerPlace:
         """A player's place. `query`: around, period, segment, min_position."""

@@ -5,7 +5,7 @@ Publishing can be repeated like a read: events carry ids, and the same bytes are
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
@@ -20,6 +20,8 @@ AGAIN = (429, 502, 503, 504)
 NOT_YET = b"/problems/not-yet"
 BACK_OFF_S = 0.2
 WAIT_S_MAX = 60.0
+SILENCE_S_MAX = 60.0
+"""A stream that says nothing for so long, not even that it is there, is none any more."""
 
 
 class RefusedError(InvalidInput):
@@ -66,17 +68,14 @@ class Transport:
         """The content of a good answer; parameters that are None are left out. Raises what `error_of` makes of a problem,
         and Unavailable when no attempt was answered.
         """
-        pairs = urlencode({name: str(value) for name, value in query.items() if value is not None})
-        # Already encoded: a slash within a player id must stay %2F.
-        address = URL(f"{self.url}{path}{'?' if pairs else ''}{pairs}", encoded=True)
+        address = self._address(path, query)
         headers = {"Content-Type": media} if media is not None else {}
         for attempt in range(1, self._attempts + 1):
             try:
                 status, content, after = await self._send(method, address, body, headers)
             except (aiohttp.ClientError, OSError) as error:
                 if attempt == self._attempts:
-                    reason = str(error) or type(error).__name__
-                    raise Unavailable(f"no answer from the API at {self.url} ({reason}){self._advice}") from error
+                    raise self._unanswered(error) from error
                 after = ""
             else:
                 if status < 300:
@@ -86,6 +85,29 @@ class Transport:
                     raise error_of(status, content)
             await asyncio.sleep(_pause_s(attempt, after))
         raise Unavailable(f"the API at {self.url} was not asked")
+
+    async def events(self, path: str, query: Mapping[str, object]) -> AsyncIterator[bytes]:
+        """The data of a stream's events as they come, until the API ends it. Raises as `ask`, and is not asked again."""
+        assert self._session is not None
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_s, sock_read=SILENCE_S_MAX)
+        try:
+            async with self._session.get(self._address(path, query), timeout=timeout) as response:
+                if response.status >= 300:
+                    raise error_of(response.status, await response.read())
+                async for line in response.content:
+                    if line.startswith(b"data: "):
+                        yield line[6:]
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._unanswered(error) from error
+
+    def _address(self, path: str, query: Mapping[str, object]) -> URL:
+        pairs = urlencode({name: str(value) for name, value in query.items() if value is not None})
+        # Already encoded: a slash within a player id must stay %2F.
+        return URL(f"{self.url}{path}{'?' if pairs else ''}{pairs}", encoded=True)
+
+    def _unanswered(self, error: Exception) -> Unavailable:
+        reason = str(error) or type(error).__name__
+        return Unavailable(f"no answer from the API at {self.url} ({reason}){self._advice}")
 
     async def _send(
         self, method: str, address: URL, body: bytes | None, headers: Mapping[str, str]

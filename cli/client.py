@@ -1,5 +1,6 @@
 """The API as the client commands see it: JSON in, JSON out, problems as the errors of `schemas.errors`."""
 
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +36,11 @@ class Api:
     async def get(self, *path: str, **query: object) -> Any:
         """The JSON of GET /v1/...; parameters that are None are left out."""
         return _value(await self._transport.ask("GET", path_of(*path), query))
+
+    async def changes(self, *path: str, **query: object) -> AsyncIterator[Any]:
+        """The data of a live stream's events as they come, until it ends."""
+        async for data in self._transport.events(path_of(*path), query):
+            yield _value(data)
 
     async def health(self) -> Any:
         """What /health/ready says; raises Unavailable while it is not ready."""

@@ -8,8 +8,9 @@ import typer
 from rich.text import Text
 
 from cli import local
+from cli.boards import Asked, page_of, pages, watch
 from cli.client import Api
-from cli.tables import Line, Page, arrow, rank_text, show_table
+from cli.tables import arrow, rank_text, show_table
 from cli.terminal import out, safe, show_json, table
 
 PAGE_MAX = 1_000
@@ -65,10 +66,15 @@ def board_command(
     limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 20,
     after: Annotated[str | None, typer.Option(help="Go on behind a page: the cursor that it ended with.")] = None,
     min_position: MinPosition = None,
+    watching: Annotated[bool, typer.Option("--watch", help="Show it anew whenever it changes, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a board."""
-    answer = asyncio.run(_pages(game, board, period, segment, limit, after, min_position))
+    asked = Asked(game, board, period, segment, limit, after, min_position)
+    if watching:
+        asyncio.run(watch(local.load(), asked, as_json))
+        return
+    answer = asyncio.run(_once(asked))
     if as_json:
         show_json(answer)
         return
@@ -77,48 +83,10 @@ def board_command(
         out().print(Text(f"more with --after {answer['next']}", style="dim"))
 
 
-async def _pages(
-    game: str,
-    board: str,
-    period: str | None,
-    segment: str | None,
-    limit: int,
-    after: str | None,
-    min_position: str | None,
-) -> dict[str, Any]:
-    """As many pages as the limit needs, put together; the position is that of the first, which all show at least."""
+async def _once(asked: Asked) -> dict[str, Any]:
     found = local.load()
     async with Api(found.url, found.key) as api:
-        path = ("games", game, "boards", board)
-        query = {"period": period, "segment": segment, "min_position": min_position}
-        answer: dict[str, Any] = await api.get(*path, **query, limit=min(limit, PAGE_MAX), after=after)
-        query["period"] = answer["period"]
-        while answer["next"] is not None and len(answer["entries"]) < limit:
-            rest = limit - len(answer["entries"])
-            following = await api.get(*path, **query, limit=min(rest, PAGE_MAX), after=answer["next"])
-            answer["entries"] += following["entries"]
-            answer["next"] = following["next"]
-        return answer
-
-
-def page_of(answer: dict[str, Any]) -> Page:
-    """A page as the API sends it."""
-    entries = answer["entries"]
-    marks = [name for name in ("movement", "tier") if entries and name in entries[0]]
-    lines = [
-        Line(
-            at["rank"],
-            at["tied"],
-            at["player"],
-            at["metrics"],
-            name=at.get("name"),
-            **{name: at[name] for name in marks},
-        )
-        for at in entries
-    ]
-    metrics = list(lines[0].metrics) if lines else []
-    names = (answer["game"], answer["board"], answer["title"], answer["period"])
-    return Page(*names, answer["total"], metrics, lines, answer["position"], marks, answer.get("segment", ""))
+        return await pages(api, asked)
 
 
 def rank_command(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from rich.console import Group
 from rich.text import Text
 
 from cli.terminal import out, safe, show_json, table
@@ -60,7 +61,11 @@ def rank_text(rank: int, tied: bool) -> str:
 
 def show_table(page: Page, mark: str | None = None) -> None:
     """Prints the page; the line of the player `mark` stands out."""
-    console = out()
+    out().print(table_of(page, mark))
+
+
+def table_of(page: Page, mark: str | None = None) -> Group:
+    """The page as it is printed."""
     rows = [
         [
             Text(shown if value is not None else "-", style="bold" if line.player == mark else "")
@@ -69,9 +74,11 @@ def show_table(page: Page, mark: str | None = None) -> None:
         for line in page.lines
     ]
     title = " · ".join(filter(None, (page.title, page.game, page.period, page.segment)))
-    console.print(table(title, ["rank", "player", *page.metrics, *page.marks], rows, ["rank", *page.metrics]))
     position = f", at {page.position}" if page.position else ""
-    console.print(Text(f"{len(page.lines):,} of {page.total:,} ranked{position}", style="dim"))
+    return Group(
+        table(title, ["rank", "player", *page.metrics, *page.marks], rows, ["rank", *page.metrics]),
+        Text(f"{len(page.lines):,} of {page.total:,} ranked{position}", style="dim"),
+    )
 
 
 def _cells(line: Line, page: Page) -> list[tuple[str, Any]]:

@@ -46,6 +46,9 @@ async def test_everything_that_it_offers(stack: Stack) -> None:
         assert (await client.history("arcade", "best", "ann")).history[0].metrics["points"] == 9
         assert {each.board for each in (await client.player("arcade", "ann")).places} == {"best", "today"}
         assert [each.game for each in (await client.games()).games] == ["arcade"]
+        async for ranks in client.live("arcade", "best", top=2):
+            assert (ranks.full, [line.player for line in ranks.entries]) == (True, ["ann", "p/3"])
+            break
         assert [each.board for each in (await client.game("arcade")).boards] == ["best", "today"]
 
 

@@ -165,6 +165,29 @@ def test_a_file_is_published_and_read_back(up: Up) -> None:
     assert {board["board"] for board in up.json("games", "first")["boards"]} == {"high-scores", "total"}
 
 
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_board_is_watched(up: Up, as_json: bool) -> None:
+    game = f"watched-{as_json}".lower()
+    make_game(up, game)
+    up.done("publish", "-", "--wait", stdin=scores(game, ("ann", 5)))
+    command = [sys.executable, "-m", "cli.main", "board", game, "total", "--watch", *(["--json"] if as_json else [])]
+    with subprocess.Popen(command, cwd=up.folder, env=environment(), stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        shown = iter(watching.stdout.readline, "")
+        assert any("ann" in line for line in shown)
+        up.done("publish", "-", "--wait", stdin=scores(game, ("ann", 5), ("bob", 7)))
+        changed = next(line for line in shown if "bob" in line)
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(SECONDS_MAX) == 130
+    if as_json:
+        assert [line["player"] for line in json.loads(changed)["entries"]] == ["bob", "ann"]
+    else:
+        assert changed.split() == ["1", "bob", "7", "1"]
+    nowhere = up.run("board", game, "none", "--watch")
+    assert (nowhere.returncode, "no such board: none" in nowhere.stderr) == (2, True)
+    assert up.run("board", game, "total", "--watch", "--after", "x").returncode == 2
+
+
 def test_a_long_board_is_read_in_pages(up: Up) -> None:
     make_game(up, "long")
     up.done("publish", "-", "--wait", stdin=scores("long", *((f"p{number:04d}", 1 + number) for number in range(1203))))
