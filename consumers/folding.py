@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection
 
 from consumers.intake import Entry, refuse
+from consumers.shadows import Accepted, follow, guarded
 from consumers.slices import slices
 from engine.corrections import CORRECTIONS, archived_subject
 from engine.erasure import MARK, reserved
@@ -61,7 +62,8 @@ class Folding:
         """The batch is in PostgreSQL: its ids are found there from now on, and its rows may leave the cache."""
         self._in_flight.pop(batch.version, None)
         for live in self._games.values():
-            live.uncommitted.pop(batch.version, None)
+            for one in live.following:
+                one.uncommitted.pop(batch.version, None)
         self._committed_version = batch.version
 
     async def fold(self, entries: list[Entry], state: ShardState) -> Batch:
@@ -95,7 +97,17 @@ class Folding:
         for name, live in touched.items():
             await self._settle(live, latest[name], batch)
             batch.take_rest(live)
+            if live.shadows:
+                await self._follow(live, [each for each in accepted if each[1].game == name], batch)
         return batch
+
+    async def _follow(self, live: LiveGame, accepted: Accepted, batch: Batch) -> None:
+        """Folds what a game's live generation has taken into those that follow beside it."""
+
+        async def settle(shadow: LiveGame) -> None:
+            await self._settle(shadow, accepted[-1][0].ms, batch)
+
+        await follow(self.store, live, accepted, batch, settle)
 
     async def _settle(self, live: LiveGame, ms: int, batch: Batch) -> None:
         """Brings the rows of a game up to date with what was staged, and with the time of its last entry."""
@@ -104,9 +116,13 @@ class Folding:
         for _ in live.fold.absorbing(batch.version):
             await asyncio.sleep(0)
         await self.store.refold(live, self._last(batch))
+        shown = len(batch.history)
         for table, changes in live.fold.settling():
             batch.take(table, changes)
             await asyncio.sleep(0)
+        if live.is_shadow:
+            # What nobody was shown is no history.
+            del batch.history[shown:]
 
     def _last(self, batch: Batch) -> Position:
         return Position(batch.state.epoch, self.shard, *batch.upto)
@@ -207,17 +223,22 @@ class Folding:
         await self._meet([event.game], batch)
         if await self._admit([self._judge(entry)], batch):
             live = self._games[event.game]
-            position = Position(state.epoch, self.shard, entry.ms, entry.seq)
-            live.fold.home = (state.epoch, self.shard)
-            live.fold.pass_time(entry.ms)
-            live.fold.restated.add(event.player)
-            await self.store.load_player(live, event.player)
-            await self.store.load_rows(live, batch)
-            live.fold.stage(event, position)
-            await self._settle(live, entry.ms, batch)
-            batch.take_erasing(live, Erasing(live.game_id, live.generation_id, event.player, position))
-            batch.take_rest(live)
+            await self._erase(live, event, entry, batch)
+            for shadow in live.shadows:
+                await guarded(self.store, shadow, batch, self._erase(shadow, event, entry, batch))
         return batch
+
+    async def _erase(self, live: LiveGame, event: Player, entry: Entry, batch: Batch) -> None:
+        position = Position(batch.state.epoch, self.shard, entry.ms, entry.seq)
+        live.fold.home = position[:2]
+        live.fold.pass_time(entry.ms)
+        live.fold.restated.add(event.player)
+        await self.store.load_player(live, event.player)
+        await self.store.load_rows(live, batch)
+        live.fold.stage(event, position)
+        await self._settle(live, entry.ms, batch)
+        batch.take_erasing(live, Erasing(live.game_id, live.generation_id, event.player, position))
+        batch.take_rest(live)
 
     def park(self, entry: Entry, rule: str, state: ShardState) -> Batch:
         """A batch of one entry that goes to the dead letters unfolded."""
@@ -240,6 +261,8 @@ class Folding:
             admitted = await self._admit([entry], batch)
             if live is not None and admitted:
                 await self._settle(live, entry.ms, batch)
+                for shadow in live.shadows:
+                    await guarded(self.store, shadow, batch, self._settle(shadow, entry.ms, batch))
             if live is not None and admitted and event.version > await self.store.latest_ruleset(live.game_id):
                 batch.rules = event
             return batch
@@ -270,7 +293,8 @@ class Folding:
             idle = sorted((live for live in self._games.values() if live.used <= committed_version), key=_used)
             for live in idle[: len(self._games) - self.cache_games // 2]:
                 del self._games[live.name]
-        tables = [table for live in self._games.values() for table in live.fold.tables.values()]
+        folds = [one.fold for live in self._games.values() for one in live.following]
+        tables = [table for fold in folds for table in fold.tables.values()]
         if sum(len(table.rows) for table in tables) <= self.cache_rows:
             return
         ages = sorted(row.touched for table in tables for row in table.rows.values())
@@ -288,8 +312,8 @@ class Folding:
             held = len(table.rows)
             table.rows = {player: row for player, row in table.rows.items() if row.touched >= limit}
             table.whole = table.whole and len(table.rows) == held
-        for live in self._games.values():
-            live.fold.copies.forget(limit)
+        for fold in folds:
+            fold.copies.forget(limit)
 
 
 def _used(live: LiveGame) -> int:

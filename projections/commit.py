@@ -69,8 +69,8 @@ async def write(connection: Connection, batch: "Batch") -> None:
     moved = [ranking_id for ranking_id, (places, _, _) in batch.places.items() if places]
     if moved:
         await connection.execute(Q["touch_rankings"], moved, batch.version)
-    if batch.erasing is not None:
-        await surrogates.write(connection, batch.erasing)
+    if batch.erasings:
+        await surrogates.write(connection, batch.erasings)
     if batch.new_rows:
         await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
     if batch.changed_rows:

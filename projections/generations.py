@@ -181,6 +181,14 @@ async def drop(pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int) 
     await dropping.empty(pool, redis, live["game_id"])
 
 
+async def take_out(pool: asyncpg.Pool, shard: int, generation_id: int, reason: str) -> None:
+    """Ends the following of a shadow that broke on an event."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.fetchrow(Q["lock_shard"], shard)
+        await connection.execute(Q["detach"], generation_id, "failed", reason)
+        await connection.execute(Q["new_catalog"], shard)
+
+
 async def _game(pool: asyncpg.Pool, name: str) -> asyncpg.Record:
     row = await pool.fetchrow(LIVE, name)
     if row is None:

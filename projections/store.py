@@ -50,15 +50,17 @@ class ShardState(NamedTuple):
 
 
 class LiveGame:
-    """A game as the writer holds it: its live generation's fold, with as many rows as fit the cache."""
+    """A generation of a game as the writer holds it: its fold, with as many rows as fit the cache."""
 
     __slots__ = (
         "erased",
         "fold",
         "game_id",
         "generation_id",
+        "is_shadow",
         "name",
         "ruleset_version",
+        "shadows",
         "shard",
         "uncommitted",
         "used",
@@ -73,10 +75,18 @@ class LiveGame:
         self.fold = Fold(game)
         self.erased = False
         """Whether somebody was erased from this game."""
+        self.is_shadow = False
+        self.shadows: tuple[LiveGame, ...] = ()
+        """Generations that are folded behind the live one, which they are then known by."""
         self.uncommitted: dict[int, list[PickLine]] = {}
         """The picks of batches that may not be committed yet, by version."""
         self.used = 0
         """The version of the last batch that had anything to do with it."""
+
+    @property
+    def following(self) -> "tuple[LiveGame, ...]":
+        """The live generation and its shadows."""
+        return (self, *self.shadows)
 
 
 class Batch:
@@ -100,7 +110,7 @@ class Batch:
         self.places: dict[int, tuple[Places, Places, bool]] = {}
         self.awards: list[badges.AwardLine] = []
         self.clock = ClockLines()
-        self.erasing: surrogates.Erasing | None = None
+        self.erasings: list[surrogates.Erasing] = []
         self.rules: RulesetChange | None = None
         self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
 
@@ -143,7 +153,7 @@ class Batch:
 
     def take_erasing(self, live: LiveGame, erasing: surrogates.Erasing) -> None:
         """Has a player's rows renamed, where they are stored and where they are shown."""
-        self.erasing = erasing
+        self.erasings.append(erasing)
         for table, shown, veiled in surrogates.places(live.fold, erasing):
             for held, places in zip(self._shown(table), (shown, veiled), strict=True):
                 held.update(places)
@@ -182,7 +192,12 @@ class Store:
 
     async def games(self, names: Iterable[str]) -> list[LiveGame]:
         """The games among `names` that exist, as `resumed` has them."""
-        return await self.resumed(await self.pool.fetch(Q["game"], list(names)))
+        found = await self.resumed(await self.pool.fetch(Q["game"], list(names)))
+        games = {live.game_id: live for live in found if not live.is_shadow}
+        for shadow in found:
+            if shadow.is_shadow:
+                games[shadow.game_id].shadows += (shadow,)
+        return list(games.values())
 
     async def resumed(self, rows: Iterable[asyncpg.Record]) -> list[LiveGame]:
         """Generations with folds that go on where they are, and nothing loaded but sanctions, voids and who takes part.
@@ -196,6 +211,7 @@ class Store:
                 row["game_id"], row["name"], row["shard"], row["generation_id"], row["ruleset_version"], game
             )
             live.erased = row["erased"]
+            live.is_shadow = row["status"] == "shadow"
             resume(live.fold, row["clock_ms"])
             found[live.generation_id] = live
             # Rulesets are compiled by the thousand when a shard starts: leases are renewed meanwhile.

@@ -58,12 +58,6 @@ def places(fold: Fold, erasing: Erasing) -> Iterator[tuple[Table, Places, Places
             yield table, {**gone, after: (row.prefix, row.extra)}, {**gone, after: (row.hidden, row.extra)}
 
 
-async def write(connection: Connection, erasing: Erasing) -> None:
-    """Renames the stored rows of a player, and remembers what is left to do."""
-    await rename(connection, erasing)
-    await connection.execute(Q["record"], erasing.game_id, *erasing.position, erasing.player)
-
-
 async def rename(connection: Connection, erasing: Erasing) -> None:
     """Renames the stored rows of a player in one generation."""
     after = surrogate(erasing.position)
@@ -74,3 +68,11 @@ async def rename(connection: Connection, erasing: Erasing) -> None:
         names = {erasing.player: after}
         lines = [(*place, without_in_text(reason, names)) for *place, reason in map(tuple, rows)]
         await connection.execute(Q["rename_rejections"], erasing.generation_id, after, *columns(lines, 5))
+
+
+async def write(connection: Connection, erasings: list[Erasing]) -> None:
+    """Renames the stored rows of a player in each generation, and remembers what is left to do."""
+    for erasing in erasings:
+        await rename(connection, erasing)
+    first = erasings[0]
+    await connection.execute(Q["record"], first.game_id, *first.position, first.player)

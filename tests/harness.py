@@ -288,9 +288,12 @@ class Harness:
 
     async def assert_rankings_agree(self) -> None:
         """Every live ranking in Redis holds what PostgreSQL holds: order, places, extras, hidden and distinct keys, version."""
-        rows = await self.pool.fetch(
-            "SELECT r.ranking_id FROM games g JOIN rankings r ON r.generation_id = g.live_generation"
-        )
+        for (generation,) in await self.pool.fetch("SELECT live_generation FROM games"):
+            await self.assert_rankings_agree_of(generation)
+
+    async def assert_rankings_agree_of(self, generation: int) -> None:
+        """The same of one generation."""
+        rows = await self.pool.fetch("SELECT ranking_id FROM rankings WHERE generation_id = $1", generation)
         for (ranking_id,) in rows:
             found = await self.store.ranking_lines(ranking_id)
             assert found is not None

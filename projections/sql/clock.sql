@@ -10,8 +10,8 @@ WHERE r.generation_id = $1
 
 -- name: due_games
 -- The games of a shard that have a row whose place should have changed by `now`.
-SELECT g.name
-FROM games g JOIN generations n ON n.generation_id = g.live_generation
+SELECT DISTINCT g.name
+FROM games g JOIN generations n ON n.game_id = g.game_id AND n.status IN ('live', 'shadow')
 WHERE g.shard = $1 AND n.clock_ms IS NOT NULL AND EXISTS (
     SELECT FROM rankings r JOIN dues d ON d.ranking_id = r.ranking_id AND d.due <= $2
     WHERE r.generation_id = n.generation_id

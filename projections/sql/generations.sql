@@ -84,6 +84,12 @@ UPDATE generations SET status = 'retired' WHERE generation_id = $1 AND status = 
 -- name: fail
 UPDATE generations SET status = 'failed', reason = $2 WHERE generation_id = $1 AND status IN ('building', 'shadow', 'retired')
 
+-- name: detach
+-- Stops a shadow where its shard is.
+UPDATE generations n SET status = $2, reason = $3, folded_epoch = s.epoch, folded_ms = s.ms, folded_seq = s.seq
+FROM games g JOIN shards s USING (shard)
+WHERE n.generation_id = $1 AND g.game_id = n.game_id AND n.status = 'shadow'
+
 -- name: drop
 UPDATE generations SET status = 'dropped', reason = NULL WHERE generation_id = $1
 

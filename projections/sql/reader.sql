@@ -72,8 +72,9 @@ SELECT count(*) FILTER (WHERE (prefix, player) < ($2, $3)) AS before,
 FROM standings WHERE ranking_id = $1 AND prefix IS NOT NULL
 
 -- name: live_versions
+-- Of all generations that follow the log.
 SELECT r.ranking_id, r.board, g.game_id, n.ruleset_version, r.version
-FROM games g JOIN generations n ON n.generation_id = g.live_generation
+FROM games g JOIN generations n ON n.game_id = g.game_id AND n.status IN ('live', 'shadow')
 JOIN rankings r ON r.generation_id = n.generation_id
 WHERE g.shard = ANY ($1::integer[])
 

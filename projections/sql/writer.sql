@@ -27,12 +27,14 @@ FROM unnest($1::integer[], $2::bytea[]) AS wanted (game_id, id_hash)
 JOIN event_ids e USING (game_id, id_hash)
 
 -- name: game
-SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, n.clock_ms, r.text,
+-- The generations of games that follow the log: the live one and its shadows.
+SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, n.clock_ms, n.status, r.text,
     EXISTS (SELECT FROM erasures e WHERE e.game_id = g.game_id) AS erased
 FROM games g
-JOIN generations n ON n.generation_id = g.live_generation
+JOIN generations n ON n.game_id = g.game_id AND n.status IN ('live', 'shadow')
 JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
 WHERE g.name = ANY ($1::text[])
+ORDER BY n.generation_id
 
 -- name: sanctions
 SELECT generation_id, player, status FROM players WHERE generation_id = ANY ($1::integer[]) AND status <> 'active'
