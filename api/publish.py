@@ -10,14 +10,15 @@ from api.freshness import Applied
 from api.params import name_of, number_of, parameters, target
 from api.problems import TOO_LARGE, RefusedError
 from api.response import JSON, NO_STORE, Ready
-from projections.append import Appender
+from projections.append import Appended, Appender, OtherEpoch
 from projections.catalog import Catalog, GameInfo
 from projections.hashing import body_hash
 from projections.names import shard_of
-from schemas.errors import NotFound
+from schemas.errors import NotFound, Unavailable
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
 WAIT_MS_MAX = 10_000
+ATTEMPTS = 3
 
 
 class Published(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,7 +37,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Publishing:
-    """The handler; `shards` is how many the log has."""
+    """The handler; `shards` is how many the log gets when it begins."""
 
     def __init__(self, catalog: Catalog, appender: Appender, applied: Applied, shards: int) -> None:
         self._catalog = catalog
@@ -62,13 +63,30 @@ class Publishing:
         self, info: GameInfo | None, game: str, items: list[tuple[str, bytes, bytes]], wait_ms: int | None
     ) -> Published:
         """Appends events that were checked (id, body hash, body); `info` is None for a game that these create."""
-        shard = info.shard if info is not None else shard_of(game, self._shards)
-        appended = await self._appender.append(shard, game, info.game_id if info is not None else None, items)
+        appended = await self._append(info, game, items)
         positions = [position for position, _ in appended]
         visible = None if wait_ms is None else await self._applied.wait(max(positions), wait_ms / 1000) is not None
         return Published(
             str(max(positions)), [str(position) for position in positions], sum(d for _, d in appended), visible
         )
+
+    async def _append(self, info: GameInfo | None, game: str, items: list[tuple[str, bytes, bytes]]) -> list[Appended]:
+        """Appends to the game's shard. Where that is, is asked again when the log has begun another epoch since."""
+        for _ in range(ATTEMPTS):
+            # Both as of one moment: an epoch with the shard of another one would get past the append's check.
+            epoch, info = self._catalog.epoch, self._catalog.known(game) or info
+            shard = info.shard if info is not None else shard_of(game, self._shards if epoch is None else epoch.shards)
+            try:
+                return await self._appender.append(
+                    shard,
+                    game,
+                    info.game_id if info is not None else None,
+                    items,
+                    epoch=None if epoch is None else epoch.number,
+                )
+            except OtherEpoch:
+                await self._catalog.refresh()
+        raise Unavailable("the number of shards is being changed; this takes a few seconds")
 
     async def game(self, name: str, *, creates: bool) -> GameInfo | None:
         """The game, or None when it does not exist and this request creates it."""

@@ -130,7 +130,7 @@ class Reads:
     async def _history(self, view: View, player: str, limit: int) -> list[Any]:
         if view.ranking_id is None:
             return []
-        return await history(self._pool, view.ranking_id, view.plan, view.info.shard, player, limit)
+        return await history(self._pool, view.ranking_id, view.plan, view.info.game_id, player, limit)
 
 
 def _players(body: bytes) -> list[str]:

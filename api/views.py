@@ -125,7 +125,13 @@ class Views:
         """What the next look-up will show at least; waits for `min_position`, and refuses when that takes too long."""
         if min_position is None:
             return self.applied.recent(shard) or await self.applied.read(shard)
-        if min_position.shard != shard:
+        present = self.catalog.epoch.number if self.catalog.epoch is not None else 1
+        if min_position.epoch < present:
+            # Who shows anything of this epoch shows everything of earlier ones, wherever the game lived then.
+            min_position = Position(present, shard, 0, 0)
+        elif min_position.shard != shard:
+            if min_position.epoch > present:
+                raise RefusedError(NOT_YET, f"{min_position} is not visible yet")
             raise invalid("min_position", f"a position of this game's shard, which is {shard}")
         shown = await self.applied.wait(min_position, MIN_POSITION_WAIT_S)
         if shown is None:

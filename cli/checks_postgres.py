@@ -7,6 +7,7 @@ import asyncpg
 from cli.checks import Check, judged
 from cli.failures import error_text
 from projections.database import AWAY, queries
+from projections.epochs import Epoch, latest
 from projections.migrate import pending
 from projections.names import epoch_key, stream_key
 from schemas.errors import RankfoldError
@@ -83,7 +84,7 @@ async def _shards(connection: asyncpg.Connection, log: Any) -> list[Check]:
     rows = await connection.fetch(Q["shards"])
     if not rows:
         return [Check(SHARDS, "consumer", "warn", "none has run yet", "start `rankfold consume`")]
-    found = []
+    found = [_layout(await latest(connection))]
     for row in rows:
         name = f"shard {row['shard']}"
         owner = f"held by {row['lease_owner']}" if row["held"] else "nobody consumes it"
@@ -92,6 +93,14 @@ async def _shards(connection: asyncpg.Connection, log: Any) -> list[Check]:
             found.append(await _behind(name, row, log))
             found.append(_epoch(name, row, await log.get(epoch_key(row["shard"]))))
     return found
+
+
+def _layout(epoch: Epoch | None) -> Check:
+    """How many shards the log has."""
+    if epoch is None:
+        return Check(SHARDS, "number", "ok", "not set before the first consumer")
+    found = f"{epoch.shards} in epoch {epoch.number}" + ("" if epoch.opened else ", change broken off")
+    return judged(SHARDS, "number", found, epoch.opened, f"run `rankfold reshard {epoch.shards}` again")
 
 
 async def _behind(name: str, row: Any, log: Any) -> Check:

@@ -18,6 +18,7 @@ from cli.publish import publish_command
 from cli.reads import board_command, games_command, history_command, rank_command
 from cli.rejections import rejections_command
 from cli.replay import replay_command
+from cli.reshard import reshard_command
 from cli.schema import schema_command
 from cli.segments import segments_command
 from cli.services import consume_command, migrate_command, serve_command
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "fold": fold_command,
     "replay": replay_command,
     "erase": erase_command,
+    "reshard": reshard_command,
     "doctor": doctor_command,
     "migrate": migrate_command,
     "consume": consume_command,

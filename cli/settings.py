@@ -12,6 +12,7 @@ from schemas.errors import InvalidInput, Problem, Unavailable
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 HTTP_SCHEMES = ("http", "https")
+SHARDS_MAX = 1_024
 
 T = TypeVar("T")
 
@@ -81,15 +82,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     reader = _Reader(os.environ if environment is None else environment)
     shared = reader.url("REDIS_URL", REDIS_SCHEMES)
     port = reader.number("RANKFOLD_PORT", 8321, 1, 65_535)
-    shards = reader.number("RANKFOLD_SHARDS", 1, 1, 1_024)
     settings = Settings(
         redis_log_url=reader.url("REDIS_LOG_URL", REDIS_SCHEMES) or shared,
         redis_rankings_url=reader.url("REDIS_RANKINGS_URL", REDIS_SCHEMES) or shared,
         database_url=reader.url("DATABASE_URL", POSTGRES_SCHEMES),
         host=reader.text("RANKFOLD_HOST") or "127.0.0.1",
         port=port,
-        shards=shards,
-        hold_shards=reader.shards("RANKFOLD_HOLD_SHARDS", shards),
+        shards=reader.number("RANKFOLD_SHARDS", 1, 1, SHARDS_MAX),
+        hold_shards=reader.shards("RANKFOLD_HOLD_SHARDS"),
         data=Path(reader.text("RANKFOLD_DATA") or ".rankfold"),
         url=(reader.url("RANKFOLD_URL", HTTP_SCHEMES) or f"http://127.0.0.1:{port}").rstrip("/"),
         url_is_set=reader.text("RANKFOLD_URL") is not None,
@@ -192,14 +192,14 @@ class _Reader:
 
         return self._read(name, read, "a folder that exists", None)
 
-    def shards(self, name: str, shards: int) -> tuple[int, ...]:
+    def shards(self, name: str) -> tuple[int, ...]:
         def read(text: str) -> tuple[int, ...]:
             held = tuple(sorted({int(part) for part in text.split(",")}))
-            if not all(0 <= shard < shards for shard in held):
+            if not all(0 <= shard < SHARDS_MAX for shard in held):
                 raise ValueError
             return held
 
-        return self._read(name, read, f"numbers from 0 to {shards - 1} with commas between them", tuple(range(shards)))
+        return self._read(name, read, f"numbers from 0 to {SHARDS_MAX - 1} with commas between them", ())
 
     def _read(self, name: str, read: Callable[[str], T], rule: str, default: T, shown: bool = True) -> T:
         text = self.text(name)

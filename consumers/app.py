@@ -47,12 +47,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Options:
-    """What a consumer process needs to know. `shards` are those it may hold, of `total_shards`."""
+    """What a consumer process needs to know. `total_shards` is what a new log gets; `shards` may be taken, all if empty."""
 
     log_url: str
     rankings_url: str
     database_url: str
-    shards: tuple[int, ...] = (0,)
+    shards: tuple[int, ...] = ()
     total_shards: int = 1
     batch_events_max: int = 50_000
     cache_rows: int = 500_000
@@ -98,13 +98,16 @@ class Process:
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._sharing: list[asyncio.Task[None]] = []
         self._metrics = ShardMetrics()
+        self._epoch = 0
+        self._restart: dict[int, asyncio.Event] = {}
 
     async def start(self) -> None:
         """Connects, waiting for services that are away, and starts to seek leases."""
         options = self.options
-        self._pool = await self._connect(min(POOL_MAX, max(POOL_LEAST, POOL_PER_SHARD * len(options.shards))))
+        shards = len(options.shards) or options.total_shards
+        self._pool = await self._connect(min(POOL_MAX, max(POOL_LEAST, POOL_PER_SHARD * shards)))
         self._leases_pool = await self._connect(1)
-        self._leases = Leases(self._leases_pool, options.owner, options.shards)
+        self._leases = Leases(self._leases_pool, options.owner, options.total_shards, options.shards)
         client = await self.broker.connect()
         client.set_response_callback("XREAD", raw_streams)
         self._log: Redis = Redis.from_url(options.log_url)
@@ -112,7 +115,7 @@ class Process:
         if options.metrics_port is not None:
             prometheus_client.start_http_server(options.metrics_port, "127.0.0.1")
         self._sharing = [asyncio.create_task(self._share())]
-        log.info("consumer started", owner=options.owner, shards=list(options.shards))
+        log.info("consumer started", owner=options.owner, may_hold=list(options.shards) or "all")
 
     async def _connect(self, size: int) -> Any:
         attempt = 0
@@ -161,6 +164,11 @@ class Process:
             else:
                 log.info("lease given up", shard=shard)
             self._give_up(shard)
+        if turn.epoch != self._epoch:
+            log.info("epoch", epoch=turn.epoch)
+            self._epoch = turn.epoch
+            for restart in self._restart.values():
+                restart.set()
         for shard in turn.mine - self._running.keys():
             log.info("lease taken", shard=shard)
             self._running[shard] = asyncio.create_task(self._hold(shard))
@@ -200,6 +208,7 @@ class Process:
         subscriber = None
         ticking: list[asyncio.Task[None]] = []
         self._metrics.add(consumer, publisher)
+        self._restart[shard] = consumer.rewound
         try:
             after = await consumer.start()
             stream = StreamSub(
@@ -220,6 +229,7 @@ class Process:
             await consumer.rewound.wait()
         finally:
             self._metrics.remove(shard)
+            self._restart.pop(shard, None)
             await end(ticking)
             if subscriber is not None:
                 await subscriber.stop()

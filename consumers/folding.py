@@ -278,8 +278,9 @@ class Folding:
         if event.mode != "retroactive":
             return "mode", "rules that hold from a date on are not supported yet; use retroactive"
         if live is None:
-            if shard_of(event.game, self.total) != self.shard:
-                return "game", f"this game belongs on shard {shard_of(event.game, self.total)}"
+            home = shard_of(event.game, await self.store.log_shards(self.total))
+            if home != self.shard:
+                return "game", f"this game belongs on shard {home}"
             return None if event.version == 1 else ("version", "the first version of a game's rules is 1")
         latest = await self.store.latest_ruleset(live.game_id)
         if event.version <= latest and await self.store.ruleset_text(live.game_id, event.version) == event.text:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from projections import epochs
 from projections.database import queries
 
 Q = queries("leases")
@@ -65,24 +66,33 @@ def _levelling(
 
 
 class Turn(NamedTuple):
-    """What a process should fold from now on, and which of the shards that it folded have another holder already."""
+    """What a process should fold from now on, and which of the shards that it folded have another holder already.
+
+    `epoch` is the log's: when it is another one, every shard has to be started anew.
+    """
 
     mine: set[int]
     lost: set[int]
+    epoch: int
 
 
 class Leases:
     """The leases of one process. The pool is best one of its own: they are renewed however busy the others are."""
 
-    def __init__(self, pool: asyncpg.Pool, owner: str, may_hold: Collection[int]) -> None:
+    def __init__(self, pool: asyncpg.Pool, owner: str, shards: int, may_hold: Collection[int]) -> None:
+        """`shards` is how many a new log gets; `may_hold` says which of them may be taken, all if it is empty."""
         self._pool = pool
         self.owner = owner
-        self.may_hold = sorted(may_hold)
+        self._shards = shards
+        self._may_hold = sorted(may_hold)
 
     async def turn(self, running: Collection[int], ending: Collection[int]) -> Turn:
         """Announces itself, renews, and takes what it should have. `ending`: what it is about to give back."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(Q["announce"], self.owner, self.may_hold, LEASE_S)
+            epoch = await epochs.begin(connection, self._shards)
+            # Also those that are no shards any more: what is still appended to them has to be answered for.
+            may_hold = self._may_hold or list(range(await epochs.streams(connection, epoch.shards)))
+            await connection.execute(Q["announce"], self.owner, may_hold, LEASE_S)
             rows = await connection.fetch(Q["renew"], self.owner, sorted(running), LEASE_S)
         kept = {shard for (shard,) in rows}
         members: dict[str, list[int]] = {row["owner"]: row["shards"] for row in await self._pool.fetch(Q["members"])}
@@ -92,7 +102,11 @@ class Leases:
         wanted = {shard for shard, owner in owners.items() if owner == self.owner}
         new = wanted - set(running) - set(ending)
         taken = await self._pool.fetch(Q["take"], self.owner, sorted(new), LEASE_S) if new else []
-        return Turn(kept & wanted | {shard for (shard,) in taken}, set(running) - kept)
+        return Turn(
+            kept & wanted | {shard for (shard,) in taken},
+            set(running) - kept,
+            epoch.number if epoch.opened else epoch.number - 1,
+        )
 
     async def release(self, shard: int) -> None:
         """Gives a lease back, if it is still its own."""

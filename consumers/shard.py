@@ -250,6 +250,12 @@ class ShardConsumer:
         if self._state.version == 0 and self._state.ms == 0:
             await self.redis.set(key, self._state.epoch, nx=True)
         raw = await self.redis.get(key)
+        if raw is not None and int(raw) == self._state.epoch - 1:
+            raise LogBroken(
+                f"The log of shard {self.shard} is in epoch {int(raw)}, its archive in epoch {self._state.epoch}: a change of "
+                "the number of shards was broken off.",
+                "Run `rankfold reshard` again with the same number.",
+            )
         if raw is None or int(raw) != self._state.epoch:
             raise LogBroken(
                 f"The log of shard {self.shard} has lost its epoch key {key}: its Redis was emptied or replaced.",
@@ -274,6 +280,8 @@ class ShardConsumer:
         pipeline.xrange(stream_key(self.shard), min=f"({self._state.ms}-{self._state.seq}", count=1)
         epoch, (seconds, micros), following = await pipeline.execute()
         if epoch is None or int(epoch) != self._state.epoch:
+            if (await self.store.shard(self.shard)).epoch != self._state.epoch:
+                raise ConcurrentWriter(f"shard {self.shard}: another epoch has begun")
             await self._check_epoch()
         if following and parse_entry(following[0][0]) < parse_entry(raw[0][0]):
             raise ConcurrentWriter(f"shard {self.shard}: the batch does not follow {self._state.ms}-{self._state.seq}")

@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 
 from projections.database import AWAY, queries
 from projections.hashing import id_hash
-from projections.names import epoch_key, reservation_key, stream_key
-from schemas.errors import Conflict, LogBroken, Unavailable
+from projections.names import closed_key, epoch_key, reservation_key, stream_key
+from schemas.errors import Conflict, LogBroken, RankfoldError, Unavailable
 from schemas.position import Position, parse_entry
 
 RESERVED_MS = 3_600_000
@@ -45,6 +45,10 @@ class Appended(NamedTuple):
     duplicate: bool
 
 
+class OtherEpoch(RankfoldError):
+    """The log is in another epoch than the caller believes, and the game may live on another shard."""
+
+
 class IdConflict(Conflict):
     """Ids that were used for something else. `indexes` are those of the request's items."""
 
@@ -57,12 +61,20 @@ class IdConflict(Conflict):
 class _Request:
     """One caller's events while they wait: `open` holds the indexes of those that have no position yet."""
 
-    __slots__ = ("answers", "done", "game", "game_id", "items", "open")
+    __slots__ = ("answers", "done", "epoch", "game", "game_id", "items", "open")
 
-    def __init__(self, game: str, game_id: int | None, items: list[Item], done: asyncio.Future[list[Appended]]) -> None:
+    def __init__(
+        self,
+        game: str,
+        game_id: int | None,
+        items: list[Item],
+        epoch: int | None,
+        done: asyncio.Future[list[Appended]],
+    ) -> None:
         self.game = game
         self.game_id = game_id
         self.items = items
+        self.epoch = epoch
         self.done = done
         self.answers: list[Appended | None] = [None] * len(items)
         self.open = list(range(len(items)))
@@ -91,15 +103,22 @@ class Appender:
         self._writing: dict[int, asyncio.Task[None]] = {}
 
     async def append(
-        self, shard: int, game: str, game_id: int | None, items: Sequence[tuple[str, bytes, bytes]]
+        self,
+        shard: int,
+        game: str,
+        game_id: int | None,
+        items: Sequence[tuple[str, bytes, bytes]],
+        *,
+        epoch: int | None = None,
     ) -> list[Appended]:
         """The position of every item (id, body hash, body), in order; `game_id` is None for a game not archived yet.
 
-        Raises IdConflict when an id stands for another body (nothing is appended then), LogBroken when the shard has no
-        epoch, Unavailable when a service is away: the same call may be made again, and appends nothing twice.
+        Raises IdConflict when an id stands for another body (nothing is appended then), OtherEpoch when the log is not in
+        `epoch` (None: any will do), LogBroken when the shard has no epoch, Unavailable when a service is away or the number
+        of shards is being changed: the same call may be made again, and appends nothing twice.
         """
         once, where = _once([Item(*item) for item in items])
-        request = _Request(game, game_id, once, asyncio.get_running_loop().create_future())
+        request = _Request(game, game_id, once, epoch, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(shard, []).append(request)
         if shard not in self._writing:
             self._writing[shard] = asyncio.create_task(self._write_waiting(shard))
@@ -165,10 +184,10 @@ class Appender:
                 request.finish()
 
     async def _append(self, shard: int, requests: list[_Request]) -> None:
-        keys = [stream_key(shard), epoch_key(shard)]
+        keys = [stream_key(shard), epoch_key(shard), closed_key(shard)]
         arguments: list[Any] = [self._reserved_ms]
         for request in requests:
-            arguments.append(len(request.open))
+            arguments += (len(request.open), request.epoch or "")
             for index in request.open:
                 item = request.items[index]
                 keys.append(reservation_key(shard, request.game, item.event_id))
@@ -179,6 +198,8 @@ class Appender:
                 f"Shard {shard} has no epoch: its log was never started, or its Redis has lost it.",
                 "Start a consumer, or run `rankfold doctor` to see what is left.",
             )
+        if reply == b"closed":
+            raise Unavailable("the number of shards is being changed; this takes a few seconds")
         epoch = int(reply[0])
         for request, group in zip(requests, reply[1:], strict=True):
             self._settle(epoch, shard, request, group)
@@ -187,6 +208,9 @@ class Appender:
     def _settle(epoch: int, shard: int, request: _Request, group: list[Any]) -> None:
         if group[0] == b"conflict":
             request.conflict([request.open[number - 1] for number in group[1:]])
+            return
+        if group[0] == b"epoch":
+            request.fail(OtherEpoch(f"shard {shard} is in epoch {epoch}, not in {request.epoch}"))
             return
         for index, entry, duplicate in zip(request.open, group[1::2], group[2::2], strict=True):
             request.answers[index] = Appended(Position(epoch, shard, *parse_entry(entry)), bool(duplicate))

@@ -11,6 +11,7 @@ import asyncpg
 
 from engine.rules import Game, compile_ruleset
 from projections.database import AWAY, queries
+from projections.epochs import Epoch, latest
 from schemas.errors import NotFound, Unavailable
 from schemas.ruleset import parse
 
@@ -43,6 +44,8 @@ class Catalog:
         self._games: dict[str, GameInfo] = {}
         self._by_generation: dict[int, GameInfo] = {}
         self._last_ranking = 0
+        self.epoch: Epoch | None = None
+        """The log's epoch, as of which the games' shards are; None while it never had a consumer."""
         self._lock = asyncio.Lock()
         self._refreshed = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -75,11 +78,13 @@ class Catalog:
     async def _read(self) -> None:
         began = time.monotonic()
         async with self.pool.acquire() as connection:
+            # Before the games: who appends with an epoch that is over is told so, and asks again.
+            epoch = await latest(connection)
             rows = await connection.fetch(Q["catalog"])
             games = {row["name"]: self._games[row["name"]] for row in rows if self._is_known(row)}
             games.update(await self._learn(connection, [row for row in rows if row["name"] not in games]))
             self._by_generation = {info.generation_id: info for info in games.values()}
-            self._games = games
+            self._games, self.epoch = games, epoch
             # Ids are drawn before their transaction commits, so one a little lower may become visible later.
             for row in await connection.fetch(Q["rankings_after"], self._last_ranking, list(self._by_generation)):
                 info = self._by_generation[row["generation_id"]]

@@ -180,11 +180,12 @@ class _Archive:
     async def write(self, connection: Connection, log: Redis, positions: list[tuple[Any, ...]]) -> None:
         """Rewrites what was read. The stream first: what is archived need not be in it."""
         live = self.live
-        gone = [(epoch, ms, seq) for _, epoch, _, ms, seq, _ in self.bodies]
+        gone = [(shard, ms, seq) for _, _, shard, ms, seq, _ in self.bodies]
         gone += map(tuple, await connection.fetch(Q["emptied"], live["game_id"]))
-        stream = [f"{ms}-{seq}" for epoch, ms, seq in gone if epoch == live["epoch"]]
-        for part in _chunks(stream):
-            await log.xdel(stream_key(live["shard"]), *part)
+        for shard in {shard for shard, _, _ in gone}:
+            stream = [f"{ms}-{seq}" for where, ms, seq in gone if where == shard]
+            for part in _chunks(stream):
+                await log.xdel(stream_key(shard), *part)
         async with connection.transaction():
             await connection.fetchval(Q["lock_game"], live["game_id"])
             await connection.execute(GENERATIONS["drop_old"], live["game_id"])

@@ -28,15 +28,15 @@ class HistoryRow(msgspec.Struct, frozen=True):
 
 
 async def history(
-    pool: asyncpg.Pool, ranking_id: int, plan: BoardPlan, shard: int, player: str, limit: int
+    pool: asyncpg.Pool, ranking_id: int, plan: BoardPlan, game_id: int, player: str, limit: int
 ) -> list[HistoryRow]:
     """At most `limit` rows; empty for a player who never was in the ranking."""
-    rows = await pool.fetch(Q["history"], ranking_id, player, shard, limit)
+    rows = await pool.fetch(Q["history"], ranking_id, player, game_id, limit)
     return [
         HistoryRow(
             row["from_at"],
             row["to_at"],
-            Position(row["epoch"], shard, row["ms"], row["seq"]),
+            Position(row["epoch"], row["shard"], row["ms"], row["seq"]),
             row["prefix"] is not None,
             plan.decode(row["prefix"], row["extra"]) if row["prefix"] is not None else {},
             row["hidden"],

@@ -24,6 +24,11 @@ def epoch_key(shard: int) -> str:
     return f"rankfold:log:{{{shard}}}:epoch"
 
 
+def closed_key(shard: int) -> str:
+    """Is there while nothing may be appended to a shard over HTTP, because the number of shards is being changed."""
+    return f"rankfold:log:{{{shard}}}:closed"
+
+
 def reservation_key(shard: int, game: str, event_id: str) -> str:
     """Holds what an event id was used for, until the archive knows it."""
     return f"rankfold:log:{{{shard}}}:id:{game}:{event_id}"

@@ -17,7 +17,7 @@ from engine.pickbook import PickLine
 from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
 from engine.tables import Change, Table
-from projections import badges, contests, copies, past, surrogates
+from projections import badges, contests, copies, epochs, past, surrogates
 from projections.clock import ClockLines, load_due, resume
 from projections.clock import Q as CLOCK
 from projections.commit import advance, write, write_rules
@@ -189,6 +189,11 @@ class Store:
             row = await self.pool.fetchrow(Q["shard"], shard)
         assert row is not None
         return ShardState(*row)
+
+    async def log_shards(self, otherwise: int) -> int:
+        """How many shards the log has; `otherwise` while nobody has said so."""
+        epoch = await epochs.latest(self.pool)
+        return otherwise if epoch is None else epoch.shards
 
     async def games(self, names: Iterable[str]) -> list[LiveGame]:
         """The games among `names` that exist, as `resumed` has them."""

@@ -3,16 +3,20 @@
 -- An event id is reserved together with the append, so that a retry finds where its event went before the archive knows.
 -- A group that says something else under a reserved id changes nothing.
 --
--- KEYS: stream, epoch, then one reservation for each event
--- ARGV: lifetime of a reservation in ms, then for each group its number of events, then for each event: body hash (hex), body
--- Returns false when the epoch is missing, else {epoch, group, ...}. A group is {'ok', entry, duplicate, entry, ...} with
--- duplicate 1 for an event that was there before, or {'conflict', index, ...} with 1-based indexes of events.
+-- KEYS: stream, epoch, closed, then one reservation for each event
+-- ARGV: lifetime of a reservation in ms, then for each group its number of events and the epoch that it is meant for (empty:
+-- any), then for each event: body hash (hex), body
+-- Returns false when the epoch is missing, 'closed' while the number of shards is being changed, else {epoch, group, ...}. A
+-- group is {'ok', entry, duplicate, entry, ...} with duplicate 1 for an event that was there before, {'conflict', index, ...}
+-- with 1-based indexes of events, or {'epoch'} when it is meant for another one.
 local epoch = redis.call('GET', KEYS[2])
 if not epoch then return false end
+if redis.call('EXISTS', KEYS[3]) == 1 then return 'closed' end
 local reply = { epoch }
-local key, arg = 2, 2
+local key, arg = 3, 2
 while arg <= #ARGV do
-  local count = tonumber(ARGV[arg])
+  local count, meant = tonumber(ARGV[arg]), ARGV[arg + 1]
+  arg = arg + 1
   local found, conflicts = {}, {}
   for i = 1, count do
     local held = redis.call('GET', KEYS[key + i])
@@ -22,7 +26,9 @@ while arg <= #ARGV do
       found[i] = entry
     end
   end
-  if #conflicts > 0 then
+  if meant ~= '' and meant ~= epoch then
+    reply[#reply + 1] = { 'epoch' }
+  elseif #conflicts > 0 then
     table.insert(conflicts, 1, 'conflict')
     reply[#reply + 1] = conflicts
   else

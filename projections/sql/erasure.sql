@@ -57,7 +57,7 @@ WHERE game_id IN ($1, 0) AND length(body) > 0 AND (
 
 -- name: emptied
 -- Duplicates that were archived without their bodies, since somebody had been erased.
-SELECT epoch, ms, seq FROM log WHERE game_id = $1 AND verdict = 1 AND length(body) = 0
+SELECT shard, ms, seq FROM log WHERE game_id = $1 AND verdict = 1 AND length(body) = 0
 
 -- name: rewrite
 UPDATE log l SET body = n.body, subject = n.subject

@@ -80,7 +80,7 @@ WHERE g.shard = ANY ($1::integer[])
 
 -- name: history
 SELECT coalesce(prefix, hidden) AS prefix, extra, hidden IS NOT NULL AS hidden, from_version, to_version,
-    f.committed_at AS from_at, t.committed_at AS to_at, f.epoch, f.ms, f.seq
+    f.committed_at AS from_at, t.committed_at AS to_at, f.epoch, f.shard, f.ms, f.seq
 FROM (
     SELECT prefix, extra, hidden, since AS from_version, NULL::bigint AS to_version
     FROM standings WHERE ranking_id = $1 AND player = $2
@@ -88,8 +88,8 @@ FROM (
     SELECT prefix, extra, hidden, from_version, to_version
     FROM standings_history WHERE ranking_id = $1 AND player = $2
 ) h
-JOIN publications f ON f.shard = $3 AND f.version = h.from_version
-LEFT JOIN publications t ON t.shard = $3 AND t.version = h.to_version
+JOIN game_publications f ON f.game_id = $3 AND f.version = h.from_version
+LEFT JOIN game_publications t ON t.game_id = $3 AND t.version = h.to_version
 ORDER BY h.from_version DESC LIMIT $4
 
 -- name: names
@@ -128,8 +128,10 @@ FROM dead_letters WHERE ($1::text IS NULL OR game = $1) AND dead_letter_id > $2 
 ORDER BY dead_letter_id LIMIT $4
 
 -- name: open_dead_letters
-SELECT dead_letter_id, game, shard, body FROM dead_letters
-WHERE status = 'open' AND dead_letter_id = ANY ($1::bigint[]) FOR UPDATE
+-- To where the game lives now, which may be another shard than the one that the entry came to.
+SELECT d.dead_letter_id, d.game, coalesce(g.shard, d.shard) AS shard, d.body
+FROM dead_letters d LEFT JOIN games g ON g.name = d.game
+WHERE d.status = 'open' AND d.dead_letter_id = ANY ($1::bigint[]) FOR UPDATE OF d
 
 -- name: dead_letter
 SELECT status FROM dead_letters WHERE game = $1 AND dead_letter_id = $2

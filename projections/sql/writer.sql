@@ -96,7 +96,8 @@ SELECT epoch, ms, seq, version, catalog, profiles FROM shards WHERE shard = $1
 INSERT INTO shards (shard, epoch, ms, seq, version, catalog) VALUES ($1, 1, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 
 -- name: new_game
-INSERT INTO games (name, shard) VALUES ($1, $2) RETURNING game_id
+WITH made AS (INSERT INTO games (name, shard) VALUES ($1, $2) RETURNING game_id, shard)
+INSERT INTO homes (game_id, from_version, shard) SELECT game_id, 0, shard FROM made RETURNING game_id
 
 -- name: latest_ruleset
 SELECT max(version) FROM rulesets WHERE game_id = $1

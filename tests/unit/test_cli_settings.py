@@ -20,7 +20,7 @@ def test_nothing_is_required() -> None:
     found = settings.load({})
     assert (found.host, found.port, found.url) == ("127.0.0.1", 8321, "http://127.0.0.1:8321")
     assert not found.external()
-    assert found.hold_shards == (0,)
+    assert found.hold_shards == ()
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
@@ -48,7 +48,7 @@ def test_every_bad_variable_is_named_with_its_rule() -> None:
             "REDIS_URL": "http://user:secret@host",
             "DATABASE_URL": "postgresql://host:port/db",
             "RANKFOLD_CORPORA": "/nowhere/at/all",
-            "RANKFOLD_HOLD_SHARDS": "0,7",
+            "RANKFOLD_HOLD_SHARDS": "0,7000",
         }
     )
     assert found["RANKFOLD_PORT"] == "a whole number from 1 to 65535, not '70000'"

@@ -1,0 +1,46 @@
+-- Queries of epochs: how many shards the log has, and the change of that number.
+
+-- name: latest
+SELECT epoch, shards, opened_at IS NOT NULL AS opened FROM epochs ORDER BY epoch DESC LIMIT 1
+
+-- name: first
+INSERT INTO epochs (epoch, shards, opened_at)
+SELECT coalesce((SELECT max(epoch) FROM shards), 1), greatest($1, (SELECT max(shard) + 1 FROM games)), now()
+WHERE NOT EXISTS (SELECT FROM epochs)
+ON CONFLICT DO NOTHING
+
+-- name: streams
+-- How many streams are read: of shards that there are no more, too, for what is still appended to them.
+SELECT greatest($1, (SELECT max(shard) + 1 FROM shards))
+
+-- name: positions
+SELECT shard, epoch, ms, seq, version FROM shards ORDER BY shard
+
+-- name: lock
+SELECT shard, epoch, ms, seq, version FROM shards ORDER BY shard FOR UPDATE
+
+-- name: new_shards
+INSERT INTO shards (shard, epoch, ms, seq, version, catalog)
+SELECT shard, $1, 0, 0, 0, 0 FROM unnest($2::integer[]) AS added (shard) ON CONFLICT DO NOTHING
+
+-- name: begin
+-- catalog: whoever folds a shard forgets what he knows. profiles: readers look for names that changed.
+WITH moved AS (
+    UPDATE shards SET epoch = $1, version = $2, catalog = catalog + 1, profiles = $2 RETURNING shard, version, epoch, ms, seq
+)
+INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved
+
+-- name: games
+SELECT game_id, name, shard FROM games
+
+-- name: move
+WITH moves AS (SELECT * FROM unnest($1::integer[], $2::integer[]) AS m (game_id, shard)),
+moved AS (UPDATE games g SET shard = m.shard FROM moves m WHERE g.game_id = m.game_id),
+left_ AS (UPDATE homes h SET to_version = $3 FROM moves m WHERE h.game_id = m.game_id AND h.to_version IS NULL)
+INSERT INTO homes (game_id, from_version, shard) SELECT game_id, $3, shard FROM moves
+
+-- name: new_epoch
+INSERT INTO epochs (epoch, shards) VALUES ($1, $2)
+
+-- name: opened
+UPDATE epochs SET opened_at = now() WHERE epoch = $1 AND opened_at IS NULL

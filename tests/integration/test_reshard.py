@@ -1,0 +1,279 @@
+"""Changing the number of shards: nothing is lost or counted twice, and the past stays what it was."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from api.app import make_app
+from projections import dead_letters, reshard
+from projections.epochs import latest
+from projections.names import closed_key, epoch_key, shard_of
+from projections.reshard import Resharded
+from schemas.errors import LogBroken, RankfoldError
+from tests.harness import Harness, renamed, ruleset, score, silent
+from tests.services import eventually
+
+pytestmark = pytest.mark.services
+
+NAMES = [f"game-{number}" for number in range(12)]
+
+
+class Games:
+    """Scores of several games, published where the game lives by now, and what must come of them."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+        self.drawn = random.Random(7)
+        self.totals: dict[str, Counter[str]] = {name: Counter() for name in NAMES}
+        self.said: list[dict[str, Any]] = []
+        self.accepted = 0
+        self.duplicates = 0
+
+    async def start(self, shards: int) -> None:
+        for name in NAMES:
+            await self.harness.publish(ruleset(renamed(name), game=name), shard=shard_of(name, shards))
+        self.accepted += len(NAMES)
+
+    def take(self, count: int) -> list[dict[str, Any]]:
+        """New scores, and some that were said before, be it in another epoch."""
+        bodies = []
+        for _ in range(count):
+            if self.said and self.drawn.random() < 0.2:
+                bodies.append(self.drawn.choice(self.said))
+                self.duplicates += 1
+                continue
+            name, player, points = self.drawn.choice(NAMES), f"p{self.drawn.randrange(5)}", self.drawn.randrange(100)
+            bodies.append(score(f"e{len(self.said)}", player, points, game=name))
+            self.said.append(bodies[-1])
+            self.totals[name][player] += points
+            self.accepted += 1
+        return bodies
+
+    async def publish(self, count: int) -> None:
+        homes = dict(await self.harness.pool.fetch("SELECT name, shard FROM games"))
+        for body in self.take(count):
+            await self.harness.publish(body, shard=homes[body["game"]])
+
+    async def say(self, client: TestClient[Any, Any], name: str, points: int) -> None:
+        """Publishes a score of its own over HTTP, as often as it takes."""
+        body = score(f"said-{points}", "ada", points, game=name)
+        while (await client.post(f"/v1/games/{name}/events?wait=10000", json=[body])).status != 202:
+            await asyncio.sleep(0.05)
+        self.totals[name]["ada"] += points
+        self.accepted += 1
+
+    async def check(self, streams: int) -> None:
+        for shard in range(streams):
+            await self.harness.caught_up(shard, 60)
+        for name in NAMES:
+            assert await self.harness.points(game=name) == dict(self.totals[name])
+        verdicts = await self.harness.verdicts()
+        assert (verdicts[0], verdicts.get(1, 0)) == (self.accepted, self.duplicates)
+        await self.harness.assert_exact()
+
+
+async def change(harness: Harness, shards: int, **options: float) -> Resharded:
+    return await reshard.reshard(harness.pool, harness.log, shards, silent, **options)
+
+
+async def test_there_and_back_with_live_consumers(harness: Harness) -> None:
+    games = Games(harness)
+    with harness.living(batch_events_max=20), harness.living(batch_events_max=20):
+        await eventually(lambda: latest(harness.pool), 30)
+        await games.start(1)
+        await harness.caught_up()
+        await games.publish(200)
+        for epoch, (shards, streams) in enumerate(((3, 3), (2, 3), (4, 4), (4, 4)), 2):
+            done = await change(harness, shards)
+            assert (done.epoch, done.shards, done.began) == (min(epoch, 4), shards, epoch < 5)
+            homes = dict(await harness.pool.fetch("SELECT name, shard FROM games"))
+            assert homes == {name: shard_of(name, shards) for name in NAMES}
+            await games.publish(200)
+            await games.check(streams)
+        assert await harness.dead_letters() == []
+        # A game of the new epoch, and rules that come to it.
+        name = next(name for name in map("later-{}".format, range(99)) if shard_of(name, 4) == 3)
+        await harness.publish(ruleset(renamed(name), game=name), score("x", "ada", 5, game=name), shard=3)
+        await harness.caught_up(3)
+        assert await harness.points(game=name) == {"ada": 5}
+    log = "".join(child.log for child in harness.children)
+    assert "Traceback" not in log, log[log.index("Traceback") - 500 :]
+
+
+@asynccontextmanager
+async def serving(harness: Harness) -> AsyncIterator[TestClient[Any, Any]]:
+    """An API process, whose connections end before the harness's do."""
+    app = make_app(harness.pool, harness.log, harness.rankings)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def answer(client: TestClient[Any, Any], method: str, path: str, value: Any = None) -> Any:
+    """What comes back, when it is no problem."""
+    async with client.request(method, path, json=value) as response:
+        body = await response.json()
+        assert response.status < 300, body
+        return body
+
+
+async def test_publishers_and_readers_over_http_notice_nothing(harness: Harness) -> None:
+    """They publish while the number changes, retry what was refused for the moment, and read what they wrote."""
+    games = Games(harness)
+    stop = asyncio.Event()
+    positions: list[tuple[str, str]] = []
+
+    async def publish(client: TestClient[Any, Any]) -> None:
+        while not stop.is_set():
+            for body in games.take(5):
+                game = body["game"]
+                while True:
+                    async with client.post(f"/v1/games/{game}/events?wait=10000", json=[body]) as response:
+                        if response.status == 202:
+                            positions.append((game, (await response.json())["position"]))
+                            break
+                        assert response.status == 503, await response.text()
+
+    with harness.living(), harness.living():
+        async with serving(harness) as client, serving(harness) as other:
+            await eventually(lambda: latest(harness.pool), 30)
+            await games.start(1)
+            await harness.caught_up()
+            publishers = [asyncio.create_task(publish(each)) for each in (client, client, other)]
+            mine = next(name for name in NAMES if shard_of(name, 3) not in (0, shard_of(name, 2)))
+            await games.say(client, mine, 1)
+            for shards in (3, 2):
+                count = len(positions)
+                await eventually(lambda count=count: len(positions) > count + 30, 60)
+                assert (await change(harness, shards)).began
+                await games.say(other, mine, shards)
+            count = len(positions)
+            await eventually(lambda: len(positions) > count + 30, 60)
+            stop.set()
+            await asyncio.gather(*publishers)
+            # Whoever publishes twice at once may be answered as a duplicate without an entry: count entries.
+            games.duplicates = (await harness.verdicts()).get(1, 0)
+            await games.check(3)
+            assert await harness.dead_letters() == []
+            assert {position.split(".")[0] for _, position in positions} == {"1", "2", "3"}
+            for game, position in (positions[0], positions[len(positions) // 2], positions[-1]):
+                page = await answer(other, "GET", f"/v1/games/{game}/boards/total?min_position={position}")
+                shown = {entry["player"]: entry["metrics"]["points"] for entry in page["entries"]}
+                assert shown == dict(games.totals[game])
+            again = await answer(client, "POST", f"/v1/games/{mine}/events", [score("said-1", "ada", 1, game=mine)])
+            assert (again["duplicates"], again["position"].split(".")[0]) == (1, "1")
+            path = f"/v1/games/{mine}/boards/total/players/ada"
+            history = (await answer(client, "GET", f"{path}/history"))["history"]
+            assert [line["metrics"]["points"] for line in history] == [6, 4, 1]
+            assert [line["position"].split(".")[0] for line in history] == ["3", "2", "1"]
+            times = [line["from"] for line in history]
+            assert times == sorted(times, reverse=True)
+            assert [line["to"] for line in history[1:]] == times[:-1]
+            explained = await answer(client, "GET", f"{path}/explain")
+            assert [mark["event"] for mark in explained["parts"]] == ["said-1", "said-3", "said-2"]
+
+
+async def test_entries_for_a_game_that_has_moved_can_be_tried_again(harness: Harness) -> None:
+    """Who writes to streams without looking where a game lives by now loses nothing."""
+    games = Games(harness)
+    with harness.living():
+        await eventually(lambda: latest(harness.pool), 30)
+        await games.start(1)
+        await harness.caught_up()
+        await change(harness, 3)
+        bodies = games.take(40)
+        await harness.publish(*bodies)
+        await harness.caught_up(0)
+        letters = await harness.dead_letters()
+        moved = [body for body in bodies if shard_of(body["game"], 3) != 0]
+        assert len(letters) == len(moved) > 0
+        home = shard_of(moved[0]["game"], 3)
+        assert letters[0].reason == f"this game lives on shard {home}, not on shard 0"
+        # So does who writes to a stream that is no shard's any more.
+        await change(harness, 1)
+        more = games.take(10)
+        await harness.publish(*more, shard=2)
+        await harness.caught_up(2)
+        letters = await harness.dead_letters()
+        assert len(letters) == len(moved) + len(more)
+        positions = await dead_letters.retry(harness.pool, harness.log, [letter.id for letter in letters])
+        assert {position[:2] for position in positions} == {(3, 0)}
+        games.duplicates = 0
+        await harness.caught_up(0)
+        games.duplicates = (await harness.verdicts()).get(1, 0)
+        await games.check(3)
+
+
+async def test_it_waits_until_everything_is_archived_and_gives_up_without_a_trace(harness: Harness) -> None:
+    games = Games(harness)
+    with harness.living():
+        await eventually(lambda: latest(harness.pool), 30)
+        await games.start(1)
+        await harness.caught_up()
+    await harness.publish(*games.take(5))
+    with pytest.raises(RankfoldError, match="not archived: 0"):
+        await change(harness, 3, timeout_s=0.2)
+    assert await harness.log.get(closed_key(0)) is None
+    assert (await harness.store.shard(0)).epoch == 1
+    changing = asyncio.create_task(change(harness, 3))
+    await eventually(lambda: harness.log.get(closed_key(0)))
+    body = score("late", "ada", 1, game=NAMES[0])
+    async with serving(harness) as client, client.post(f"/v1/games/{NAMES[0]}/events", json=[body]) as response:
+        assert response.status == 503
+        assert "number of shards" in (await response.json())["detail"]
+    with harness.living():
+        assert (await changing).epoch == 2
+        await games.publish(50)
+        await games.check(3)
+
+
+async def test_broken_off_between_the_database_and_the_log(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    games = Games(harness)
+    with harness.living() as child:
+        await eventually(lambda: latest(harness.pool), 30)
+        await games.start(1)
+        await harness.caught_up()
+        await games.publish(50)
+        with monkeypatch.context() as patched:
+            patched.setattr(reshard, "_open", _killed)
+            with pytest.raises(KeyboardInterrupt):
+                await change(harness, 3)
+        with pytest.raises(RankfoldError, match="3 shards was broken off"):
+            await change(harness, 2)
+        entry = (await harness.publish(*games.take(1)))[0]
+        await eventually(lambda: "shard stopped" in child.log, 30)
+        assert "rankfold reshard" in child.log
+        done = await change(harness, 3)
+        assert (done.epoch, done.began) == (2, False)
+        epoch = await latest(harness.pool)
+        assert epoch is not None
+        assert epoch.opened
+        await harness.reached(entry, 0, 60)
+        await dead_letters.retry(harness.pool, harness.log, [letter.id for letter in await harness.dead_letters()])
+        await games.publish(50)
+        await games.check(3)
+
+
+async def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+async def test_it_refuses_a_log_that_is_not_the_archived_one(harness: Harness) -> None:
+    with pytest.raises(RankfoldError, match="has not begun"):
+        await change(harness, 2)
+    games = Games(harness)
+    with harness.living():
+        await eventually(lambda: latest(harness.pool), 30)
+        await games.start(1)
+        await harness.caught_up()
+    await harness.log.delete(epoch_key(0))
+    with pytest.raises(LogBroken):
+        await change(harness, 2)
+    await harness.log.set(epoch_key(0), 1)
+    assert (await change(harness, 1)).began is False
+    assert (await change(harness, 2)).epoch == 2
