@@ -15,6 +15,8 @@ from projections import resuming, surrogates
 from projections.archive import Archive, Place, Progress
 from projections.commit import write
 from projections.database import Connection, queries
+from projections.epochs import Q as EPOCHS
+from projections.epochs import lock_home
 from projections.rankings import RankingWriter
 from projections.store import Batch, LiveGame, ShardState, Store
 from projections.store import Q as WRITER
@@ -87,8 +89,10 @@ class Build:
         ):
             if not self.archive.total:
                 self.archive.total = await connection.fetchval(REPLAY["count"], self.live.game_id)
-            row: Any = await connection.fetchrow(WRITER["shard"], self.live.shard)
-            self.state = ShardState(*row)
+            row: Any = await connection.fetchrow(EPOCHS["state_of_game"], self.live.game_id)
+            # It may live elsewhere since the last step.
+            *state, self.live.shard = row
+            self.state = ShardState(*state)
             upto = (self.state.epoch, self.state.ms, self.state.seq)
             upto = upto if until is None else max(min(upto, until), self.archive.upto)
             return await self.archive.read(connection, upto, limit=STEP_EVENTS)
@@ -154,8 +158,7 @@ class Build:
         """Holds the shard's writer up, folds the tail, and gives the generation its new part in `turn`."""
         live = self.live
         async with self.store.pool.acquire() as connection, connection.transaction():
-            row: Any = await connection.fetchrow(Q["lock_shard"], live.shard)
-            self.state = ShardState(*row)
+            self.state = ShardState(*await lock_home(connection, live.game_id, live.shard))
             # Before the archive is read: who rewrites it drops, in the same transaction, what was folded from the old one.
             await self._claim(connection)
             upto = (self.state.epoch, self.state.ms, self.state.seq)

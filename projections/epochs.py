@@ -5,6 +5,7 @@ from typing import NamedTuple
 import asyncpg
 
 from projections.database import Connection, queries
+from schemas.errors import RankfoldError
 
 Q = queries("epochs")
 
@@ -37,3 +38,14 @@ async def streams(connection: Connection | asyncpg.Pool, shards: int) -> int:
     """How many streams consumers read: all that ever were shards."""
     count: int = await connection.fetchval(Q["streams"], shards)
     return count
+
+
+async def lock_home(connection: Connection, game_id: int, shard: int) -> asyncpg.Record:
+    """Holds the writer of a game's shard up until the transaction's end; the shard's state.
+
+    Raises RankfoldError when the game does not live there any more.
+    """
+    row = await connection.fetchrow(Q["lock_shard"], shard)
+    if row is None or await connection.fetchval(Q["home"], game_id) != shard:
+        raise RankfoldError("the game has moved to another shard meanwhile; start again")
+    return row

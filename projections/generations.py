@@ -17,6 +17,7 @@ from projections import dropping
 from projections.archive import Place, Progress
 from projections.building import Build
 from projections.database import Connection, queries
+from projections.epochs import lock_home
 from projections.store import LiveGame
 from schemas.errors import Conflict, NotFound
 from schemas.position import Position
@@ -146,7 +147,7 @@ async def swap(
         return await build(pool, redis, generation_id, progress, to="live", crash=crash)
     live = await _game(pool, name)
     async with pool.acquire() as connection, connection.transaction():
-        row: Any = await connection.fetchrow(Q["lock_shard"], live["shard"])
+        row = await lock_home(connection, live["game_id"], live["shard"])
         held = await connection.fetchrow(Q["hold"], live["game_id"], generation_id)
         if held is None or held["status"] != "shadow":
             raise Conflict(f"generation {generation_id} is no shadow any more")
@@ -168,7 +169,7 @@ async def drop(pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int) 
     """Drops a generation that is not live, and whatever is left of those dropped before."""
     live = await _game(pool, name)
     async with pool.acquire() as connection, connection.transaction():
-        await connection.fetchrow(Q["lock_shard"], live["shard"])
+        await lock_home(connection, live["game_id"], live["shard"])
         held = await connection.fetchrow(Q["hold"], live["game_id"], generation_id)
         if held is None:
             raise NotFound("generation", str(generation_id))

@@ -44,3 +44,13 @@ INSERT INTO epochs (epoch, shards) VALUES ($1, $2)
 
 -- name: opened
 UPDATE epochs SET opened_at = now() WHERE epoch = $1 AND opened_at IS NULL
+
+-- name: lock_shard
+SELECT epoch, ms, seq, version, catalog, profiles FROM shards WHERE shard = $1 FOR UPDATE
+
+-- name: home
+SELECT shard FROM games WHERE game_id = $1
+
+-- name: state_of_game
+SELECT s.epoch, s.ms, s.seq, s.version, s.catalog, s.profiles, s.shard FROM games g JOIN shards s USING (shard)
+WHERE g.game_id = $1

@@ -50,9 +50,6 @@ FOR UPDATE
 UPDATE generations SET folded_epoch = $2, folded_ms = $3, folded_seq = $4, folded_events = $5, events_known = $6
 WHERE generation_id = $1
 
--- name: lock_shard
-SELECT epoch, ms, seq, version, catalog, profiles FROM shards WHERE shard = $1 FOR UPDATE
-
 -- name: new_catalog
 -- Obliges the shard's writer to read anew which generations there are, and readers to look at names again.
 WITH moved AS (

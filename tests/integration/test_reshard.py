@@ -11,7 +11,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from api.app import make_app
-from projections import dead_letters, reshard
+from projections import building, dead_letters, generations, reshard
 from projections.epochs import latest
 from projections.names import closed_key, epoch_key, shard_of
 from projections.reshard import Resharded
@@ -261,6 +261,32 @@ async def test_broken_off_between_the_database_and_the_log(harness: Harness, mon
 
 async def _killed(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+async def test_generations_carry_over(harness: Harness) -> None:
+    """A build begun in one epoch goes live in the next; one that the change overtakes says so and goes on where it was."""
+    games = Games(harness)
+    mine = next(name for name in NAMES if shard_of(name, 3) != 0)
+    with harness.living():
+        await eventually(lambda: latest(harness.pool), 30)
+        await games.start(1)
+        await harness.caught_up()
+        await games.publish(50)
+        await harness.caught_up()
+        generation_id = await generations.begin(harness.pool, mine)
+        built = await building.Build.open(harness.pool, generation_id, silent)
+        await built.catch_up()
+        await change(harness, 3)
+        await games.publish(100)
+        for shard in range(3):
+            await harness.caught_up(shard)
+        with pytest.raises(RankfoldError, match="moved to another shard"):
+            await built.join(generations._go_live)
+        await built.catch_up()
+        await built.join(generations._go_live)
+        assert await harness.value("SELECT live_generation FROM games WHERE name = $1", mine) == generation_id
+        await games.publish(50)
+        await games.check(3)
 
 
 async def test_it_refuses_a_log_that_is_not_the_archived_one(harness: Harness) -> None:
