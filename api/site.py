@@ -88,10 +88,11 @@ class Site:
 
 
 def _features(templates: Iterable[str]) -> str:
-    """What the page may use beside boards and players: the last parts of the paths, and `q` if boards can be searched."""
+    """What the page may use beside boards and players: the last parts of the paths; `q` if boards can be searched, and
+    `known_at` if they can be shown as they were.
+    """
     words = {template.rpartition("/")[2] for template in templates}
-    if "q" in PageQuery._fields:
-        words.add("q")
+    words |= {"q", "known_at"} & set(PageQuery._fields)
     return " ".join(sorted(word for word in words if word.replace("-", "").isalpha()))
 
 

@@ -4,6 +4,7 @@ import { Refused, ask, boardPath, follow, get, has, path, save } from "./api.js"
 import { amount, count, h, kindName, kindOf, metric, ordinal, order, periodName, players, say, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
 import { key } from "./key.js";
+import { Past, standing } from "./past.js";
 import { elsewhere, fresh, go, link, official } from "./place.js";
 import { Table } from "./table.js";
 
@@ -18,6 +19,7 @@ export class BoardView {
     this.main = main;
     this.trail = trail;
     this.table = new Table((name) => this.sortBy(name));
+    this.past = new Past();
     this.game = null;
     this.gameAt = 0;
     this.following = null;
@@ -38,7 +40,7 @@ export class BoardView {
       h("button", { type: "submit" }, has("q") ? "Search" : "Find"));
     this.search.placeholder = has("q") ? "Search by name or id" : "Find a player by id";
     this.main.replaceChildren(
-      part("heading"), part("boards"), part("tools"), part("notice", { role: "status" }),
+      part("heading"), part("boards"), part("tools"), this.past.element, part("pins"), part("notice", { role: "status" }),
       this.table.element, part("pager"), part("mine"), part("foot"),
     );
     this.heading.append(this.title, this.scope);
@@ -55,6 +57,9 @@ export class BoardView {
       return;
     }
     this.asked = asked;
+    // Between two moments of one board, rows move from where they were.
+    this.sliding = Boolean(this.page) && here.known_at !== this.knownAt;
+    this.knownAt = here.known_at;
     this.stop();
     this.sort = null;
     this.tag = null;
@@ -63,13 +68,14 @@ export class BoardView {
     this.baseline = new Map();
     this.ranks = new Map();
     if (document.activeElement !== this.search) this.search.value = here.q || "";
-    this.table.wait(this.table.rows.size || 12);
+    this.pins.replaceChildren();
+    if (!this.sliding) this.table.wait(this.table.rows.size || 12);
     if (turned && this.tools.getBoundingClientRect().top < 0) this.tools.scrollIntoView();
     this.note("");
     this.following = follow(
       () => this.load(asked),
       (error) => this.failed(error),
-      () => this.stream(),
+      here.known_at ? null : () => this.stream(),
     );
   }
 
@@ -103,8 +109,9 @@ export class BoardView {
       this.tag = answer.tag;
       const live = this.page !== null;
       this.page = here.at && !here.q ? around(answer.body) : answer.body;
+      if (here.known_at) this.following.stop(); // The past does not change.
       this.compare(live);
-      this.redraw(live);
+      this.redraw(live || this.sliding);
       if (live) dispatchEvent(new Event("changed"));
       if (!live && here.at) this.table.reveal(here.at);
     } else this.drawMine();
@@ -125,7 +132,7 @@ export class BoardView {
   }
 
   url(here) {
-    const of = { period: here.period, segment: here.segment };
+    const of = { period: here.period, segment: here.segment, known_at: here.known_at };
     if (here.q) return boardPath(here, { ...of, q: here.q, limit: String(LIMIT), after: here.after, before: here.before });
     if (here.at) return boardPath(here, { ...of, around: String(AROUND) }, "players", here.at);
     return boardPath(here, { ...of, limit: String(LIMIT), after: here.after, before: here.before });
@@ -133,7 +140,7 @@ export class BoardView {
 
   async mineNow(here) {
     try {
-      return await get(boardPath(here, { period: here.period, segment: here.segment, around: "1" }, "players", here.me));
+      return await get(boardPath(here, { period: here.period, segment: here.segment, known_at: here.known_at, around: "1" }, "players", here.me));
     } catch (error) {
       if (error.status === 404 || error.status === 400) return { missing: true };
       throw error;
@@ -155,6 +162,7 @@ export class BoardView {
     const top = h("a", { href: link(fresh) }, "Back to the top");
     if (error.status === 404 && here.at) this.note(`“${here.at}” is not ranked here.`, top);
     else if (error.status === 404) this.note(error.message, h("a", { href: link({ ...elsewhere, game: null, board: null }) }, "All games"));
+    else if (here.known_at && (error.status === 400 || error.status === 410)) this.note(error.status === 410 ? "What was displayed then is kept no longer." : "The board cannot be shown as of that time.", h("a", { href: link({ ...fresh, known_at: null }) }, "Back to now"));
     else if (error.status === 401 || error.status === 403) this.note(error.status === 401 ? "This board is not public: it takes a key." : "The key in use does not allow reading this board.", enterKey());
     else this.note("What the address asks for cannot be shown.", h("a", { href: link({ ...fresh, period: null, segment: null }) }, "Show the whole board"));
     this.table.element.hidden = true;
@@ -207,9 +215,11 @@ export class BoardView {
     this.title.textContent = this.board.title;
     this.scope.replaceChildren(
       `${this.here.q ? found(page, this.here.q) : `${players(page.total)} ranked`} · ${periodName(page.period)}${page.segment ? ` · ${segmentName(page.segment)}` : ""} · by ${order(this.board.ranked_by)}`);
+    this.pins.replaceChildren(...standing(page));
     this.drawPager();
     this.drawMine();
     this.controls();
+    this.past.draw(this.here, page);
     this.drawFoot();
   }
 
@@ -237,12 +247,12 @@ export class BoardView {
   /** Boards, periods, segments and the search; made anew only when they changed, and the focus stays. */
   controls() {
     const period = (this.page && this.page.period) || this.here.period;
-    const text = JSON.stringify([this.game.boards.map((board) => board.title), this.board, this.segments, period, this.here]);
+    const text = JSON.stringify([this.game.boards.map((board) => board.title), this.board, this.segments, period, this.here, this.past.open]);
     if (text === this.controlled) return;
     this.controlled = text;
     const focused = document.activeElement && document.activeElement.dataset.key;
     this.boards.replaceChildren(...(this.game.boards.length > 1 ? [this.boardTabs()] : []));
-    this.tools.replaceChildren(this.periodTabs(period), this.periodChoice(period), this.segmentChoice(), this.form);
+    this.tools.replaceChildren(this.periodTabs(period), this.periodChoice(period), this.segmentChoice(), this.past.button(this.here), this.form);
     for (const now of this.main.querySelectorAll(".tabs [aria-current]")) now.parentNode.scrollLeft = now.offsetLeft - now.parentNode.offsetLeft - 24;
     const again = focused && this.main.querySelector(`[data-key="${CSS.escape(focused)}"]`);
     if (again && again !== document.activeElement) again.focus({ preventScroll: true });
@@ -354,7 +364,7 @@ export class BoardView {
   }
 
   drawFoot() {
-    const of = { period: this.page.period, segment: this.here.segment };
+    const of = { period: this.page.period, segment: this.here.segment, known_at: this.here.known_at };
     const data = boardPath(this.here, { ...of, limit: "1000" });
     const ways = has("export") ? [["csv", "CSV"], ["jsonl", "JSON lines"]] : [];
     this.foot.replaceChildren(h("p", {},

@@ -12,7 +12,7 @@ export function changes(found, game) {
       h("table", { class: "list" }, h("caption", { class: "unseen" }, "Who would move"),
         h("thead", {}, h("tr", {}, ["Player", "Board", "Rank", "Numbers"].map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", {}, found.changes.map((line) => row(line, titles))))),
-    rest > 0 ? h("p", { class: "faint" }, `and ${count(rest)} more`) : "");
+    rest > 0 ? h("p", { class: "rest" }, `and ${count(rest)} more`) : "");
 }
 
 function row(line, titles) {

@@ -1,7 +1,7 @@
 // Preview and file a correction. An event keeps its id until it is filed, so that filing it again counts nothing twice.
 
 import { ask, get, has, path } from "./api.js";
-import { count, h, players, words } from "./dom.js";
+import { count, h, words } from "./dom.js";
 import { changes } from "./changes.js";
 import { official } from "./place.js";
 import { refused } from "./refused.js";
@@ -9,6 +9,8 @@ import { refused } from "./refused.js";
 const WAIT_MS = 10_000;
 const POLL_MS = 1000;
 const REJECTIONS = "50";
+
+const VOIDABLE = ["void", "adjustment", "result"]; // those that this view can take back
 
 /** What may be filed: its fields, and the event that they make. Fields are [name, label, kind, hint]. */
 const KINDS = {
@@ -46,6 +48,11 @@ const KINDS = {
       ["reason", "Reason", "text"],
     ],
     make: (given) => ({ fixture: given.fixture, revision: Number(given.revision), status: given.status, ...result(given), reason: given.reason }),
+  },
+  view: {
+    title: "Freeze, thaw or close a board",
+    fields: [["type", "What happens", ["freeze", "thaw", "close"], "Frozen, it shows what it showed; closed, a period is final"], ["board", "Board", "board"], ["period", "Period", "optional", "Such as all or round:7; otherwise every period"]],
+    make: ({ type, board, period }) => ({ type, board, period }),
   },
   player: {
     title: "Hide, ban or show a player",
@@ -114,7 +121,7 @@ export class Correct {
     let input = h("input", { ...common, value, maxlength: name === "reason" ? "500" : "128", inputmode: kind === "number" && name === "revision" ? "numeric" : null });
     if (Array.isArray(kind)) input = h("select", common, kind.map((each) => h("option", {}, each)));
     if (kind === "lines") input = h("textarea", { ...common, rows: "3" }, value);
-    if (kind === "board") input = h("select", common, h("option", { value: "" }, "Every board that takes adjustments"), this.game.boards.map((board) => h("option", { value: board.board }, board.title)));
+    if (kind === "board") input = h("select", common, h("option", { value: "" }, this.kind === "view" ? "Every board" : "Every board that takes adjustments"), this.game.boards.map((board) => h("option", { value: board.board }, board.title)));
     if (kind === "metric") input = h("input", { ...common, value: this.metrics[0] || "", list: "metrics" });
     this.inputs.set(name, input);
     const needed = !["optional", "lines", "board"].includes(kind);
@@ -150,7 +157,7 @@ export class Correct {
     const text = JSON.stringify(content);
     if (text !== this.text) {
       this.text = text;
-      this.id = `${this.kind}-${random()}`;
+      this.id = `${made.type}-${random()}`;
     }
     return { id: this.id, ...content };
   }
@@ -208,7 +215,7 @@ export class Correct {
       this.refuse({ problem: found, message: "" });
       return;
     }
-    this.tell(found.total ? `${players(found.total)} would change. Nothing is filed yet.` : "Nobody's place would change. Nothing is filed yet.");
+    this.tell(found.total ? `${found.total === 1 ? "1 place" : `${count(found.total)} places`} would be another. Nothing is filed yet.` : "Nobody's place would change. Nothing is filed yet.");
     this.found.replaceChildren(changes(found, this.game));
   }
 
@@ -234,7 +241,7 @@ export class Correct {
     this.said.replaceChildren(
       why ? h("p", { class: "wrong" }, `It is in the log, and does not count: ${why}.`)
         : h("p", { class: "done" }, body.visible ? "Filed, and the boards show it." : "Filed; the boards will show it in a moment."),
-      h("p", { class: "faint" }, "Its id is ", h("span", { class: "event" }, event.id), ". ", why ? "" : h("a", { href: undo }, event.type === "void" ? "Reinstate the event …" : "Void it again …")));
+      h("p", { class: "faint" }, "Its id is ", h("span", { class: "event" }, event.id), ". ", why || !VOIDABLE.includes(event.type) ? "" : h("a", { href: undo }, event.type === "void" ? "Reinstate the event …" : "Void it again …")));
   }
 
   /** Why an event that is in the log does not count, where one may ask. */

@@ -57,7 +57,15 @@ export class Generations {
   }
 
   actions(line) {
-    const button = (action, text) => h("button", { type: "button", "aria-label": `${text} ${line.generation}`, onclick: (event) => this.act({ action, generation: line.generation }, `${text}: generation ${line.generation}`, event.target) }, text);
+    const button = (action, text) => {
+      const act = ({ target }) => {
+        // What is dropped is gone: the first press only asks.
+        if (action === "drop" && target.textContent === text) target.textContent = "Really drop?";
+        else this.act({ action, generation: line.generation }, `${text}: generation ${line.generation}`, target);
+      };
+      const rest = ({ target }) => (target.textContent = text);
+      return h("button", { type: "button", "aria-description": `generation ${line.generation}`, onclick: act, onblur: rest }, text);
+    };
     if (line.live) return [];
     if (line.status === "retired") return [button("swap_back", "Swap back"), " ", button("drop", "Drop")];
     if (line.status === "shadow") return [button("swap", "Swap in"), " ", button("drop", "Drop")];

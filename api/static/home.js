@@ -121,7 +121,7 @@ async function leaders(preview) {
     preview.total.textContent = "No period of it is under way.";
     return;
   }
-  preview.total.textContent = page.total ? `${players(page.total)} · ${periodName(page.period)}` : "Nobody is ranked yet.";
+  preview.total.textContent = page.total ? `${players(page.total)} · ${periodName(page.period)}${page.final ? " · final" : page.frozen ? " · frozen" : ""}` : "Nobody is ranked yet.";
   preview.list.replaceChildren(
     ...page.entries.map((line) => {
       const [value] = shownMetrics(Object.keys(line.metrics), preview.ranked).map((name) => line.metrics[name]);

@@ -37,7 +37,7 @@ export class Panel {
 
   show(here) {
     this.here = here;
-    const asked = here.player && here.board ? JSON.stringify([here.game, here.board, here.period, here.segment, here.player]) : "";
+    const asked = here.player && here.board ? JSON.stringify([here.game, here.board, here.period, here.segment, here.player, here.known_at]) : "";
     if (!asked) {
       this.asked = "";
       this.rest();
@@ -125,7 +125,7 @@ export class Panel {
 
   /** What is known of a player on the board: his place, how it came about, and his rounds. */
   async season(here, player) {
-    const of = { period: here.period, segment: here.segment };
+    const of = { period: here.period, segment: here.segment, known_at: here.known_at };
     const may = (url) => this.get(url).catch((error) => {
       if (error.away) throw error;
       return null;
@@ -134,7 +134,8 @@ export class Panel {
     const [place, past, stats] = await Promise.all([
       may(boardPath(here, of, "players", player)),
       may(boardPath(here, { ...of, limit: String(HISTORY) }, "players", player, "history")),
-      has("stats") ? may(path(["games", here.game, "players", player, "stats"], { board: here.board, period: whole ? here.period : null, segment: here.segment })) : null,
+      // Seasons and explanations are those of now.
+      has("stats") && !here.known_at ? may(path(["games", here.game, "players", player, "stats"], { board: here.board, period: whole ? here.period : null, segment: here.segment })) : null,
     ]);
     const name = (place && place.name) || (stats && stats.name) || player;
     return { player, name, place, history: past ? past.history : [], stats };
@@ -145,7 +146,7 @@ export class Panel {
   }
 
   async ranks(here) {
-    const url = boardPath(here, { period: here.period, segment: here.segment }, "ranks");
+    const url = boardPath(here, { period: here.period, segment: here.segment, known_at: here.known_at }, "ranks");
     return (await ask(url, { body: { players: [here.player, here.with] } })).body;
   }
 
@@ -174,12 +175,12 @@ export class Panel {
     const place = mine.place;
     const others = other && other.player !== mine.player ? [other] : [];
     this.part("summary", [place, board.title], () => summary(place, board));
-    this.why.show(this.here, place);
+    this.why.show(this.here, this.here.known_at ? null : place);
     this.part("charts", [mine.history, mine.stats && mine.stats.rounds, others], () => charts(board, player, [mine, ...others]));
     this.part("rounds", mine.stats, () => (mine.stats ? season(mine.stats, board) : ""));
     this.part("badges", mine.stats && mine.stats.badges, () => badges(mine.stats));
     this.part("versus", [both, others, this.here.with], () => versus(board, this.here, both, mine, others[0]));
-    this.part("places", [player.places, game.boards.map((each) => each.title)], () => places(player, game));
+    if (!this.here.known_at) this.part("places", [player.places, game.boards.map((each) => each.title)], () => places(player, game));
   }
 }
 
