@@ -11,6 +11,7 @@ from schemas.errors import Unavailable
 
 __all__ = ["Api", "RefusedError"]
 LINES = "application/x-ndjson"
+TOML = "application/toml"
 ATTEMPTS = 3
 
 
@@ -50,6 +51,11 @@ class Api:
         """Publishes events given as JSON lines; raises RefusedError naming the bad ones."""
         path = path_of("games", game, "events")
         return _value(await self._transport.ask("POST", path, {"wait": wait_ms}, lines, LINES))
+
+    async def put_ruleset(self, game: str, text: str) -> Any:
+        """Makes a ruleset the next version of a game's rules, unless it is the newest one already."""
+        path = path_of("games", game, "ruleset")
+        return _value(await self._transport.ask("PUT", path, {}, text.encode("utf-8", "replace"), TOML))
 
 
 def _value(content: bytes) -> Any:

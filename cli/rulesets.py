@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import local
-from cli.client import Api, RefusedError
+from cli.client import Api
 from cli.publish import retried, until_visible
 from cli.replay import swap_game
 from cli.settings import Settings
@@ -16,14 +16,11 @@ from cli.terminal import out, say, show_json, table
 from engine.boards import BoardPlan
 from engine.rules import compile_ruleset, ranked_by
 from projections.database import connect, queries
-from schemas.codec import encode
-from schemas.errors import Conflict, NotFound
-from schemas.events import RulesetChange
+from schemas.errors import NotFound
 from schemas.language import Ruleset
 from schemas.position import Position
 from schemas.ruleset import parse
 
-VERSIONS_TRIED_MAX = 20
 Q = queries("reader")
 
 File = Annotated[Path, typer.Argument(help="The ruleset (TOML).", exists=True, dir_okay=False)]
@@ -109,28 +106,9 @@ async def _apply(found: Settings, rules: Ruleset, text: str) -> tuple[int, int |
     """(version, version that is live or None for a new game, whether it was not there before)."""
     async with Api(found.url, found.key) as api:
         live = await _live_version(api, rules.game)
-        known = (await _versions(found.database_url, rules.game))[1] if live and found.database_url else []
-        if known and known[-1]["text"] == text:
-            return known[-1]["version"], live, False
-        first = known[-1]["version"] + 1 if known else (live or 0) + 1
-        for version in range(first, first + VERSIONS_TRIED_MAX):
-            answer = await _publish(
-                api, RulesetChange(id=f"ruleset-{version}", game=rules.game, version=version, text=text)
-            )
-            if answer is not None:
-                await until_visible(api, {rules.game: Position.parse(answer["position"])})
-                return version, live, not answer["duplicates"]
-    raise Conflict(f"versions {first} to {version} of {rules.game} are taken; try again")
-
-
-async def _publish(api: Api, event: RulesetChange) -> Any:
-    """The API's answer, or None when the version stands for other rules."""
-    try:
-        return await retried(lambda: api.publish(event.game, encode(event) + b"\n"))
-    except RefusedError as error:
-        if all(problem.field == "id" for problem in error.problems):
-            return None
-        raise
+        answer = await retried(lambda: api.put_ruleset(rules.game, text))
+        await until_visible(api, {rules.game: Position.parse(answer["position"])})
+        return answer["version"], live, answer["new"]
 
 
 async def _live_version(api: Api, game: str) -> int | None:
