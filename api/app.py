@@ -38,6 +38,7 @@ from projections.append import Appender
 from projections.catalog import Catalog
 from projections.fallback import PostgresRankings
 from projections.rankings import RedisRankings
+from projections.snapshots import Snapshots
 from projections.versions import Versions
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def make_app(
     catalog = Catalog(pool)
     rankings = RedisRankings(redis_rankings)
     applied = Applied(rankings, pool)
-    views = Views(catalog, applied, rankings, PostgresRankings(pool), clock_ms)
+    snapshots = Snapshots(pool, redis_rankings)
+    views = Views(catalog, applied, rankings, PostgresRankings(pool), snapshots, clock_ms)
     names = NameBooks(pool)
     reads = Reads(views, names, Pages(views, names), pool)
     players = Players(views, pool)
@@ -119,6 +121,7 @@ def make_app(
         hub.start()
         yield
         await hub.stop()
+        await snapshots.stop()
         await catalog.stop()
 
     async def closing(_: web.Application) -> None:

@@ -34,6 +34,8 @@ async def badges_shown(pool: asyncpg.Pool, view: View, player: str) -> Badges:
         held = await badges_of(pool, view.info.generation_id, player, view.plan.name, view.period)
     except AWAY:
         return None
+    if view.past is not None:
+        held = [badge for badge in held if badge.position <= view.past.position]
     titles = {name: badge.title for name, badge in view.plan.board.badges.items()}
     return [
         BadgeLine(

@@ -11,7 +11,7 @@ from api.badges import Badges
 from api.movement import STILL, Moves
 from api.names import Names
 from api.params import cursor_of
-from api.views import View
+from api.views import Past, View
 from engine.boards import BoardPlan
 from engine.keys import member
 from engine.places import Entry, Place, Window
@@ -61,6 +61,7 @@ class Page(msgspec.Struct, frozen=True):
     q: str | msgspec.UnsetType = msgspec.UNSET
     matches: int | msgspec.UnsetType = msgspec.UNSET
     complete: bool | msgspec.UnsetType = msgspec.UNSET
+    known_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
@@ -93,6 +94,7 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     badges: Badges = msgspec.UNSET
     next: str | msgspec.UnsetType | None = msgspec.UNSET
     previous: str | msgspec.UnsetType | None = msgspec.UNSET
+    known_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class FriendPlace(msgspec.Struct, frozen=True):
@@ -121,6 +123,7 @@ class FriendPlaces(msgspec.Struct, frozen=True):
     players: list[FriendPlace]
     missing: list[str]
     segment: str | msgspec.UnsetType = msgspec.UNSET
+    known_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class HistoryLine(msgspec.Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
@@ -147,6 +150,7 @@ class History(msgspec.Struct, frozen=True):
     player: str
     history: list[HistoryLine]
     segment: str | msgspec.UnsetType = msgspec.UNSET
+    known_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def lines_of(plan: BoardPlan, window: Window | None, names: Names, moves: Moves = STILL) -> list[Line]:
@@ -172,7 +176,7 @@ def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.
 
 def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -> bytes:
     """A page as JSON, all but its position."""
-    info, plan, period, _, segment = view
+    info, plan, period, _, segment, past = view
     page = Page(
         info.name,
         plan.name,
@@ -183,8 +187,14 @@ def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -
         lines_of(plan, window, names, moves),
         *_cursors(window),
         segment or msgspec.UNSET,
+        known_at=known_at(past),
     )
     return _encode(page)
+
+
+def known_at(past: Past | None) -> str | msgspec.UnsetType:
+    """The time or position that was asked for."""
+    return msgspec.UNSET if past is None else past.known_at
 
 
 def with_position(position: str, rest: bytes) -> bytes:
@@ -196,7 +206,7 @@ def place_bytes(
     view: View, position: str, place: Place, names: Names, moves: Moves = STILL, badges: Badges = msgspec.UNSET
 ) -> bytes:
     """A player's place as JSON."""
-    info, plan, period, _, segment = view
+    info, plan, period, _, segment, past = view
     return _encode(
         PlayerPlace(
             position,
@@ -217,7 +227,8 @@ def place_bytes(
             place.hidden or msgspec.UNSET,
             moves.of(place),
             badges,
-            *(_cursors(place.around) if place.around is not None else ()),
+            *_cursors_around(place),
+            known_at(past),
         )
     )
 
@@ -233,6 +244,10 @@ def _cursors(window: Window) -> tuple[str | None, str | None]:
         cursor_of(member(last.prefix, last.player)) if more else None,
         cursor_of(member(first.prefix, first.player)) if window.first > 0 else None,
     )
+
+
+def _cursors_around(place: Place) -> tuple[str | msgspec.UnsetType | None, str | msgspec.UnsetType | None]:
+    return (msgspec.UNSET, msgspec.UNSET) if place.around is None else _cursors(place.around)
 
 
 def percentages(style: str, place: Place) -> tuple[float, float]:
@@ -252,7 +267,7 @@ def friends_bytes(
     view: View, position: str, total: int, places: list[Place], missing: list[str], names: Names, moves: Moves = STILL
 ) -> bytes:
     """Several players' places as JSON."""
-    info, plan, period, _, segment = view
+    info, plan, period, _, segment, past = view
     places = sorted(places, key=lambda place: place.ordinal)
     friends = [
         FriendPlace(
@@ -270,7 +285,16 @@ def friends_bytes(
     ]
     return _encode(
         FriendPlaces(
-            position, info.name, plan.name, period, plan.style, total, friends, missing, segment or msgspec.UNSET
+            position,
+            info.name,
+            plan.name,
+            period,
+            plan.style,
+            total,
+            friends,
+            missing,
+            segment or msgspec.UNSET,
+            known_at(past),
         )
     )
 
@@ -302,5 +326,6 @@ def history_bytes(view: View, position: str, player: str, rows: list[HistoryRow]
         HistoryLine(row.from_at, row.to_at, str(row.position), row.ranked, row.metrics, row.hidden or msgspec.UNSET)
         for row in rows
     ]
-    info, plan, period, _, segment = view
-    return _encode(History(position, info.name, plan.name, period, player, lines, segment or msgspec.UNSET))
+    info, plan, period, _, segment, past = view
+    named = segment or msgspec.UNSET
+    return _encode(History(position, info.name, plan.name, period, player, lines, named, known_at(past)))

@@ -19,7 +19,7 @@ from aiohttp.http import HttpVersion11
 from api.encode import Metrics, tier_of
 from api.negotiate import Coding, coding_of, encoding_line, packer_of, unchanged
 from api.pages import etag
-from api.params import name_of, parameters, position_of, target
+from api.params import instant_of, name_of, parameters, position_of, target
 from api.problems import UNAVAILABLE, RefusedError, invalid, respond
 from api.response import NO_CACHE, Ready, date_line
 from api.spreadsheet import row
@@ -65,7 +65,7 @@ class Exports:
     async def export(self, request: web.Request) -> Ready:
         """GET .../boards/{board}/export"""
         (_, _, _, game, _, board, _), query = target(request)
-        given = parameters(query, "format", "period", "segment", "min_position")
+        given = parameters(query, "format", "period", "segment", "min_position", "known_at")
         form = given.get("format", "csv")
         if form not in ("csv", "jsonl"):
             raise invalid("format", "csv or jsonl")
@@ -75,9 +75,11 @@ class Exports:
             given.get("period"),
             given.get("segment"),
             position_of(given),
+            instant_of(given),
         )
         state = await state_of(self._pool, view.ranking_id or 0, view.info.shard)
         version, profiles = (state.version, state.profiles) if state is not None else (0, shown.profiles)
+        version = version if view.version is None else view.version
         tag = etag(view, version, profiles)[:-1] + b"." + form.encode() + b'"'
         headers = NO_CACHE + b"ETag: " + tag + b"\r\nVary: Accept-Encoding\r\n"
         if unchanged(request, tag):
@@ -134,11 +136,13 @@ class Download(Ready):
         pool, view, form, _ = self._job
         shot: Snapshot | None = None
         if view.ranking_id is not None and self._to.method != "HEAD":
-            opened = snapshot(pool, view.ranking_id, view.info.generation_id, view.info.shard, view.plan.style)
+            where = view.ranking_id, view.named.generation_id, view.info.shard
+            opened = snapshot(pool, *where, view.plan.style, view.version)
             shot = await stack.enter_async_context(opened)
         chunk = await shot.read(CHUNK_ENTRIES) if shot is not None else []
         if shot is not None:
-            sink.lines += b"Rankfold-Position: " + str(shot.state.position).encode() + b"\r\n"
+            position = shot.state.position if view.past is None else view.past.position
+            sink.lines += b"Rankfold-Position: " + str(position).encode() + b"\r\n"
         text = writer_of(view.plan, form, shot.total if shot is not None else 0)
         await sink.write(header_of(view.plan) if form == "csv" else b"")
         while chunk:

@@ -256,7 +256,7 @@ class Hub:
 
     async def _read(self, view: View, watch: Watch, shown: Shown) -> State:
         answer = await self._views.ask(view, shown, watch.lookups())
-        names = await self._names.of(view.info, shown, players_in(answer))
+        names = await self._names.of(view.named, shown, players_in(answer))
         return state_of(view, watch, shown.text, shown.profiles, answer, names)
 
     def _beat(self) -> None:

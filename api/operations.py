@@ -72,6 +72,8 @@ class Operation(NamedTuple):
 READ = (problems.INVALID_REQUEST, problems.NOT_FOUND, problems.NOT_YET)
 PERIODIC = ("period", "segment")
 SEEN = "min_position"
+KNOWN = "known_at"
+PAST = (*READ, problems.GONE)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/v1/games", "list_games", "games", "The games, by name", GamePage, ("limit", "after"), READ[:1]),
@@ -83,8 +85,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A page of a board",
         Page,
-        (*PERIODIC, "limit", "after", "before", "q", SEEN),
-        READ,
+        (*PERIODIC, "limit", "after", "before", "q", KNOWN, SEEN),
+        PAST,
     ),
     Operation(
         "GET",
@@ -93,8 +95,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A player's place on a board, and who is around it",
         PlayerPlace,
-        (*PERIODIC, "around", SEEN),
-        READ,
+        (*PERIODIC, "around", KNOWN, SEEN),
+        PAST,
     ),
     Operation(
         "POST",
@@ -103,8 +105,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "The places of many players, ranked globally and among themselves",
         FriendPlaces,
-        (*PERIODIC, SEEN),
-        (*READ, problems.TOO_LARGE),
+        (*PERIODIC, KNOWN, SEEN),
+        (*PAST, problems.TOO_LARGE),
         body="Players",
     ),
     Operation(
@@ -114,8 +116,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "What a board has shown of a player, newest first",
         History,
-        (*PERIODIC, "limit", SEEN),
-        READ,
+        (*PERIODIC, "limit", KNOWN, SEEN),
+        PAST,
     ),
     Operation(
         "GET",
@@ -144,8 +146,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A whole board as a file: CSV, or JSON lines of `ExportLine`",
         None,
-        ("format", *PERIODIC, SEEN),
-        READ,
+        ("format", *PERIODIC, KNOWN, SEEN),
+        PAST,
         media="text/csv, application/jsonl",
     ),
     Operation(

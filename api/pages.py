@@ -62,7 +62,7 @@ class Pages:
 
     async def page(self, view: View, query: PageQuery, shown: Shown) -> Page:
         """The page that a query asks for; with `min_position` it is read anew, to show at least `shown`."""
-        if view.ranking_id is None or query.min_position is not None:
+        if view.ranking_id is None or view.past is not None or query.min_position is not None:
             return self._made(view, await self._read(view, query, shown), shown, 0.0)
         check = self._checks.get(view.ranking_id)
         if check is None or monotonic() - check.checked_at >= FRESH_S:
@@ -103,7 +103,7 @@ class Pages:
         window = answer.found[0]
         if not isinstance(window, Window):
             raise TypeError("a page is answered with a window")
-        names = await self._names.of(view.info, shown, [entry.player for entry in window.entries])
+        names = await self._names.of(view.named, shown, [entry.player for entry in window.entries])
         moves = await self._movements.of(view, shown, window.entries)
         # Both versions only grow, so their sum tells whether one of the rankings has changed.
         version = answer.version + moves.version

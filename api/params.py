@@ -3,6 +3,7 @@
 import base64
 import binascii
 import functools
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from api.problems import invalid
 from engine.keys import split
 from schemas.checks import ID_RULE, good_id, good_name
+from schemas.codec import epoch_ms
 from schemas.errors import NotFound
 from schemas.position import Position
 
@@ -22,6 +24,7 @@ SEARCH_CHARS_MAX = 64
 LIVE_DEFAULT = 10
 LIVE_MAX = 100
 CURSOR_CHARS_MAX = 12_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LIVE = ("period", "segment", "last_event_id")
 
 
@@ -30,6 +33,18 @@ class Target(NamedTuple):
 
     parts: list[str]
     query: str
+
+
+class Instant(NamedTuple):
+    """A time or a position of the past, and how it was written."""
+
+    text: str
+    when: datetime | Position
+
+    @property
+    def ms(self) -> int:
+        """Epoch milliseconds."""
+        return self.when.ms if isinstance(self.when, Position) else epoch_ms(self.when)
 
 
 class PageQuery(NamedTuple):
@@ -42,6 +57,7 @@ class PageQuery(NamedTuple):
     before: bytes | None
     min_position: Position | None
     q: str | None = None
+    known_at: Instant | None = None
 
 
 class PlaceQuery(NamedTuple):
@@ -51,6 +67,7 @@ class PlaceQuery(NamedTuple):
     segment: str | None
     number: int
     min_position: Position | None
+    known_at: Instant | None = None
 
 
 class LiveQuery(NamedTuple):
@@ -119,7 +136,7 @@ def member_of(cursor: str, field: str) -> bytes:
 @functools.lru_cache(maxsize=4096)
 def page_query(query: str) -> PageQuery:
     """The parameters of a page."""
-    given = _parameters(query, ("period", "segment", "limit", "after", "before", "min_position", "q"))
+    given = _parameters(query, ("period", "segment", "limit", "after", "before", "min_position", "q", "known_at"))
     if "after" in given and "before" in given:
         raise invalid("before", "a page is either behind or in front of a cursor")
     return PageQuery(
@@ -130,6 +147,7 @@ def page_query(query: str) -> PageQuery:
         member_of(given["before"], "before") if "before" in given else None,
         position_of(given),
         _search(given["q"]) if "q" in given else None,
+        instant_of(given),
     )
 
 
@@ -142,12 +160,12 @@ def _search(text: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def place_query(query: str, number: str | None = "around") -> PlaceQuery:
     """The parameters of a place; `number` names the one that holds a number, if there is one."""
-    given = _parameters(query, ("period", "segment", "min_position", *([number] if number else [])))
+    given = _parameters(query, ("period", "segment", "min_position", "known_at", *([number] if number else [])))
     if number == "around":
         count = number_of(given, "around", 0, 0, AROUND_MAX)
     else:
         count = number_of(given, number, HISTORY_DEFAULT, 1, PAGE_MAX) if number else 0
-    return PlaceQuery(given.get("period"), given.get("segment"), count, position_of(given))
+    return PlaceQuery(given.get("period"), given.get("segment"), count, position_of(given), instant_of(given))
 
 
 def live_query(query: str, alone: str | None = None) -> LiveQuery:
@@ -217,3 +235,27 @@ def position_of(given: dict[str, str], name: str = "min_position") -> Position |
         return Position.parse(text)
     except ValueError as error:
         raise invalid(name, str(error)) from None
+
+
+def instant_of(given: dict[str, str], name: str = "known_at") -> Instant | None:
+    """The time or position that a parameter holds, if it is given."""
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        return Instant(text, _when(text))
+    except (ValueError, OverflowError):
+        rule = "a time (RFC 3339 with an offset, or epoch milliseconds) or a position such as 1.0.1763840000000-0"
+        raise invalid(name, rule) from None
+
+
+def _when(text: str) -> datetime | Position:
+    if text.isascii() and text.isdecimal():
+        return _EPOCH + timedelta(milliseconds=int(text))
+    if text.count(".") == 2 and ":" not in text:
+        return Position.parse(text)
+    # A + that was not percent-encoded has become a space.
+    moment = datetime.fromisoformat(text.replace(" ", "+") if text.count(" ") == 1 and "T" in text else text)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.astimezone(UTC)

@@ -20,8 +20,9 @@ from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
 from api.response import JSON, NO_CACHE, Ready, read_response
 from api.search import Searching
 from api.views import View, Views
+from engine.boards import BoardPlan
 from engine.places import Lookup, Place
-from projections.history import history
+from projections.history import Copy, history
 from schemas.checks import ID_RULE, good_id
 from schemas.errors import NotFound
 
@@ -63,7 +64,12 @@ class Reads:
         (_, _, _, game, _, board), raw_query = url
         query = page_query(raw_query)
         view, shown = await self._views.see(
-            name_of(game, "game"), name_of(board, "board"), query.period, query.segment, query.min_position
+            name_of(game, "game"),
+            name_of(board, "board"),
+            query.period,
+            query.segment,
+            query.min_position,
+            query.known_at,
         )
         if query.q is not None:
             found = await self._searching.page(view, query, shown)
@@ -90,7 +96,7 @@ class Reads:
         if plain and not shown.profiles:
             return _answer(request, etag(view, answer.version, 0), place_bytes(view, shown.text, place, {}))
         around = place.around.entries if place.around is not None else []
-        names = await self._names.of(view.info, shown, [player, *(entry.player for entry in around)])
+        names = await self._names.of(view.named, shown, [player, *(entry.player for entry in around)])
         moves = await self._movements.of(view, shown, [place, *around])
         badges = await badges_shown(self._pool, view, player)
         # Each of these only grows, and so does what else an answer can show.
@@ -108,7 +114,7 @@ class Reads:
         places = [place for place in answer.found if isinstance(place, Place) and not place.hidden]
         ranked = {place.player for place in places}
         missing = [player for player in players if player not in ranked]
-        names = await self._names.of(view.info, shown, ranked)
+        names = await self._names.of(view.named, shown, ranked)
         moves = await self._movements.of(view, shown, places)
         return Ready(200, _HEADERS, friends_bytes(view, shown.text, answer.total, places, missing, names, moves))
 
@@ -125,12 +131,16 @@ class Reads:
 
     async def _see(self, game: str, board: str, query: PlaceQuery) -> tuple[View, Shown]:
         names = name_of(game, "game"), name_of(board, "board")
-        return await self._views.see(*names, query.period, query.segment, query.min_position)
+        return await self._views.see(*names, query.period, query.segment, query.min_position, query.known_at)
 
     async def _history(self, view: View, player: str, limit: int) -> list[Any]:
-        if view.ranking_id is None:
-            return []
-        return await history(self._pool, view.ranking_id, view.plan, view.info.game_id, player, limit)
+        info = view.named
+
+        async def plan_in(generation_id: int) -> BoardPlan | None:
+            return (await self._views.catalog.generation(info, generation_id)).game.boards.get(view.plan.name)
+
+        copy = Copy(info.game_id, view.plan.name, view.period, view.segment)
+        return await history(self._pool, copy, player, limit, plan_in, view.version)
 
 
 def _players(body: bytes) -> list[str]:

@@ -35,6 +35,7 @@ _LINES = {
         405: b"Method Not Allowed",
         408: b"Request Timeout",
         409: b"Conflict",
+        410: b"Gone",
         413: b"Content Too Large",
         415: b"Unsupported Media Type",
         426: b"Upgrade Required",

@@ -6,7 +6,7 @@ It is bounded: of each kind FOUND_MAX matches are looked at. Who gets more has t
 import asyncpg
 import msgspec
 
-from api.encode import Page, lines_of
+from api.encode import Page, known_at, lines_of
 from api.freshness import Shown
 from api.movement import Movements
 from api.names import NameBooks
@@ -50,7 +50,7 @@ class Searching:
         ]
         first, last = _stretch([member(entry.prefix, entry.player) for entry in entries], query)
         window = Window(first, answer.total, entries[first:last])
-        names = await self._names.of(view.info, shown, [entry.player for entry in window.entries])
+        names = await self._names.of(view.named, shown, [entry.player for entry in window.entries])
         moves = await self._movements.of(view, shown, window.entries)
         page = Page(
             view.info.name,
@@ -66,6 +66,7 @@ class Searching:
             query.q or msgspec.UNSET,
             len(entries),
             found.complete,
+            known_at(view.past),
         )
         return Results(_encode(page), answer.version + moves.version)
 
@@ -73,7 +74,7 @@ class Searching:
         if view.ranking_id is None:
             return Found([], complete=True)
         most = FOUND_MAX if shown.in_redis else FOUND_SLOWLY_MAX
-        return await find(self._pool, view.ranking_id, view.info.generation_id, text, most)
+        return await find(self._pool, view.ranking_id, view.named.generation_id, text, most, view.version)
 
 
 def _stretch(members: list[bytes], query: PageQuery) -> tuple[int, int]:

@@ -191,7 +191,7 @@ class Statistics:
 
     async def _waiting(self, asked: _Asked) -> list[statistics.Waiting]:
         """His picks that wait for a result, where the board takes any."""
-        info, plan, _, _, _ = asked.view
+        info, plan = asked.view[:2]
         if not any(plan in plans for _, plans in info.game.pick_routes):
             return []
         return await waiting_picks(self._pool, info.generation_id, asked.player)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from redis.exceptions import RedisError
 
 from api.freshness import Applied, Shown
-from api.problems import NOT_YET, RefusedError, invalid
+from api.params import Instant
+from api.problems import GONE, NOT_YET, RefusedError, invalid
 from engine.boards import BoardPlan
 from engine.movement import BEFORE
 from engine.periods import well_formed
@@ -16,7 +17,9 @@ from engine.places import Answer, Lookup, Place, Window
 from engine.segments import may_be_segment
 from projections.catalog import Catalog, GameInfo
 from projections.fallback import PostgresRankings
+from projections.moments import Future, Gone, moment_of
 from projections.rankings import RedisRankings
+from projections.snapshots import Snapshots
 from schemas.errors import NotFound
 from schemas.language import PeriodKind
 from schemas.position import Position
@@ -25,14 +28,40 @@ MIN_POSITION_WAIT_S = 5.0
 """So long a read waits for its `min_position` before it says "not yet"."""
 
 
+class Past(NamedTuple):
+    """As of when a board is seen: what was displayed in a version of its shard, which showed `position`.
+
+    `now` is the game as it is now, `known_at` what was asked for.
+    """
+
+    version: int
+    position: Position
+    now: GameInfo
+    known_at: str
+
+
 class View(NamedTuple):
-    """One copy of a board; `ranking_id` is None while nothing was ever folded into it. The whole board's segment is ""."""
+    """One copy of a board; `ranking_id` is None while nothing was ever folded into it. The whole board's segment is "".
+
+    One of the past is of the generation that was live then.
+    """
 
     info: GameInfo
     plan: BoardPlan
     period: str
     ranking_id: int | None
     segment: str = ""
+    past: Past | None = None
+
+    @property
+    def named(self) -> GameInfo:
+        """The game whose profiles give the names: those of the present also stand on boards of the past."""
+        return self.info if self.past is None else self.past.now
+
+    @property
+    def version(self) -> int | None:
+        """The version as of which it is seen; None for what is shown now."""
+        return None if self.past is None else self.past.version
 
 
 def wall_clock_ms() -> int:
@@ -49,16 +78,24 @@ class Views:
         applied: Applied,
         rankings: RedisRankings,
         fallback: PostgresRankings,
+        snapshots: Snapshots,
         clock_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.catalog = catalog
         self.applied = applied
         self._rankings = rankings
         self._fallback = fallback
+        self._snapshots = snapshots
         self._clock_ms = clock_ms
 
     async def see(
-        self, game: str, board: str, period: str | None, segment: str | None, min_position: Position | None
+        self,
+        game: str,
+        board: str,
+        period: str | None,
+        segment: str | None,
+        min_position: Position | None,
+        known_at: Instant | None = None,
     ) -> tuple[View, Shown]:
         """A view, and what it shows at least. In this order: what was published by then includes the ranking itself."""
         info = self.catalog.known(game) or await self.catalog.game(game)
@@ -66,7 +103,30 @@ class Views:
             shown = self.applied.recent(info.shard) or await self.applied.read(info.shard)
         else:
             shown = await self.shown(info.shard, min_position)
+        if known_at is not None:
+            return await self._see_past(info, (board, period, segment), known_at, shown)
         return await self.find(game, board, period, segment), shown
+
+    async def _see_past(
+        self, now: GameInfo, copy: tuple[str, str | None, str | None], known_at: Instant, shown: Shown
+    ) -> tuple[View, Shown]:
+        """What was displayed at a time or position. Who may see a board is told by the rules that hold now."""
+        if copy[0] not in now.game.boards:
+            raise NotFound("board", copy[0])
+        try:
+            moment = await moment_of(self.catalog.pool, now.game_id, known_at.when)
+        except Future:
+            raise invalid("known_at", "a time or position that has come") from None
+        except Gone:
+            raise RefusedError(GONE, f"what was displayed at {known_at.text} is kept no longer") from None
+        position = Position(shown.position.epoch, now.shard, 0, 0) if moment is None else moment.position
+        generation = None if moment is None else moment.generation_id
+        info = now if generation is None else await self.catalog.generation(now, generation)
+        view = await self._find(info, *copy, known_at.ms)
+        past = Past(0 if moment is None else moment.version, position, now, known_at.text)
+        if generation is None:
+            view = view._replace(ranking_id=None)
+        return view._replace(past=past), shown._replace(position=position, text=str(position))
 
     async def find(self, game: str, board: str, period: str | None, segment: str | None = None) -> View:
         """The view of a board in a period (None: the present one) and a segment (None: the whole board).
@@ -74,11 +134,16 @@ class Views:
         Raises NotFound, or refuses what cannot be a period or segment of the board.
         """
         info = self.catalog.known(game) or await self.catalog.game(game)
+        return await self._find(info, board, period, segment, None)
+
+    async def _find(
+        self, info: GameInfo, board: str, period: str | None, segment: str | None, clock_ms: int | None
+    ) -> View:
         plan = info.game.boards.get(board)
         if plan is None:
             raise NotFound("board", board)
         if period is None:
-            period = self._present(info, plan, plan.period_kinds[0])
+            period = self._present(info, plan, plan.period_kinds[0], clock_ms)
         ranking_id = info.rankings.get((board, period, segment or ""))
         if segment is not None and (ranking_id is None or not segment or segment.startswith(BEFORE)):
             _check_segment(plan, segment)
@@ -87,20 +152,22 @@ class Views:
                 examples = [*map(_example, plan.period_kinds), *plan.windows]
                 raise invalid("period", f"a period of this board: {', '.join(examples)}")
             ranking_id = await self.catalog.ranking(info, board, period, segment or "")
-            if self.catalog.known(game) is not info:
+            if not info.retired and self.catalog.known(info.name) is not info:
                 # Another generation went live meanwhile, perhaps under other rules.
-                return await self.find(game, board, period, segment)
+                return await self.find(info.name, board, period, segment)
         return View(info, plan, period, ranking_id, segment or "")
 
     def longest(self, info: GameInfo, plan: BoardPlan) -> str:
         """The longest present period of a board: `all`, else the season, else the one that is shown by default."""
         return self._present(info, plan, "season" if "season" in plan.period_kinds else plan.period_kinds[0])
 
-    def _present(self, info: GameInfo, plan: BoardPlan, kind: PeriodKind) -> str:
+    def _present(self, info: GameInfo, plan: BoardPlan, kind: PeriodKind, clock_ms: int | None = None) -> str:
         """`all` where the board has it, else the present one of a kind, else the one of that kind that began last."""
         if "all" in plan.period_kinds:
             return "all"
-        period = plan.calendars[plan.period_kinds.index(kind)].period_of(self._clock_ms(), None)
+        period = plan.calendars[plan.period_kinds.index(kind)].period_of(
+            self._clock_ms() if clock_ms is None else clock_ms, None
+        )
         if period is None:
             begun = [
                 (ranking_id, period)
@@ -142,6 +209,8 @@ class Views:
         """Answers in the order of the look-ups, out of a ranking that shows at least `shown`."""
         if view.ranking_id is None:
             return _nothing(lookups)
+        if view.past is not None:
+            return await self._ask_past(view, view.ranking_id, view.past.version, shown, lookups)
         if shown.in_redis:
             try:
                 answer = await self._rankings.lookup(view.ranking_id, view.plan, lookups)
@@ -151,6 +220,19 @@ class Views:
             except RedisError as error:
                 self.applied.redis_is_away(error)
         return await self._fallback.lookup(view.ranking_id, view.plan, lookups) or _nothing(lookups)
+
+    async def _ask_past(self, view: View, ranking_id: int, version: int, shown: Shown, lookups: list[Lookup]) -> Answer:
+        """The same out of a snapshot. The first who asks has it made, and is answered by PostgreSQL meanwhile."""
+        if shown.in_redis:
+            try:
+                answer = await self._rankings.lookup(ranking_id, view.plan, lookups, version)
+                dense = view.plan.style == "dense"
+                self._snapshots.used(ranking_id, version, dense=dense, missing=answer is None)
+                if answer is not None:
+                    return answer
+            except RedisError as error:
+                self.applied.redis_is_away(error)
+        return await self._fallback.lookup(ranking_id, view.plan, lookups, version) or _nothing(lookups)
 
     async def places(self, plan: BoardPlan, ranking_ids: list[int], player: str, shown: Shown) -> dict[int, Place]:
         """A player's place in rankings of one board, by ranking id, where he is known to have one.

@@ -16,15 +16,16 @@ from schemas.errors import NotFound, Unavailable
 from schemas.ruleset import parse
 
 Q = queries("reader")
+PAST = queries("snapshots")
 POLL_S = 0.5
 MISS_INTERVAL_S = 0.02
 """At most this often a miss asks the database again, however many requests miss."""
 
 
 class GameInfo:
-    """A game as readers see it: `rankings` maps (board, period, segment) to a ranking id."""
+    """A game as readers see it: `rankings` maps (board, period, segment) to a ranking id. `retired`: as they saw it once."""
 
-    __slots__ = ("game", "game_id", "generation_id", "name", "rankings", "ruleset_version", "shard")
+    __slots__ = ("game", "game_id", "generation_id", "name", "rankings", "retired", "ruleset_version", "shard")
 
     def __init__(self, row: asyncpg.Record, game: Game) -> None:
         self.game_id: int = row["game_id"]
@@ -33,7 +34,12 @@ class GameInfo:
         self.generation_id: int = row["live_generation"]
         self.ruleset_version: int = row["ruleset_version"]
         self.game = game
+        self.retired = False
         self.rankings: dict[tuple[str, str, str], int] = {}
+
+
+RETIRED_MAX = 64
+"""So many generations that are live no longer are remembered."""
 
 
 class Catalog:
@@ -43,6 +49,7 @@ class Catalog:
         self.pool = pool
         self._games: dict[str, GameInfo] = {}
         self._by_generation: dict[int, GameInfo] = {}
+        self._retired: dict[int, GameInfo] = {}
         self._last_ranking = 0
         self.epoch: Epoch | None = None
         """The log's epoch, as of which the games' shards are; None while it never had a consumer."""
@@ -132,10 +139,27 @@ class Catalog:
             raise NotFound("game", name)
         return info
 
+    async def generation(self, info: GameInfo, generation_id: int) -> GameInfo:
+        """The game as one of its generations has it, which need not be live any more."""
+        if generation_id == info.generation_id:
+            return info
+        found = self._retired.get(generation_id)
+        if found is None:
+            async with self.pool.acquire() as connection:
+                row = await connection.fetchrow(PAST["generation"], generation_id)
+                if row is None:
+                    raise NotFound("generation", str(generation_id))
+                found = (await self._learn(connection, [row]))[row["name"]]
+            if len(self._retired) >= RETIRED_MAX:
+                self._retired.clear()
+            found.retired = True
+            self._retired[generation_id] = found
+        return found
+
     async def ranking(self, info: GameInfo, board: str, period: str, segment: str = "") -> int | None:
         """The id of a ranking, or None when nothing was ever folded into it."""
         found = info.rankings.get((board, period, segment))
-        if found is None:
+        if found is None and not info.retired:
             await self._missed()
             found = self._games.get(info.name, info).rankings.get((board, period, segment))
         return found

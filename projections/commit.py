@@ -50,7 +50,7 @@ async def write_rules(connection: Connection, batch: "Batch") -> None:
     game_id = await connection.fetchval(Q["new_game"], event.game, batch.shard)
     await connection.execute(Q["new_ruleset"], game_id, *line)
     generation_id = await connection.fetchval(Q["new_generation"], game_id, event.version, "live")
-    await connection.execute(Q["go_live"], game_id, generation_id)
+    await connection.execute(Q["go_live"], game_id, generation_id, batch.version)
     ms, seq, body, id_hash, body_hash = batch.first_entry
     batch.log.append((game_id, position.epoch, batch.shard, ms, seq, ACCEPTED, None, body))
     batch.ids.append((game_id, id_hash, body_hash, position.epoch, batch.shard, ms, seq))

@@ -29,6 +29,7 @@ async def empty(pool: asyncpg.Pool, redis: Redis, game_id: int) -> list[int]:
     for generation_id, idle_s in await pool.fetch(Q["dropped"], game_id):
         if idle_s is not None and idle_s < GRACE_S:
             await asyncio.sleep(GRACE_S - idle_s)
+        await pool.execute(Q["forget_spans"], generation_id)
         for ranking_id, *_ in await pool.fetch(Q["rankings"], generation_id):
             await redis.unlink(*ranking_keys(ranking_id))
             await _delete(pool, _OF_RANKING, ranking_id)

@@ -15,6 +15,7 @@ from projections.database import queries
 from schemas.position import Position
 
 Q = queries("rankings")
+PAST = queries("snapshots")
 
 
 class RankingState(NamedTuple):
@@ -64,14 +65,19 @@ async def state_of(connection: Any, ranking_id: int, shard: int) -> RankingState
 
 @asynccontextmanager
 async def snapshot(
-    pool: asyncpg.Pool, ranking_id: int, generation_id: int, shard: int, style: str
+    pool: asyncpg.Pool, ranking_id: int, generation_id: int, shard: int, style: str, version: int | None = None
 ) -> AsyncIterator[Snapshot | None]:
-    """Opens a snapshot of a ranking whose ranks follow a style; None when there is no such ranking."""
+    """Opens a snapshot of a ranking whose ranks follow a style; None when there is no such ranking.
+
+    With a version it is the ranking as it was displayed then. The names are those of a generation.
+    """
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         state = await state_of(connection, ranking_id, shard)
         if state is None:
             yield None
             return
-        total = await connection.fetchval(Q["total"], ranking_id)
-        cursor = await connection.cursor(Q["entries"], ranking_id, generation_id)
+        asked = PAST if version is not None else Q
+        of_version = () if version is None else (version,)
+        total = await connection.fetchval(asked["total"], ranking_id, *of_version)
+        cursor = await connection.cursor(asked["entries"], ranking_id, generation_id, *of_version)
         yield Snapshot(cursor, style, state, total)

@@ -11,6 +11,7 @@ from engine.places import Answer, Lookup, Place, Window, entries_of, rank_of
 from projections.database import queries
 
 Q = queries("reader")
+PAST = queries("snapshots")
 
 
 class PostgresRankings:
@@ -19,18 +20,24 @@ class PostgresRankings:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
 
-    async def lookup(self, ranking_id: int, plan: BoardPlan, lookups: list[Lookup]) -> Answer | None:
-        """Answers in the order of the look-ups, or None when there is no such ranking."""
+    async def lookup(
+        self, ranking_id: int, plan: BoardPlan, lookups: list[Lookup], version: int | None = None
+    ) -> Answer | None:
+        """Answers in the order of the look-ups, or None when there is no such ranking; with a version as of that one."""
         async with (
             self.pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            state = await connection.fetchrow(Q["ranking_state"], ranking_id)
-            if state is None:
-                return None
-            snapshot = _Snapshot(connection, ranking_id, plan, state["total"])
+            if version is not None:
+                shown, total = version, await connection.fetchval(PAST["total"], ranking_id, version)
+            else:
+                state = await connection.fetchrow(Q["ranking_state"], ranking_id)
+                if state is None:
+                    return None
+                shown, total = state["version"], state["total"]
+            snapshot = _Snapshot(connection, ranking_id, plan, total, version)
             found = [await snapshot.find(item) for item in lookups]
-        return Answer(state["version"], state["total"], found)
+        return Answer(shown, total, found)
 
     async def places(self, plan: BoardPlan, ranking_ids: list[int], player: str) -> dict[int, Place]:
         """His place in each of these rankings of one board in which he has one: one query, however many they are."""
@@ -49,8 +56,15 @@ def _place_of(plan: BoardPlan, player: str, row: Any, total: int) -> Place:
 
 class _Snapshot:
     def __init__(
-        self, connection: asyncpg.pool.PoolConnectionProxy, ranking_id: int, plan: BoardPlan, total: int
+        self,
+        connection: asyncpg.pool.PoolConnectionProxy,
+        ranking_id: int,
+        plan: BoardPlan,
+        total: int,
+        version: int | None,
     ) -> None:
+        self.queries = Q if version is None else PAST
+        self.of_version = () if version is None else (version,)
         self.connection = connection
         self.ranking_id = ranking_id
         self.plan = plan
@@ -63,14 +77,16 @@ class _Snapshot:
         if isinstance(what, int):
             return await self._window(what if kind == "at" else 0, number)
         prefix, player = split(what)
-        row: Any = await self.connection.fetchrow(Q["ordinal_of"], self.ranking_id, prefix, player)
+        row: Any = await self.connection.fetchrow(
+            self.queries["ordinal_of"], self.ranking_id, prefix, player, *self.of_version
+        )
         if kind == "after":
             return await self._window(row["through"], number)
         first = max(0, row["before"] - number)
         return await self._window(first, row["before"] - first)
 
     async def _place(self, player: str, around: int) -> Place | None:
-        row = await self.connection.fetchrow(Q["place"], self.ranking_id, player)
+        row = await self.connection.fetchrow(self.queries["place"], self.ranking_id, player, *self.of_version)
         if row is None:
             return None
         place = _place_of(self.plan, player, row, self.total)
@@ -83,10 +99,14 @@ class _Snapshot:
         return msgspec.structs.replace(place, around=window)
 
     async def _window(self, first: int, limit: int) -> Window:
-        rows = await self.connection.fetch(Q["lines"], self.ranking_id, first, max(0, limit))
+        rows = await self.connection.fetch(
+            self.queries["lines"], self.ranking_id, first, max(0, limit), *self.of_version
+        )
         if not rows:
             return Window(first, self.total, [])
         lines = [(row["prefix"], row["player"], row["extra"]) for row in rows]
-        counts: Any = await self.connection.fetchrow(Q["counts"], self.ranking_id, lines[0][0], lines[-1][0])
+        counts: Any = await self.connection.fetchrow(
+            self.queries["counts"], self.ranking_id, lines[0][0], lines[-1][0], *self.of_version
+        )
         entries = entries_of(self.plan.style, lines, first, counts["ahead"], counts["dense"], counts["through"])
         return Window(first, self.total, entries)

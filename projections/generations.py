@@ -206,6 +206,7 @@ async def _turn(connection: Connection, game_id: int, shard: int, generation_id:
     await connection.execute(Q["retire"], game_id)
     await connection.execute(Q["go_live"], game_id, generation_id)
     await connection.execute(Q["new_catalog"], shard)
+    await connection.execute(Q["begin_span"], game_id, shard, generation_id)
 
 
 async def _go_shadow(connection: Connection, live: LiveGame) -> None:

@@ -40,6 +40,11 @@ def ranking_keys(ranking_id: int, suffix: str = "") -> tuple[str, str, str, str]
     return f"{tag}:z{suffix}", f"{tag}:h{suffix}", f"{tag}:d{suffix}", f"{tag}:x{suffix}"
 
 
+def snapshot_suffix(version: int) -> str:
+    """Marks the copy of a ranking as it was displayed in a version."""
+    return f"@{version}"
+
+
 def applied_key(shard: int) -> str:
     """Holds "<version> <position> <profiles>": what every ranking of the shard shows at least."""
     return f"rankfold:applied:{shard}"

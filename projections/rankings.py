@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from engine.boards import BoardPlan
 from engine.keys import split
 from engine.places import Answer, Lookup, Place, Window, entries_of, rank_of
-from projections.names import REBUILD_KEY, applied_key, ranking_keys
+from projections.names import REBUILD_KEY, applied_key, ranking_keys, snapshot_suffix
 from schemas.position import Position
 
 LUA = Path(__file__).parent / "lua"
@@ -31,10 +31,10 @@ _KINDS = {kind: kind.encode() for kind in ("player", "top", "after", "before", "
 class _Call:
     """One script call: the look-ups of many callers, and which of the answers are whose."""
 
-    __slots__ = ("arguments", "askers", "lookups", "plan", "ranking_id")
+    __slots__ = ("arguments", "askers", "keys", "lookups", "plan")
 
-    def __init__(self, ranking_id: int, plan: BoardPlan) -> None:
-        self.ranking_id = ranking_id
+    def __init__(self, ranking_id: int, plan: BoardPlan, version: int | None) -> None:
+        self.keys = ranking_keys(ranking_id, "" if version is None else snapshot_suffix(version))
         self.plan = plan
         self.lookups: list[Lookup] = []
         self.arguments: list[Any] = [int(plan.style == "dense"), int(plan.has_extra)]
@@ -68,21 +68,24 @@ class RedisRankings:
         self.calls = 0
         self.lookups = 0
         self._read = redis.register_script((LUA / "read.lua").read_text())
-        self._open: dict[int, _Call] = {}
+        self._open: dict[int | tuple[int, int], _Call] = {}
         self._waiting: list[_Call] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def lookup(self, ranking_id: int, plan: BoardPlan, lookups: list[Lookup]) -> Answer | None:
-        """Answers in the order of the look-ups, or None when the ranking is not there."""
+    async def lookup(
+        self, ranking_id: int, plan: BoardPlan, lookups: list[Lookup], version: int | None = None
+    ) -> Answer | None:
+        """Answers in the order of the look-ups, or None when the ranking is not there; with a version out of its snapshot."""
         loop = self._loop
         if loop is None:
             # Kept, because asking for it costs a system call each time.
             loop = self._loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._send)
-        call = self._open.get(ranking_id)
+        key = ranking_id if version is None else (ranking_id, version)
+        call = self._open.get(key)
         if call is None or len(call.lookups) + len(lookups) > LOOKUPS_PER_CALL:
-            call = self._open[ranking_id] = _Call(ranking_id, plan)
+            call = self._open[key] = _Call(ranking_id, plan, version)
             self._waiting.append(call)
         asker: asyncio.Future[Answer | None] = loop.create_future()
         call.add(lookups, asker)
@@ -107,10 +110,10 @@ class RedisRankings:
         self.calls += len(calls)
         self.lookups += sum(len(call.lookups) for call in calls)
         if len(calls) == 1:
-            return [await self._read(keys=ranking_keys(calls[0].ranking_id), args=calls[0].arguments)]
+            return [await self._read(keys=calls[0].keys, args=calls[0].arguments)]
         pipeline = self.redis.pipeline(transaction=False)
         for call in calls:
-            await self._read(keys=ranking_keys(call.ranking_id), args=call.arguments, client=pipeline)
+            await self._read(keys=call.keys, args=call.arguments, client=pipeline)
         return list(await pipeline.execute())
 
     async def version(self, ranking_id: int) -> int | None:
@@ -204,7 +207,7 @@ class RankingWriter:
         pipeline = self.redis.pipeline(transaction=False)
         owners: list[int] = []
         for ranking_id, pending in updates.items():
-            for arguments in _calls(pending):
+            for arguments in calls_of(pending):
                 await self._update(keys=ranking_keys(ranking_id), args=arguments, client=pipeline)
                 owners.append(ranking_id)
             if len(owners) >= 32:
@@ -255,7 +258,7 @@ class RankingWriter:
         pending.version = version
         pending.places = {player: (prefix, extra) for player, prefix, extra in lines}
         pending.hidden = {player: (prefix, extra) for player, prefix, extra in hidden}
-        for arguments in _calls(pending):
+        for arguments in calls_of(pending):
             await self._update(keys=beside, args=arguments)
             # What a crash leaves behind goes away by itself.
             for key in beside:
@@ -276,7 +279,7 @@ class RankingWriter:
         return [int(raw) for raw in await self.redis.spop(REBUILD_KEY, 1_000) or ()]
 
 
-def _calls(pending: Pending) -> Iterable[list[Any]]:
+def calls_of(pending: Pending) -> Iterable[list[Any]]:
     """The arguments of each call of `update.lua`; at least one, so that the version moves."""
     chunks = list(zip_longest(_packed(pending.places), _packed(pending.hidden), fillvalue=b"")) or [(b"", b"")]
     for at, (places, hidden) in enumerate(chunks, 1):

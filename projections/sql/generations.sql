@@ -71,6 +71,16 @@ WHERE n.game_id = $1 AND g.game_id = n.game_id AND n.status = 'live'
 WITH live AS (UPDATE generations SET status = 'live' WHERE generation_id = $2)
 UPDATE games SET live_generation = $2 WHERE game_id = $1
 
+-- name: begin_span
+-- What is displayed from the shard's present version on is another generation's.
+WITH present AS (SELECT version FROM shards WHERE shard = $2),
+ended AS (UPDATE live_spans SET to_version = (SELECT version FROM present) WHERE game_id = $1 AND to_version IS NULL)
+INSERT INTO live_spans (game_id, generation_id, from_version) SELECT $1, $3, version FROM present
+
+-- name: forget_spans
+-- When it was live is still known, but not what it displayed.
+UPDATE live_spans SET generation_id = NULL WHERE generation_id = $1
+
 -- name: go_shadow
 UPDATE generations SET status = 'shadow' WHERE generation_id = $1
 

@@ -78,20 +78,6 @@ FROM games g JOIN generations n ON n.game_id = g.game_id AND n.status IN ('live'
 JOIN rankings r ON r.generation_id = n.generation_id
 WHERE g.shard = ANY ($1::integer[])
 
--- name: history
-SELECT coalesce(prefix, hidden) AS prefix, extra, hidden IS NOT NULL AS hidden, from_version, to_version,
-    f.committed_at AS from_at, t.committed_at AS to_at, f.epoch, f.shard, f.ms, f.seq
-FROM (
-    SELECT prefix, extra, hidden, since AS from_version, NULL::bigint AS to_version
-    FROM standings WHERE ranking_id = $1 AND player = $2
-    UNION ALL
-    SELECT prefix, extra, hidden, from_version, to_version
-    FROM standings_history WHERE ranking_id = $1 AND player = $2
-) h
-JOIN game_publications f ON f.game_id = $3 AND f.version = h.from_version
-LEFT JOIN game_publications t ON t.game_id = $3 AND t.version = h.to_version
-ORDER BY h.from_version DESC LIMIT $4
-
 -- name: names
 SELECT player, name FROM players WHERE generation_id = $1 AND player = ANY ($2::text[]) AND name IS NOT NULL
 

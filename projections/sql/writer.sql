@@ -60,8 +60,9 @@ JOIN standings s ON s.ranking_id = r.ranking_id AND s.player = ANY ($2::text[])
 WHERE r.generation_id = $1
 
 -- name: insert_rankings
-INSERT INTO rankings (ranking_id, generation_id, board, period, segment, version) OVERRIDING SYSTEM VALUE
-SELECT * FROM unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+INSERT INTO rankings (ranking_id, generation_id, board, period, segment, version, since) OVERRIDING SYSTEM VALUE
+SELECT n.*, n.version FROM unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+    AS n (ranking_id, generation_id, board, period, segment, version)
 
 -- name: touch_rankings
 UPDATE rankings SET version = $2 WHERE ranking_id = ANY ($1::integer[])
@@ -109,6 +110,12 @@ INSERT INTO rulesets (game_id, version, mode, text, position, recorded_ms) VALUE
 INSERT INTO generations (game_id, ruleset_version, status) VALUES ($1, $2, $3) RETURNING generation_id
 
 -- name: go_live
+-- The span of the generation that was live until now ends, and that of another one begins, with a version of the shard.
+WITH ended AS (UPDATE live_spans SET to_version = $3 WHERE game_id = $1 AND to_version IS NULL),
+begun AS (
+    INSERT INTO live_spans (game_id, generation_id, from_version)
+    SELECT game_id, $2, $3 FROM games WHERE game_id = $1
+)
 UPDATE games SET live_generation = $2 WHERE game_id = $1
 
 -- name: ruleset_text

@@ -14,6 +14,7 @@ from engine.numbers import encode_int
 from engine.places import Answer, Entry, Lookup, Place, Window
 from projections.fallback import PostgresRankings
 from projections.rankings import Pending, RankingWriter, RedisRankings
+from projections.snapshots import Snapshots
 from schemas.language import Board, Metric, MetricType, Ruleset
 
 Places = dict[str, tuple[bytes | None, bytes]]
@@ -148,6 +149,51 @@ class PostgresStore:
 
     async def lookup(self, lookups: list[Lookup]) -> Answer | None:
         return await self.reader.lookup(self.ranking_id, self.plan, lookups)
+
+
+class PastStore(PostgresStore):
+    """The ranking as it was, out of the history: everybody has moved since, and others came."""
+
+    version = 0
+
+    async def fill(self, plan: BoardPlan, places: Places, version: int, hidden: Places = NOBODY) -> None:
+        await super().fill(plan, places, version, hidden)
+        self.version = version
+        columns = "ranking_id, player, prefix, extra, hidden"
+        moved = "ranking_id = $1 AND length(player) % 2 = 0"
+        await self.pool.execute("DELETE FROM standings_history WHERE ranking_id = $1", self.ranking_id)
+        await self.pool.execute(
+            f"INSERT INTO standings_history ({columns}, from_version, to_version)"
+            f" SELECT {columns}, since, since + 1 FROM standings WHERE {moved}",
+            self.ranking_id,
+        )
+        await self.pool.execute(
+            f"UPDATE standings SET prefix = '\\x01', since = since + 1, hidden = NULL WHERE {moved}", self.ranking_id
+        )
+        await self.pool.execute(
+            "INSERT INTO standings VALUES ($1, 'too late', '\\x00', '', '', $2)", self.ranking_id, version + 1
+        )
+
+    async def lookup(self, lookups: list[Lookup]) -> Answer | None:
+        if not self.ranking_id:
+            return None
+        return await self.reader.lookup(self.ranking_id, self.plan, lookups, self.version)
+
+
+class SnapshotStore(PastStore):
+    """The same, out of a snapshot in Redis."""
+
+    def __init__(self, pool: asyncpg.Pool, redis: Redis) -> None:
+        super().__init__(pool)
+        self.snapshots = Snapshots(pool, redis)
+        self.past = RedisRankings(redis)
+
+    async def fill(self, plan: BoardPlan, places: Places, version: int, hidden: Places = NOBODY) -> None:
+        await super().fill(plan, places, version, hidden)
+        await self.snapshots.build(self.ranking_id, version, dense=plan.style == "dense")
+
+    async def lookup(self, lookups: list[Lookup]) -> Answer | None:
+        return await self.past.lookup(self.ranking_id, self.plan, lookups, self.version)
 
 
 class Naive:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from engine.boards import BoardPlan
 from engine.places import Answer, Lookup, Window
 from projections.names import ranking_keys
-from projections.rankings import MEMBERS_PER_CALL, Pending, RankingWriter, RedisRankings, _calls
+from projections.rankings import MEMBERS_PER_CALL, Pending, RankingWriter, RedisRankings, calls_of
 from schemas.position import Position
 from tests.contract.stores import Naive, Places, place, plan
 
@@ -134,7 +134,7 @@ async def test_an_update_that_was_cut_short_can_be_repeated(redis: Redis, style:
     await writer.update(pending(0, 1, before, dense=dense))
     after: Places = {name: place(None if number % 5 == 0 else number % 9) for number, name in enumerate(before)}
     update = pending(1, 2, after, dense=dense)
-    calls = list(_calls(update[RANKING]))
+    calls = list(calls_of(update[RANKING]))
     assert len(calls) == 3
     for arguments in calls[:done]:
         assert await writer._update(keys=KEYS, args=arguments) == b"ok"

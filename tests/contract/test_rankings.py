@@ -11,22 +11,34 @@ from engine.keys import member
 from engine.places import Lookup, Place, Window
 from projections.database import connect
 from projections.migrate import migrate
-from tests.contract.stores import MemoryStore, Naive, Places, PostgresStore, RedisStore, Store, place, plan
+from tests.contract.stores import (
+    MemoryStore,
+    Naive,
+    PastStore,
+    Places,
+    PostgresStore,
+    RedisStore,
+    SnapshotStore,
+    Store,
+    place,
+    plan,
+)
 
 STYLES = ["competition", "dense", "ordinal", "modified"]
 NAMES = ["a", "ab", "b", "é", "日本", "🎯", "z z", "{x}:1", "\u00a0", "Z", "0", "10", "9"]
 pytestmark = pytest.mark.services
 
 
-@pytest.fixture(params=["memory", "redis", "postgres"])
+@pytest.fixture(params=["memory", "redis", "postgres", "past", "snapshot"])
 def store_url(request: pytest.FixtureRequest) -> tuple[str, str]:
     """The kind of a store and the URL of an empty server or database for it."""
-    fixture = {"redis": "redis_rankings_url", "postgres": "database_url"}.get(request.param)
+    databases = dict.fromkeys(("postgres", "past", "snapshot"), "database_url")
+    fixture = {"redis": "redis_rankings_url", **databases}.get(request.param)
     return request.param, request.getfixturevalue(fixture) if fixture else ""
 
 
 @pytest.fixture
-async def store(store_url: tuple[str, str]) -> AsyncIterator[Store]:
+async def store(store_url: tuple[str, str], request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     """An empty store."""
     kind, url = store_url
     if kind == "memory":
@@ -37,7 +49,11 @@ async def store(store_url: tuple[str, str]) -> AsyncIterator[Store]:
     else:
         await migrate(url)
         pool = await connect(url, size=2)
-        yield PostgresStore(pool)
+        if kind == "snapshot":
+            async with Redis.from_url(request.getfixturevalue("redis_rankings_url")) as redis:
+                yield SnapshotStore(pool, redis)
+        else:
+            yield PastStore(pool) if kind == "past" else PostgresStore(pool)
         await pool.close()
 
 

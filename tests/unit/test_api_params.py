@@ -24,7 +24,28 @@ def refusal(call: Any, *arguments: Any) -> tuple[str, str]:
 
 
 def test_a_page_query_has_defaults() -> None:
-    assert page_query("") == (None, None, 50, None, None, None, None)
+    assert page_query("") == (None, None, 50, None, None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("1770575400123", 1_770_575_400_123),
+        ("1.0.1770575400123-7", 1_770_575_400_123),
+        ("2026-02-08T18:30:00.123Z", 1_770_575_400_123),
+        ("2026-02-08T19:30:00.123%2B01:00", 1_770_575_400_123),
+        ("2026-02-08T19:30:00.123+01:00", 1_770_575_400_123),
+    ],
+)
+def test_an_instant_is_a_time_or_a_position(text: str, ms: int) -> None:
+    known_at = page_query(f"known_at={text}").known_at
+    assert known_at is not None
+    assert known_at.ms == ms
+
+
+@pytest.mark.parametrize("text", ["", "now", "2026-02-08T18:30:00", "-1", "1.0.x-7", "9" * 30, "1.0.07-1"])
+def test_what_is_no_instant_is_refused(text: str) -> None:
+    assert refusal(page_query, f"known_at={text}")[0] == "known_at"
 
 
 def test_a_page_query_reads_everything() -> None:

@@ -1,0 +1,205 @@
+"""What was displayed: every answer that was given once is given again for its position, whatever has happened since."""
+
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from projections import generations
+from tests.harness import silent
+from tests.integration.api_stack import Stack, ruleset, running, score
+from tests.services import eventually
+
+pytestmark = pytest.mark.services
+RULES = """
+game = "arcade"
+[metrics.points]
+[boards.best]
+rank_by = ["points desc", "reached"]
+movement = "round"
+segments = { country = "player", level = "mark" }
+tiers = [{ name = "gold", top = 1 }]
+[boards.best.metrics]
+points = { op = "sum", of = "points" }
+runs = { op = "count" }
+[boards.best.badges]
+thirty = { where = { points = { min = 30 } }, title = "Thirty points" }
+[boards.dense]
+rank_by = ["points desc"]
+ranks = "dense"
+periods = ["all", "daily"]
+[boards.dense.metrics]
+points = { op = "max", of = "points" }
+"""
+BOARD = "/v1/games/arcade/boards/best"
+DENSE = "/v1/games/arcade/boards/dense"
+PATHS = (
+    f"{BOARD}?limit=3",
+    f"{BOARD}?segment=country:NO",
+    f"{BOARD}?segment=level:1",
+    f"{BOARD}?q=p1",
+    f"{BOARD}/players/p1?around=2",
+    f"{BOARD}/players/p2",
+    f"{BOARD}/players/p3/history",
+    f"{BOARD}/export?format=jsonl",
+    f"{DENSE}?limit=1000",
+    f"{DENSE}/players/p4?around=1",
+    f"{DENSE}/export",
+    f"{DENSE}?period=daily:2026-02-02",
+)
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+async def stack(database_url: str, redis_log_url: str, redis_rankings_url: str) -> AsyncIterator[Stack]:
+    async with running(database_url, redis_log_url, redis_rankings_url) as stack:
+        await stack.publish(ruleset(RULES))
+        yield stack
+
+
+def body_of(answer: Any) -> Any:
+    """What an answer says, but for what it was asked."""
+    if "json" not in answer.headers["Content-Type"] or answer.headers["Content-Type"].startswith("application/jsonl"):
+        return answer.status, answer.body, answer.headers.get("Rankfold-Position")
+    value = answer.json
+    value.pop("known_at", None)
+    value.pop("request_id", None)
+    return answer.status, value
+
+
+async def record(stack: Stack, known_at: str | None = None) -> dict[str, Any]:
+    """The answers of all paths, now or then."""
+    found = {}
+    for path in PATHS:
+        asked = path if known_at is None else f"{path}{'&' if '?' in path else '?'}known_at={known_at}"
+        found[path] = body_of(await stack.get(asked))
+    ranks = f"{BOARD}/ranks" + ("" if known_at is None else f"?known_at={known_at}")
+    found["ranks"] = body_of(await stack.post(ranks, {"players": [f"p{number}" for number in range(9)]}))
+    return found
+
+
+class Said:
+    """Events of every kind that moves places."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.ids: list[str] = []
+        self.voided: list[str] = []
+
+    def take(self, stack: Stack, count: int) -> list[dict[str, Any]]:
+        return [self._one(stack) for _ in range(count)]
+
+    def _one(self, stack: Stack) -> dict[str, Any]:
+        kind, player = self.random.random(), f"p{self.random.randrange(8)}"
+        id_ = f"e{len(self.ids)}"
+        self.ids.append(id_)
+        if kind < 0.1:
+            status = self.random.choice(["hidden", "active", "banned"])
+            country = self.random.choice(["NO", "DE"])
+            return {"id": id_, "type": "player", "player": player, "status": status, "attributes": {"country": country}}
+        if kind < 0.25 and len(self.ids) > 5:
+            return {"id": id_, "type": "void", "event": self.random.choice(self.ids), "reason": "wrong"}
+        return score(
+            id_,
+            player,
+            self.random.randrange(12),
+            occurred_at=stack.now_ms,
+            round=len(self.ids) // 12,
+            attributes={"level": str(self.random.randrange(2))},
+        )
+
+
+async def swap(stack: Stack, *, back: bool = False) -> None:
+    """Another generation under the same rules, or the one that was live before."""
+    before = (await stack.get("/v1/games/arcade")).json["generation"]
+    if back:
+        await generations.swap_back(stack.pool, stack.rankings, "arcade", silent)
+    else:
+        generation = await generations.begin(stack.pool, "arcade")
+        await generations.build(stack.pool, stack.rankings, generation, silent, to="live")
+
+    async def seen() -> bool:
+        return bool((await stack.get("/v1/games/arcade")).json["generation"] != before)
+
+    await eventually(seen)
+
+
+async def test_every_answer_is_given_again(stack: Stack) -> None:
+    said = Said(1)
+    then: dict[str, dict[str, Any]] = {}
+    for number in range(10):
+        stack.set_clock(stack.now_ms)
+        sent = await stack.publish(*said.take(stack, 7))
+        answers = await record(stack)
+        # A position is that of a batch, and an answer names the last one: `visible` waits for it.
+        then[answers[PATHS[0]][1]["position"]] = answers
+        assert answers[PATHS[0]][1]["position"] >= sent["position"]
+        if number in (3, 7):
+            await swap(stack, back=number == 7)
+        stack.now_ms += DAY_MS // 3
+    for position, answers in then.items():
+        assert await record(stack, position) == answers, position
+    # By now the snapshots are in Redis, and say the same.
+    await eventually(lambda: many_snapshots(stack))
+    for position, answers in then.items():
+        assert await record(stack, position) == answers, position
+
+
+async def test_what_cannot_be_told(stack: Stack) -> None:
+    await stack.publish(score("e1", "ann", 5))
+    future = await stack.get(f"{BOARD}?known_at=2999-01-01T00:00:00Z")
+    assert (future.status, future.json["problems"][0]["field"]) == (400, "known_at")
+    assert (await stack.get(f"{BOARD}?known_at=9.0.1-0")).status == 400
+    for early in ("0", "1.0.1-0"):
+        before = await stack.get(f"{BOARD}?known_at={early}")
+        assert (before.status, before.json["entries"], before.json["known_at"]) == (200, [], early)
+    assert (await stack.get(f"{BOARD}/players/ann?known_at=0")).status == 404
+    assert (await stack.get("/v1/games/arcade/boards/none?known_at=0")).status == 404
+
+
+async def test_a_time_stands_for_the_last_publication_before_it(stack: Stack) -> None:
+    await stack.publish(score("e1", "ann", 5))
+    first = (await stack.get(f"{BOARD}/players/ann/history")).json["history"][0]["from"]
+    await stack.publish(score("e2", "ann", 6))
+    rows = (await stack.get(f"{BOARD}/players/ann/history")).json["history"]
+    assert [row["metrics"]["points"] for row in rows] == [11, 5]
+    for row in rows:
+        place = (await stack.get(f"{BOARD}/players/ann?known_at={row['from'].replace('+', '%2B')}")).json
+        assert (place["metrics"], place["position"]) == (row["metrics"], row["position"])
+    then = (await stack.get(f"{BOARD}/players/ann/history?known_at={first}")).json["history"]
+    assert [(row["metrics"]["points"], row["to"]) for row in then] == [(5, None)]
+
+
+async def test_what_a_generation_displayed_whose_rows_are_gone_is_kept_no_longer(stack: Stack) -> None:
+    await stack.publish(score("e1", "ann", 5))
+    position = (await stack.get(BOARD)).json["position"]
+    await stack.publish(score("e2", "ann", 5))
+    await swap(stack)
+    assert (await stack.get(f"{BOARD}?known_at={position}")).json["entries"][0]["metrics"]["points"] == 5
+    await stack.pool.execute("UPDATE live_spans SET generation_id = NULL WHERE to_version IS NOT NULL")
+    gone = await stack.get(f"{BOARD}?known_at={position}")
+    assert (gone.status, gone.json["type"]) == (410, "/problems/gone")
+
+
+async def test_snapshots_in_redis_may_go_at_any_time(stack: Stack) -> None:
+    await stack.publish(score("e1", "ann", 5), score("e2", "bob", 5))
+    position = (await stack.get(BOARD)).json["position"]
+    asked = f"{BOARD}?known_at={position}"
+    answer = (await stack.get(asked)).json
+    await eventually(lambda: snapshots(stack))
+    assert (await stack.get(asked)).json == answer
+    for key in await snapshots(stack):
+        assert 0 < await stack.rankings.ttl(key) <= 900
+        await stack.rankings.delete(key)
+    assert (await stack.get(asked)).json == answer
+    await eventually(lambda: snapshots(stack))
+
+
+async def snapshots(stack: Stack) -> list[bytes]:
+    """The keys of complete snapshots."""
+    return [key async for key in stack.rankings.scan_iter("rankfold:*:z@*") if key.count(b":") == 2]
+
+
+async def many_snapshots(stack: Stack) -> bool:
+    return len(await snapshots(stack)) >= 20
