@@ -17,6 +17,7 @@ from projections import dropping
 from projections.archive import Place, Progress
 from projections.building import Build
 from projections.database import Connection, queries
+from projections.epochs import Q as EPOCHS
 from projections.epochs import lock_home
 from projections.store import LiveGame
 from schemas.errors import Conflict, NotFound
@@ -185,7 +186,7 @@ async def drop(pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int) 
 async def take_out(pool: asyncpg.Pool, shard: int, generation_id: int, reason: str) -> None:
     """Ends the following of a shadow that broke on an event."""
     async with pool.acquire() as connection, connection.transaction():
-        await connection.fetchrow(Q["lock_shard"], shard)
+        await connection.fetchrow(EPOCHS["lock_shard"], shard)
         await connection.execute(Q["detach"], generation_id, "failed", reason)
         await connection.execute(Q["new_catalog"], shard)
 
