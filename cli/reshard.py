@@ -9,6 +9,7 @@ from cli import local
 from cli.services import redis_client
 from cli.settings import SHARDS_MAX, Settings
 from cli.terminal import meter, plural, show_json
+from consumers.crash import RESHARD_POINTS, Crash
 from projections.database import connect
 from projections.reshard import Resharded, reshard
 
@@ -39,7 +40,8 @@ async def _reshard(found: Settings, shards: int, timeout_s: int) -> Resharded:
     log = redis_client(found.require_log())
     try:
         with meter("shards archived") as progress:
-            return await reshard(pool, log, shards, progress, timeout_s=timeout_s)
+            crash = Crash(found.crash_at, RESHARD_POINTS)
+            return await reshard(pool, log, shards, progress, timeout_s=timeout_s, crash=crash)
     finally:
         await log.aclose()
         await pool.close()

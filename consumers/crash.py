@@ -16,6 +16,9 @@ POINTS = (
 BUILD_POINTS = ("build_step", "build_in_transaction", "build_saved", "build_joining", "build_joined")
 """Those of who builds a generation."""
 
+RESHARD_POINTS = ("reshard_closed", "reshard_in_transaction", "reshard_committed", "reshard_telling")
+"""Those of who changes the number of shards."""
+
 
 class Crash:
     """`spec` is a point, or "point:n" for the n-th time that it is passed; None never crashes."""

@@ -5,6 +5,7 @@ beyond that and takes what is free. Leases only avoid work in vain: what is writ
 """
 
 from collections.abc import Collection, Mapping
+from time import monotonic
 from typing import NamedTuple
 
 import asyncpg
@@ -85,16 +86,25 @@ class Leases:
         self.owner = owner
         self._shards = shards
         self._may_hold = sorted(may_hold)
+        self._renewed = monotonic()
 
     async def turn(self, running: Collection[int], ending: Collection[int]) -> Turn:
-        """Announces itself, renews, and takes what it should have. `ending`: what it is about to give back."""
+        """Announces itself, renews, and takes what it should have. `ending`: what it is about to give back.
+
+        After a pause, be it PostgreSQL's or its own, it only announces itself and renews: it does not know yet who else is
+        still there.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             epoch = await epochs.begin(connection, self._shards)
             # Also those that are no shards any more: what is still appended to them has to be answered for.
             may_hold = self._may_hold or list(range(await epochs.streams(connection, epoch.shards)))
             await connection.execute(Q["announce"], self.owner, may_hold, LEASE_S)
             rows = await connection.fetch(Q["renew"], self.owner, sorted(running), LEASE_S)
+        late, self._renewed = monotonic() - self._renewed > LEASE_S - RENEW_S, monotonic()
         kept = {shard for (shard,) in rows}
+        number = epoch.number if epoch.opened else epoch.number - 1
+        if late:
+            return Turn(kept, set(running) - kept, number)
         members: dict[str, list[int]] = {row["owner"]: row["shards"] for row in await self._pool.fetch(Q["members"])}
         held: dict[int, str] = {row["shard"]: row["owner"] for row in await self._pool.fetch(Q["holders"])}
         everything = sorted({shard for shards in members.values() for shard in shards})
@@ -102,11 +112,7 @@ class Leases:
         wanted = {shard for shard, owner in owners.items() if owner == self.owner}
         new = wanted - set(running) - set(ending)
         taken = await self._pool.fetch(Q["take"], self.owner, sorted(new), LEASE_S) if new else []
-        return Turn(
-            kept & wanted | {shard for (shard,) in taken},
-            set(running) - kept,
-            epoch.number if epoch.opened else epoch.number - 1,
-        )
+        return Turn(kept & wanted | {shard for (shard,) in taken}, set(running) - kept, number)
 
     async def release(self, shard: int) -> None:
         """Gives a lease back, if it is still its own."""

@@ -28,6 +28,13 @@ Progress = Callable[[int, int], None]
 """Called with (shards that are archived to their end, shards in all) now and then."""
 
 
+Passed = Callable[[str], None]
+
+
+def _never(_: str) -> None:
+    """Nobody wants it to crash."""
+
+
 class Resharded(NamedTuple):
     """The epoch that holds now, and how many games it moved; `began` is false when there was nothing to begin."""
 
@@ -39,11 +46,11 @@ class Resharded(NamedTuple):
 
 
 async def reshard(
-    pool: asyncpg.Pool, log: Redis, shards: int, progress: Progress, *, timeout_s: float = 60.0
+    pool: asyncpg.Pool, log: Redis, shards: int, progress: Progress, *, timeout_s: float = 60.0, crash: Passed = _never
 ) -> Resharded:
     """Gives the log so many shards. Raises RankfoldError when it cannot; nothing has changed then.
 
-    `timeout_s` is how long it waits for what is in the streams to be archived.
+    `timeout_s` is how long it waits for what is in the streams to be archived. `crash` is told of the points that it passes.
     """
     started = time.monotonic()
     epoch = await epochs.latest(pool)
@@ -53,7 +60,7 @@ async def reshard(
         raise RankfoldError(f"a change to {epoch.shards} shards was broken off: finish it first, with that number")
     moved, began = 0, epoch.shards != shards
     if began:
-        change = _Change(pool, log, epoch, shards, progress)
+        change = _Change(pool, log, epoch, shards, progress, crash)
         try:
             moved = await change.make(started + timeout_s)
         except BaseException:
@@ -61,19 +68,22 @@ async def reshard(
             raise
         epoch = Epoch(epoch.number + 1, shards, False)
     if not epoch.opened:
-        await _open(pool, log, epoch)
+        await _open(pool, log, epoch, crash)
     return Resharded(epoch.number, shards, moved, began, time.monotonic() - started)
 
 
 class _Change:
     """One change from an epoch to the next."""
 
-    def __init__(self, pool: asyncpg.Pool, log: Redis, epoch: Epoch, shards: int, progress: Progress) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, log: Redis, epoch: Epoch, shards: int, progress: Progress, crash: Passed
+    ) -> None:
         self.pool = pool
         self.log = log
         self.epoch = epoch
         self.shards = shards
         self.progress = progress
+        self.crash = crash
         self.closed: list[int] = []
 
     async def make(self, deadline: float) -> int:
@@ -82,6 +92,7 @@ class _Change:
             rows = await self.pool.fetch(Q["positions"])
             await self._check(rows)
             await self._close(row["shard"] for row in rows)
+            self.crash("reshard_closed")
             behind = await self._behind(rows)
             self.progress(len(rows) - len(behind), len(rows))
             if not behind:
@@ -151,6 +162,8 @@ class _Change:
             moves = await self._moves(connection)
             await connection.execute(Q["move"], *columns(moves, 2), version)
             await connection.execute(Q["new_epoch"], number, self.shards)
+            self.crash("reshard_in_transaction")
+        self.crash("reshard_committed")
         return len(moves)
 
     async def _moves(self, connection: Connection) -> list[tuple[int, int]]:
@@ -158,7 +171,7 @@ class _Change:
         return [(row["game_id"], shard) for row, shard in homes if shard != row["shard"]]
 
 
-async def _open(pool: asyncpg.Pool, log: Redis, epoch: Epoch) -> None:
+async def _open(pool: asyncpg.Pool, log: Redis, epoch: Epoch, crash: Passed) -> None:
     """Tells the log's Redis of an epoch that has begun in PostgreSQL."""
     rows = await pool.fetch(Q["positions"])
     for row in rows:
@@ -170,4 +183,5 @@ async def _open(pool: asyncpg.Pool, log: Redis, epoch: Epoch) -> None:
         pipeline.set(epoch_key(row["shard"]), epoch.number)
         pipeline.delete(closed_key(row["shard"]))
         await pipeline.execute()
+        crash("reshard_telling")
     await pool.execute(Q["opened"], epoch.number)

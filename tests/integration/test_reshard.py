@@ -1,7 +1,10 @@
 """Changing the number of shards: nothing is lost or counted twice, and the past stays what it was."""
 
 import asyncio
+import os
 import random
+import signal
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,12 +14,13 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from api.app import make_app
+from consumers.crash import RESHARD_POINTS
 from projections import building, dead_letters, generations, reshard
 from projections.epochs import latest
 from projections.names import closed_key, epoch_key, shard_of
 from projections.reshard import Resharded
 from schemas.errors import LogBroken, RankfoldError
-from tests.harness import Harness, renamed, ruleset, score, silent
+from tests.harness import ROOT, Harness, renamed, ruleset, score, silent
 from tests.services import eventually
 
 pytestmark = pytest.mark.services
@@ -261,6 +265,40 @@ async def test_broken_off_between_the_database_and_the_log(harness: Harness, mon
 
 async def _killed(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("point", RESHARD_POINTS)
+async def test_killed_at(harness: Harness, point: str) -> None:
+    """Whenever the command is killed, running it again finishes, and whoever published meanwhile has lost nothing."""
+    games = Games(harness)
+    with harness.living(), harness.living():
+        await eventually(lambda: latest(harness.pool), 30)
+        await games.start(1)
+        await harness.caught_up()
+        await games.publish(30)
+        killed = await _command(harness, "3", point if point != "reshard_telling" else f"{point}:2")
+        assert killed == -signal.SIGKILL
+        began = await latest(harness.pool)
+        assert began is not None
+        assert (began.number, began.opened) == ((1, True) if point in RESHARD_POINTS[:2] else (2, False))
+        await games.publish(20)
+        assert await _command(harness, "3") == 0
+        await games.publish(30)
+        await games.check(3)
+        assert await harness.dead_letters() == []
+
+
+async def _command(harness: Harness, shards: str, crash_at: str = "") -> int | None:
+    """Runs the command; its exit status."""
+    environment = {
+        **os.environ,
+        "REDIS_LOG_URL": harness.log_url,
+        "DATABASE_URL": harness.database_url,
+        "RANKFOLD_CRASH_AT": crash_at,
+    }
+    command = [sys.executable, "-m", "cli.main", "reshard", shards]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment)
+    return await process.wait()
 
 
 async def test_generations_carry_over(harness: Harness) -> None:
