@@ -5,6 +5,7 @@ may keep those for ever, and asks for the page itself each time.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import NamedTuple
@@ -93,7 +94,7 @@ def _features(templates: Iterable[str]) -> str:
     """
     words = {template.rpartition("/")[2] for template in templates}
     words |= {"q", "known_at"} & set(PageQuery._fields)
-    return " ".join(sorted(word for word in words if word.replace("-", "").isalpha()))
+    return " ".join(sorted(word for word in words if re.fullmatch(r"[a-z_-]+", word)))
 
 
 def _file(name: str, body: bytes) -> _File:

@@ -199,7 +199,7 @@ export class BoardView {
     const official = page.entries.some((line) => line.movement !== undefined);
     const moves = new Map(page.entries.map((line) => [line.player, official ? line.movement : this.baseline.get(line.player) - line.rank]));
     const sortable = !page.next && !page.previous && !this.here.at && page.entries.length > 1;
-    this.note(page.entries.length ? "" : this.here.q ? `No name or id begins with “${this.here.q}”.` : "Nobody is ranked here yet. Whoever scores appears at once.");
+    this.note(page.entries.length ? "" : this.here.q ? `No name or id begins with “${this.here.q}”.` : this.here.known_at ? "Nobody was ranked here then." : "Nobody is ranked here yet. Whoever scores appears at once.");
     this.table.element.hidden = !page.entries.length;
     this.table.draw(this.sorted(page.entries), {
       title: `${this.board.title}, ${periodName(page.period)}`,

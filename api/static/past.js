@@ -64,7 +64,8 @@ export class Past {
     const histories = await Promise.all(page.entries.slice(0, PLAYERS).map((line) =>
       get(boardPath(here, of, "players", line.player, "history")).then((found) => found.history).catch(() => [])));
     if (asked !== this.asked) return;
-    this.moments = [...new Set(histories.flat().map((line) => Date.parse(line.from)))].filter(Number.isFinite).sort((one, other) => one - other);
+    // As the API wrote them: a number of milliseconds is a little too early for what was displayed within it.
+    this.moments = [...new Set(histories.flat().map((line) => line.from))].sort();
     if (this.slider) this.put(this.here);
   }
 
@@ -73,7 +74,7 @@ export class Past {
     const at = here.known_at ? timeOf(here.known_at) : null;
     this.slider.max = String(this.moments.length);
     this.slider.disabled = !this.moments.length;
-    const before = this.moments.filter((moment) => at !== null && moment <= at).length;
+    const before = this.moments.filter((text) => at !== null && timeOf(text) <= at).length;
     if (document.activeElement !== this.slider || !this.settling) this.slider.value = String(at === null ? this.moments.length : Math.max(0, before - 1));
     if (document.activeElement !== this.date) this.date.value = local(at === null ? Date.now() : at);
     this.tell(at, here.known_at);
@@ -87,10 +88,10 @@ export class Past {
   }
 
   slid() {
-    const at = this.moments[Number(this.slider.value)];
-    const text = at === undefined ? null : new Date(at).toISOString();
-    if (this.date) this.date.value = local(at === undefined ? Date.now() : at);
-    this.tell(at === undefined ? null : at, text);
+    const text = this.moments[Number(this.slider.value)] || null;
+    const at = text && timeOf(text);
+    this.date.value = local(text ? at : Date.now());
+    this.tell(at, text);
     clearTimeout(this.settling);
     this.settling = setTimeout(() => {
       this.settling = 0;
