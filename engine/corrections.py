@@ -10,7 +10,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from zlib import crc32
 
-from engine.erasure import erases, surrogate
+from msgspec.structs import replace
+
+from engine.erasure import erases, players_of, surrogate, without
 from engine.marks import Mark
 from schemas.events import Adjustment, Event, Pick, Player, Reinstate, Result, Score, Void
 from schemas.position import Position
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 _POSITION = itemgetter(0)
 CORRECTIONS = (Void, Reinstate)
+VOIDABLE = (Score, Adjustment, Pick, Result)
+"""What can be voided. Of anything else a later event says what holds, whether it was to be void before or after it came."""
+
 Said = tuple[Position, Event]
 """An event and where it stands in the log."""
 
@@ -140,7 +145,7 @@ class Corrections:
         voids = isinstance(event, Void)
         said = self.past.find(event.event)
         target = said[1] if said is not None and said[0] < position else None
-        if target is not None and not isinstance(target, Score | Adjustment | Pick | Result):
+        if target is not None and not isinstance(target, VOIDABLE):
             kind = type(target).__name__.lower()
             reason = f"{event.event} is a {kind} event, which cannot be voided; send another one that says what holds"
             self.fold.settlement.reject(position, event.id, "event", reason)
@@ -158,12 +163,15 @@ class Corrections:
     def _correct(self, position: Position, target: Event, *, voids: bool) -> None:
         fold = self.fold
         if isinstance(target, Pick):
+            pick = self.named((position, target))
+            assert isinstance(pick, Pick)
             if voids:
-                fold.settlement.unpick(target, position)
+                fold.settlement.unpick(pick, position)
             else:
-                fold.settlement.repick(target, position)
+                fold.settlement.repick(pick, position)
         elif isinstance(target, Result):
-            valid = [(at, event) for at, event in self._valid(results_of(target.fixture)) if isinstance(event, Result)]
+            said = ((at, self.named((at, event))) for at, event in self._valid(results_of(target.fixture)))
+            valid = [(at, event) for at, event in said if isinstance(event, Result)]
             fold.settlement.resettle(target.fixture, valid)
         elif isinstance(target, Score | Adjustment):
             person = self._person(target.player, position)
@@ -174,6 +182,15 @@ class Corrections:
                         self._taken_back.append((table, entrant, mark, person))
                     else:
                         fold.push((table,), entrant, mark)
+
+    def named(self, said: Said) -> Event:
+        """The event with its players as they are called now: who was erased since then has another id."""
+        position, event = said
+        people = {player: self._person(player, position).row for player in players_of(event)}
+        names = {player: row for player, row in people.items() if row != player}
+        if not names:
+            return event
+        return replace(event, player=names[event.player]) if isinstance(event, Pick) else without(event, names)
 
     def _valid(self, subject: str) -> list[Said]:
         return [(at, event) for at, event in self.past.about(subject) if event.id not in self.voided]

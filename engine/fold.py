@@ -15,7 +15,7 @@ from engine.badges import Award, Moment, awards_of
 from engine.boards import BoardPlan
 from engine.clock import FAR
 from engine.copies import Copies
-from engine.corrections import Corrections, Log
+from engine.corrections import VOIDABLE, Corrections, Log
 from engine.erasure import erase, erases
 from engine.headtohead import break_ties
 from engine.lots import draw
@@ -100,7 +100,7 @@ class Fold:
             self.home = position[:2]
         if type(event) is Score:
             self.stage_score(event, position[2], position[3])
-        elif event.id in self._voided:
+        elif event.id in self._voided and isinstance(event, VOIDABLE):
             return
         elif isinstance(event, Result | Fixture | Pick):
             self._stage_contest(event, position)

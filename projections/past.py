@@ -5,12 +5,13 @@ from typing import Any
 
 import asyncpg
 
-from engine.corrections import Log, identity_of, results_of, subject_number
+from engine.corrections import VOIDABLE, Log, identity_of, results_of, subject_number
+from engine.erasure import players_of
 from engine.fold import Fold
 from projections.database import Connection, columns, queries
 from projections.hashing import id_hash
 from schemas.codec import decode_archived
-from schemas.events import Adjustment, Event, Pick, Reinstate, Result, Score, Void
+from schemas.events import Event, Pick, Reinstate, Result, Void
 from schemas.position import Position
 
 Q = queries("past")
@@ -23,11 +24,16 @@ async def load(fetch: Fetch, game_id: int, fold: Fold, events: Sequence[Void | R
     log = Log()
     fold.corrections.past = log
     _take(log, await fetch(Q["events_by_id"], game_id, [id_hash(event.event) for event in events]))
-    targets = [said[1] for said in (log.find(event.event) for event in events) if said is not None]
-    subjects = {identity_of(target.player) for target in targets if isinstance(target, Score | Adjustment)}
-    subjects |= {results_of(target.fixture) for target in targets if isinstance(target, Result)}
-    await _load_about(fetch, game_id, log, subjects, upto)
-    return [target for target in targets if isinstance(target, Pick | Result)]
+    targets = [said for said in (log.find(event.event) for event in events) if said is not None]
+    await _load_about(
+        fetch, game_id, log, {results_of(said.fixture) for _, said in targets if isinstance(said, Result)}, upto
+    )
+    results = [
+        said for _, target in targets if isinstance(target, Result) for said in log.about(results_of(target.fixture))
+    ]
+    people = {player for _, said in (*targets, *results) if isinstance(said, VOIDABLE) for player in players_of(said)}
+    await _load_about(fetch, game_id, log, map(identity_of, people), upto)
+    return [fold.corrections.named(said) for said in targets if isinstance(said[1], Pick | Result)]
 
 
 async def refold(fetch: Fetch, game_id: int, fold: Fold, upto: Position) -> None:
