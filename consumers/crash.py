@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 
 POINTS = (
     "after_read",
@@ -20,10 +21,21 @@ RESHARD_POINTS = ("reshard_closed", "reshard_in_transaction", "reshard_committed
 """Those of who changes the number of shards."""
 
 
-class Crash:
-    """`spec` is a point, or "point:n" for the n-th time that it is passed; None never crashes."""
+def kill() -> None:
+    """Ends this process as if the machine had lost power."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    def __init__(self, spec: str | None = None, points: tuple[str, ...] = POINTS) -> None:
+
+class Crash:
+    """`spec` is a point, or "point:n" for the n-th time that it is passed; None never crashes.
+
+    `die` is what happens there; a simulation of many crashes in one process has something milder than `kill`.
+    """
+
+    def __init__(
+        self, spec: str | None = None, points: tuple[str, ...] = POINTS, die: Callable[[], None] = kill
+    ) -> None:
+        self._die = die
         self._point, _, count = (spec or "").partition(":")
         if self._point and self._point not in points:
             raise ValueError(f"a crash point is one of {', '.join(points)}")
@@ -33,4 +45,4 @@ class Crash:
         if point == self._point:
             self._left -= 1
             if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                self._die()
