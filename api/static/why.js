@@ -96,12 +96,13 @@ export class Why {
   row(part, first) {
     const event = part.event;
     const what = part.fixture ? fixture(part) : h("span", { class: "event" }, event || "–");
-    const about = [part.round !== undefined && part.round !== null ? `round ${part.round}` : "", part.verdict || "", part.adjusts ? `adjustment: ${part.reason || "no reason given"}` : "", part.counts ? "" : "not among those that the board keeps"];
+    const about = [part.round !== undefined && part.round !== null ? `round ${part.round}` : "", part.verdict || "", part.adjusts ? `adjustment: ${part.reason || "no reason given"}` : ""];
+    const kept = part.counts ? "" : "not among those that the board keeps";
     const values = Object.entries(part.values).filter(([name]) => name !== first).slice(0, 3).map(([name, value]) => `${words(name)} ${metric(value)}`);
     const gives = first in part.gives ? part.gives[first] : null;
     return h("tr", { class: part.counts ? null : "dropped" },
       h("th", { scope: "row" }, when(part.occurred_at)),
-      h("td", {}, what, h("span", { class: "about" }, [...about, ...values].filter(Boolean).join(" · ")), replaced(part), this.actions(part)),
+      h("td", {}, what, h("span", { class: "about" }, [...about, ...values, kept].filter(Boolean).join(" · ")), replaced(part), this.actions(part)),
       h("td", { class: "figure" }, gives === null ? "–" : signs(gives)),
       h("td", { class: "figure" }, metric(part.running)));
   }
