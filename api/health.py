@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,8 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from api.response import NO_STORE, Ready, json_response
+from projections import circuits
+from projections.circuits import Circuit, State
 from projections.database import queries
 from projections.names import stream_key
 from projections.rankings import RedisRankings
@@ -33,7 +36,9 @@ class PoolState(msgspec.Struct, frozen=True):
 class ShardLag(msgspec.Struct, frozen=True):
     """How far readers are behind the log: what they see at least, its newest entry, and the time between the two.
 
-    `holder` is the consumer process that holds the shard's lease, null when none does.
+    `holder` is the consumer process that holds the shard's lease, null when none does. `circuit` is "closed" while it folds,
+    "retrying" while a service is away, "parked" while it looks for an event that cannot be folded, "stopped" while it waits
+    for an operator; `reason` and `advice` say why and what to do, `since` since when.
     """
 
     shard: int
@@ -41,6 +46,10 @@ class ShardLag(msgspec.Struct, frozen=True):
     applied: str | None
     newest: str | None
     lag_ms: int | None
+    circuit: State = "closed"
+    reason: str | None = None
+    advice: str | None = None
+    since: datetime | None = None
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -71,6 +80,7 @@ class Health:
         self._log = redis_log
         self._rankings = rankings
         self._access = access
+        self._known: list[Any] = []
 
     async def live(self, request: web.Request) -> Ready:
         """200 as long as the event loop turns."""
@@ -87,13 +97,20 @@ class Health:
         results = await asyncio.gather(*(_within(check) for check in checks), return_exceptions=True)
         services = {name: _state_of(result) for name, result in zip(names, results, strict=True)}
         ready = all(state == "ok" for state in services.values())
-        shards = results[0] if isinstance(results[0], list) else []
-        lags = await asyncio.gather(*map(self._lag, shards)) if ready else []
+        if isinstance(results[0], list):
+            self._known = results[0]
+        # PostgreSQL may be what is away; the consumers say so through the rankings' Redis.
+        lags = await self._lags() if services["redis_log"] == services["redis_rankings"] == "ok" else []
         return json_response(
             Readiness(ready, services, lags, self._access), status=200 if ready else 503, headers=NO_STORE
         )
 
-    async def _lag(self, row: asyncpg.Record) -> ShardLag:
+    async def _lags(self) -> list[ShardLag]:
+        shards = self._known
+        told = await circuits.told(self._rankings.redis, [row["shard"] for row in shards])
+        return list(await asyncio.gather(*(self._lag(row, told[row["shard"]]) for row in shards)))
+
+    async def _lag(self, row: asyncpg.Record, circuit: Circuit) -> ShardLag:
         shard = row["shard"]
         applied = await self._rankings.applied(shard)
         entries: Any = await self._log.xrevrange(stream_key(shard), count=1)
@@ -105,6 +122,10 @@ class Health:
             str(position) if position is not None else None,
             f"{newest[0]}-{newest[1]}" if newest is not None else None,
             _lag_ms(position, newest),
+            circuit.state,
+            circuit.reason or None,
+            circuit.advice or None,
+            None if circuit.since_ms is None else datetime.fromtimestamp(circuit.since_ms / 1000, UTC),
         )
 
 

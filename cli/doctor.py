@@ -94,7 +94,17 @@ def api_checks(url: str, answer: dict[str, Any]) -> list[Check]:
     ready = Check("API", "ready", "ok", f"{url}, {max(lags, default=0)} ms behind the log")
     access = str(answer.get("access", "open"))
     advice = "set RANKFOLD_AUTH=keys and make keys with `rankfold keys create`, or listen on loopback only"
-    return [ready, judged("API", "access", access, access in ("keys", "open"), advice, otherwise="warn")]
+    found = [ready, judged("API", "access", access, access in ("keys", "open"), advice, otherwise="warn")]
+    return found + [_circuit(shard) for shard in answer["shards"] if shard.get("circuit", "closed") != "closed"]
+
+
+def _circuit(shard: dict[str, Any]) -> Check:
+    """A consumer that does not fold, and why."""
+    found = f"{shard['circuit']}: {safe(shard['reason'] or '')}"
+    advice = safe(shard["advice"] or "") or "wait, and look at the consumer's log"
+    return Check(
+        "Consumer", f"shard {shard['shard']}", "fail" if shard["circuit"] == "stopped" else "warn", found, advice
+    )
 
 
 def _show(checks: list[Check]) -> None:

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from consumers.publisher import Publisher
 from consumers.shard import ShardConsumer
+from projections.circuits import STATES
 
 LINES: dict[str, tuple[type[CounterMetricFamily] | type[GaugeMetricFamily], str]] = {
     "rankfold_events_archived": (CounterMetricFamily, "Entries archived with a verdict"),
@@ -16,6 +17,9 @@ LINES: dict[str, tuple[type[CounterMetricFamily] | type[GaugeMetricFamily], str]
     "rankfold_version": (GaugeMetricFamily, "Publications committed"),
     "rankfold_version_shown": (GaugeMetricFamily, "The publication that the rankings show"),
     "rankfold_stopped": (GaugeMetricFamily, "1 while the shard waits for an operator"),
+    "rankfold_circuit": (GaugeMetricFamily, "0 closed, 1 retrying, 2 parked, 3 stopped"),
+    "rankfold_retries": (CounterMetricFamily, "Failures after which the shard tried again"),
+    "rankfold_parked": (CounterMetricFamily, "Entries that could not be folded and became dead letters"),
 }
 
 
@@ -56,4 +60,7 @@ def _values(consumer: ShardConsumer, publisher: Publisher) -> tuple[float, ...]:
         consumer.state.version,
         publisher.applied_version,
         int(consumer.stopped_by is not None),
+        STATES.index(consumer.circuit.state),
+        consumer.retries,
+        consumer.parked,
     )

@@ -149,10 +149,10 @@ class Publisher:
             self.published_members += len(held.places)
 
     async def _look(self) -> None:
-        """Notices a Redis that was emptied and a swap of generations, and does what readers asked for."""
+        """Notices a Redis that was emptied or went back in time and a swap of generations, and does what readers asked for."""
         self._looked = time.monotonic()
         swapped = (await self.store.shard(self.shard)).catalog != self._catalog
-        if swapped or (self._latest is not None and await self.writer.lost(self.shard)):
+        if swapped or (self._latest is not None and await self.writer.shown(self.shard) != self.applied_version):
             self._suspect = True
         for ranking_id in await self.writer.asked():
             await self.rebuild(ranking_id)

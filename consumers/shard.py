@@ -7,30 +7,34 @@ memory, and what was handed over but not committed is read again: the reader beh
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
 import asyncpg
+import msgspec
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from consumers.failures import Park, Retry, decide
+from consumers.failures import Park, Retry, Stop, decide
 from consumers.folding import CACHE_GAMES, Folding
 from consumers.intake import Entry, RawEntry, take_in
 from consumers.publisher import Publisher
+from consumers.shardlog import EpochChanged, ShardLog
 from consumers.slices import slices
 from engine.corrections import CORRECTIONS
 from engine.erasure import erases
-from projections.names import epoch_key, stream_key
+from projections import circuits
+from projections.circuits import Circuit
+from projections.names import stream_key
 from projections.store import Batch, ShardState, Store
 from projections.tasks import end
-from schemas.errors import ConcurrentWriter, LogBroken
+from schemas.errors import LogBroken
 from schemas.events import Player, RulesetChange
 from schemas.position import SEQ_MAX, parse_entry
 
-FUTURE_MS = 5_000
-TRIM_EVERY = 64
 STOP_S = 5.0
 """How long a stop waits for the batch under way; what is not committed then will be read again."""
 
@@ -47,8 +51,12 @@ class ShardConsumer:
         self.store = store
         self.publisher = publisher
         self.redis = redis
+        self.log = ShardLog(shard, redis, limits.keep_log_s)
         self.limits = limits
-        self.stopped_by: LogBroken | None = None
+        self.stopped_by: Stop | None = None
+        self.circuit = Circuit()
+        self.retries = 0
+        self.parked = 0
         self.rewound = asyncio.Event()
         """Set when entries that were handed over are gone: the reader has to go on after `state`, not after them."""
         self.folded_events = 0
@@ -59,7 +67,6 @@ class ShardConsumer:
         self._handed = (0, 0)
         self._commit: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
-        self._commits = 0
         self._stopping = False
         self._background: set[asyncio.Task[None]] = set()
 
@@ -143,14 +150,7 @@ class ShardConsumer:
         self._folding.committed(batch)
         self.publisher.note(batch, behind=behind)
         self.folded_events += len(batch.log)
-        self._commits += 1
-        if self._commits % TRIM_EVERY == 0:
-            await self._trim(batch)
-
-    async def _trim(self, batch: Batch) -> None:
-        """Drops entries that have been archived for longer than they are to be kept."""
-        oldest = max(0, min(batch.upto[0], batch.upto[0] - self.limits.keep_log_s * 1000))
-        await self.redis.xtrim(stream_key(self.shard), minid=str(oldest), approximate=True)
+        await self.log.keep_house(batch.after_state)
 
     async def _settle(self) -> None:
         """Waits for the commit that is under way; raises what it raised."""
@@ -192,7 +192,7 @@ class ShardConsumer:
                 if not isinstance(error, asyncpg.UniqueViolationError):
                     # The catalog may have changed, or a commit may have gone through without an answer.
                     self.publisher.doubt()
-                await self._check_epoch()
+                await self._check_restored()
                 await self._catch_up(careful=careful)
             except Exception as failure:
                 error = failure
@@ -200,6 +200,8 @@ class ShardConsumer:
             if self.stopped_by is not None:
                 log.info("shard goes on", shard=self.shard)
             self.stopped_by = None
+            if error is not None:
+                await self._tell(Circuit())
             return
 
     async def _wait(self, error: BaseException, attempt: int) -> bool:
@@ -208,17 +210,32 @@ class ShardConsumer:
         if isinstance(error, asyncpg.UniqueViolationError) and isinstance(decision, Retry) and decision.delay_s == 0:
             self._folding.expect_duplicates()
             return False
+        # The kind of an error and not its text goes to readers: that may hold addresses and names.
+        kind, text = type(error).__name__, f"{type(error).__name__}: {error}"
         if isinstance(decision, Park):
             log.error("fold failed, going on event by event", shard=self.shard, exc_info=error)
+            await self._tell(Circuit("parked", attempt, kind))
             return True
-        if isinstance(error, LogBroken):
+        if isinstance(decision, Stop):
             if self.stopped_by is None:
-                log.error("shard stopped", shard=self.shard, reason=error.reason, advice=error.advice)
-            self.stopped_by = error
-        elif isinstance(decision, Retry) and attempt in (1, 10, 100):
-            log.warning("shard retries", shard=self.shard, attempt=attempt, error=f"{type(error).__name__}: {error}")
+                log.error("shard stopped", shard=self.shard, reason=decision.reason, advice=decision.advice)
+            self.stopped_by = decision
+            reason = decision.reason if isinstance(error, LogBroken) else kind
+            await self._tell(Circuit("stopped", attempt, reason, decision.advice))
+        else:
+            self.retries += 1
+            if attempt in (1, 10, 100):
+                log.warning("shard retries", shard=self.shard, attempt=attempt, error=text, advice=decision.advice)
+            await self._tell(Circuit("retrying", attempt, kind, decision.advice))
         await asyncio.sleep(decision.delay_s)
         return False
+
+    async def _tell(self, circuit: Circuit) -> None:
+        """Says why nothing is folded, or that all is well again, where readers look even while PostgreSQL is away."""
+        since_ms = self.circuit.since_ms if self.circuit.state != "closed" else int(time.time() * 1000)
+        self.circuit = circuit if circuit.state == "closed" else msgspec.structs.replace(circuit, since_ms=since_ms)
+        with contextlib.suppress(RedisError, OSError):
+            await circuits.tell(self.publisher.writer.redis, self.shard, self.circuit)
 
     async def _catch_up(self, *, careful: bool) -> None:
         """Reads and commits again what was handed over before the failure."""
@@ -242,54 +259,35 @@ class ShardConsumer:
             self._folding.forget()
             self._state = await self.store.shard(self.shard)
             rule = f"cannot be folded: {type(error).__name__}: {error}"
+            self.parked += 1
             await self._launch(self._folding.park(take_in(raw[0]), rule, self._state), behind=False)
-
-    async def _check_epoch(self) -> None:
-        """The log must be the one that was archived; raises LogBroken."""
-        key = epoch_key(self.shard)
-        if self._state.version == 0 and self._state.ms == 0:
-            await self.redis.set(key, self._state.epoch, nx=True)
-        raw = await self.redis.get(key)
-        if raw is not None and int(raw) == self._state.epoch - 1:
-            raise LogBroken(
-                f"The log of shard {self.shard} is in epoch {int(raw)}, its archive in epoch {self._state.epoch}: a change of "
-                "the number of shards was broken off.",
-                "Run `rankfold reshard` again with the same number.",
-            )
-        if raw is None or int(raw) != self._state.epoch:
-            raise LogBroken(
-                f"The log of shard {self.shard} has lost its epoch key {key}: its Redis was emptied or replaced.",
-                "What was archived is safe. Restore the log's data, or, if what was not yet archived is gone for good, "
-                f"run: redis-cli SET {key} {self._state.epoch}",
-            )
-        info: Any = await self.redis.xrevrange(stream_key(self.shard), count=1)
-        if info and parse_entry(info[0][0]) < (self._state.ms, self._state.seq):
-            generated = await self.redis.xinfo_stream(stream_key(self.shard))
-            if parse_entry(generated["last-generated-id"]) < (self._state.ms, self._state.seq):
-                raise LogBroken(
-                    f"The log of shard {self.shard} ends before the archived position "
-                    f"{self._state.ms}-{self._state.seq}: it was rewound.",
-                    "Restore the newer data of the log's Redis; entries that it lost are in the archive.",
-                )
 
     async def _check_log(self, raw: list[RawEntry]) -> None:
         """Before each batch: the epoch is there, nothing was skipped, and no entry comes from the future."""
-        pipeline = self.redis.pipeline(transaction=False)
-        pipeline.get(epoch_key(self.shard))
-        pipeline.time()
-        pipeline.xrange(stream_key(self.shard), min=f"({self._state.ms}-{self._state.seq}", count=1)
-        epoch, (seconds, micros), following = await pipeline.execute()
-        if epoch is None or int(epoch) != self._state.epoch:
-            if (await self.store.shard(self.shard)).epoch != self._state.epoch:
-                raise ConcurrentWriter(f"shard {self.shard}: another epoch has begun")
-            await self._check_epoch()
-        if following and parse_entry(following[0][0]) < parse_entry(raw[0][0]):
-            raise ConcurrentWriter(f"shard {self.shard}: the batch does not follow {self._state.ms}-{self._state.seq}")
-        now_ms = int(seconds) * 1000 + int(micros) // 1000
-        last_ms = parse_entry(raw[-1][0])[0]
-        self.lag_ms = max(0, now_ms - last_ms)
-        if last_ms > now_ms + FUTURE_MS:
-            await self._refuse_future(now_ms + FUTURE_MS)
+        try:
+            checked = await self.log.check_batch(self._state, raw[0][0], raw[-1][0])
+        except EpochChanged:
+            if (await self.store.shard(self.shard)).epoch == self._state.epoch:
+                await self.log.check(self._state)
+            raise
+        self.lag_ms = checked.lag_ms
+        if parse_entry(raw[-1][0])[0] > checked.limit_ms:
+            await self._refuse_future(checked.limit_ms)
+
+    async def _check_restored(self) -> None:
+        """The log must be the one that was archived. A database that was restored to an earlier time goes on from there."""
+        mark = await self.log.check(self._state)
+        if mark is None:
+            return
+        log.warning(
+            "PostgreSQL is behind what it held before; entries that the log still has are folded again",
+            shard=self.shard,
+            from_entry=f"{self._state.ms}-{self._state.seq}",
+            upto_entry=f"{mark.at[0]}-{mark.at[1]}",
+        )
+        self._state = await self.store.leap(self.shard, self._state, mark.version)
+        self._folding.forget()
+        await self.log.mark(self._state)
 
     async def _refuse_future(self, limit_ms: int) -> None:
         """Folds what lies before the entry from the future, records it, and stops the shard."""

@@ -29,6 +29,16 @@ def closed_key(shard: int) -> str:
     return f"rankfold:log:{{{shard}}}:closed"
 
 
+def floor_key(shard: int) -> str:
+    """Holds the entry id up to which entries may have been trimmed from a shard's stream: all of them were archived."""
+    return f"rankfold:log:{{{shard}}}:floor"
+
+
+def archived_key(shard: int) -> str:
+    """Holds "<epoch> <entry id> <version>": how far a shard was archived at least."""
+    return f"rankfold:log:{{{shard}}}:archived"
+
+
 def reservation_key(shard: int, game: str, event_id: str) -> str:
     """Holds what an event id was used for, until the archive knows it."""
     return f"rankfold:log:{{{shard}}}:id:{game}:{event_id}"
@@ -48,3 +58,8 @@ def snapshot_suffix(version: int) -> str:
 def applied_key(shard: int) -> str:
     """Holds "<version> <position> <profiles>": what every ranking of the shard shows at least."""
     return f"rankfold:applied:{shard}"
+
+
+def circuit_key(shard: int) -> str:
+    """Holds, while a shard's consumer cannot fold, why that is; in the rankings' Redis, and gone soon after its last word."""
+    return f"rankfold:circuit:{shard}"

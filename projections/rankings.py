@@ -270,9 +270,10 @@ class RankingWriter:
         """Says how far every ranking of a shard is; False when Redis had forgotten what it was told before."""
         return await self.redis.set(applied_key(shard), f"{version} {position} {profiles}", get=True) is not None
 
-    async def lost(self, shard: int) -> bool:
-        """Whether Redis no longer knows what it was told."""
-        return await self.redis.get(applied_key(shard)) is None
+    async def shown(self, shard: int) -> int | None:
+        """The version that was said last; None when Redis no longer knows what it was told."""
+        raw: Any = await self.redis.get(applied_key(shard))
+        return None if raw is None else int(raw.split()[0])
 
     async def asked(self) -> list[int]:
         """Takes the rankings that readers have missed."""

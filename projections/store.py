@@ -31,6 +31,9 @@ from schemas.ruleset import parse
 Q = queries("writer")
 
 
+LEAP = 1_000_000
+"""More than the publications between two marks of how far the archive is."""
+
 RankingLine = tuple[str, bytes, bytes]
 """(player, prefix, extra)."""
 
@@ -194,6 +197,14 @@ class Store:
         """How many shards the log has; `otherwise` while nobody has said so."""
         epoch = await epochs.latest(self.pool)
         return otherwise if epoch is None else epoch.shards
+
+    async def leap(self, shard: int, state: ShardState, seen: int) -> ShardState:
+        """Has the versions of a shard's publications go on behind `seen`, the last that readers may have been shown.
+
+        For a database that was restored to an earlier time: what readers keep by version must not look current.
+        """
+        await self.pool.execute(Q["leap"], shard, state.version, max(seen, state.version) + LEAP)
+        return await self.shard(shard)
 
     async def games(self, names: Iterable[str]) -> list[LiveGame]:
         """The games among `names` that exist, as `resumed` has them."""

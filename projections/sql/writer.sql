@@ -18,6 +18,17 @@ WITH moved AS (
 )
 INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved RETURNING version
 
+-- name: leap
+-- A restored database has given versions away that readers have seen already: it goes on behind all of them.
+WITH moved AS (
+    UPDATE shards SET version = $3, profiles = $3, catalog = catalog + 1 WHERE shard = $1 AND version = $2
+    RETURNING shard, version, epoch, ms, seq
+), touched AS (
+    UPDATE rankings r SET version = $3 FROM generations n, games g, moved
+    WHERE n.generation_id = r.generation_id AND n.status IN ('live', 'shadow') AND g.game_id = n.game_id AND g.shard = $1
+)
+INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved
+
 -- name: publish
 INSERT INTO publications (shard, version, epoch, ms, seq) VALUES ($1, $2, $3, $4, $5)
 

@@ -246,10 +246,10 @@ async def test_one_caller_who_gives_up_does_not_hurt_the_others(redis: Redis) ->
 
 async def test_how_far_the_rankings_of_a_shard_are(redis: Redis) -> None:
     writer, reader, position = RankingWriter(redis), RedisRankings(redis), Position(1, 0, 1_763_840_000_000, 3)
-    assert (await writer.lost(0), await reader.applied(0)) == (True, None)
+    assert (await writer.shown(0), await reader.applied(0)) == (None, None)
     assert await writer.applied(0, 5, position) is False
     assert await writer.applied(0, 6, position) is True
-    assert (await writer.lost(0), await reader.applied(0)) == (False, (6, position, 0))
+    assert (await writer.shown(0), await reader.applied(0)) == (6, (6, position, 0))
     assert await writer.applied(0, 7, position, 3) is True
     assert await reader.applied(0) == (7, position, 3)
     assert await reader.applied(1) is None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -10,6 +11,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from api.app import make_app
+from projections import circuits
+from projections.circuits import Circuit
 from tests.integration.api_stack import Stack, ruleset, running, score
 
 pytestmark = pytest.mark.services
@@ -55,6 +58,21 @@ async def test_health(stack: Stack) -> None:
     assert pool["total"] == pool["active"] + pool["idle"] <= pool["max"]
     assert pool["waiting"] == 0
     assert 0 <= pool["utilization"] <= 1
+
+
+async def test_health_tells_why_a_shard_is_not_folded(stack: Stack) -> None:
+    def told(answer: Any) -> tuple[object, ...]:
+        (shard,) = answer.json["shards"]
+        return shard["circuit"], shard["reason"], shard["advice"], shard["since"]
+
+    assert told(await stack.get("/health/ready")) == ("closed", None, None, None)
+    stopped = Circuit("stopped", 3, "It was rewound.", "Restore it.", 1_770_000_000_000)
+    await circuits.tell(stack.rankings, 0, stopped)
+    ready = await stack.get("/health/ready")
+    assert ready.status == 200
+    assert told(ready) == ("stopped", "It was rewound.", "Restore it.", "2026-02-02T02:40:00Z")
+    await circuits.tell(stack.rankings, 0, Circuit())
+    assert told(await stack.get("/health/ready")) == ("closed", None, None, None)
 
 
 async def test_health_tells_the_lag(stack: Stack) -> None:

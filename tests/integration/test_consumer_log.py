@@ -148,7 +148,7 @@ async def test_a_log_that_is_not_the_archived_one_stops_the_shard(
 
 
 async def test_archived_entries_are_trimmed_and_no_others(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers.shard.TRIM_EVERY", 2)
+    monkeypatch.setattr("consumers.shardlog.TRIM_EVERY", 2)
     await harness.publish(ruleset(), *(score(f"e{n}", "ada", 1) for n in range(3_000)))
     async with harness.consuming(batch=100, keep_log_s=0) as reader:
         for _ in range(25):
