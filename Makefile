@@ -11,7 +11,7 @@ UV_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-hashe
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test sim check bench lint format lock clean
+.PHONY: help setup demo test sim chaos check bench lint format lock clean
 # A recipe that fails half-way must not leave its target behind as if it were done.
 .DELETE_ON_ERROR:
 
@@ -43,6 +43,9 @@ test: setup  ## run the tests
 
 sim: setup  ## run the simulation for three minutes; SIM_SEED=n runs one seed again
 	@$(BIN)/python -m tests.simulation
+
+chaos: setup  ## kill processes at random for ten minutes (CHAOS_SECONDS=n) and account for every event
+	@$(BIN)/python -m tests.chaos
 
 check: setup  ## lint, formatting, types
 	@$(BIN)/ruff check .
