@@ -215,7 +215,7 @@ export class BoardView {
     this.title.textContent = this.board.title;
     this.scope.replaceChildren(
       `${this.here.q ? found(page, this.here.q) : `${players(page.total)} ranked`} · ${periodName(page.period)}${page.segment ? ` · ${segmentName(page.segment)}` : ""} · by ${order(this.board.ranked_by)}`);
-    this.pins.replaceChildren(...standing(page));
+    this.pins.replaceChildren(...standing(page, this.game, this.here.known_at));
     this.drawPager();
     this.drawMine();
     this.controls();

@@ -126,9 +126,12 @@ const local = (at) => new Date(at - new Date(at).getTimezoneOffset() * 60_000).t
 
 const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
-/** What a board's answer says of itself: that it is pinned, or final. */
-export function standing(page) {
+/** What is to be said of a board's page: that it is pinned, that others see it pinned, or that it is final. */
+export function standing(page, game, known_at) {
   const notes = [];
+  const about = (each) => (!each.board || each.board === page.board) && (!each.period || each.period === page.period);
+  const others = known_at || page.frozen ? null : (game.frozen || []).find(about);
+  if (others) notes.push(h("p", { class: "pinned" }, h("strong", {}, "Frozen for the public"), ` since ${when(others.at)}. With the key in use you see on.`));
   if (page.frozen) notes.push(h("p", { class: "pinned" }, h("strong", {}, "Frozen"), ` since ${when(page.frozen)}: what happens since then shows when the board is thawed.`));
   if (page.final) notes.push(h("p", { class: "pinned final" }, h("strong", {}, "Final"), ": this period is closed."));
   return notes;

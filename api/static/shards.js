@@ -1,7 +1,7 @@
 // How far each shard is: what readers see, what the log holds, and whether something stands in the way.
 
 import { Refused, follow, get } from "./api.js";
-import { capital, count, h, words } from "./dom.js";
+import { capital, count, h, when, words } from "./dom.js";
 import { refused } from "./refused.js";
 
 const NAMES = { postgresql: "PostgreSQL", redis_log: "Redis, log", redis_rankings: "Redis, rankings" };
@@ -51,7 +51,7 @@ export class Shards {
     const cell = (line) => {
       const held = line.holder !== null;
       const state = held ? line.circuit || "closed" : "none";
-      const about = [held ? line.holder : "No process holds this shard: is a consumer running?", line.reason, line.advice].filter(Boolean).join(" · ");
+      const about = [held ? line.holder : "No process holds this shard: is a consumer running?", line.reason, line.advice, line.since ? `since ${when(line.since)}` : ""].filter(Boolean).join(" · ");
       return h("td", {}, h("span", { class: held && HEALTHY.includes(line.circuit) ? "up" : "down" }, state === "closed" ? "running" : state), about ? h("span", { class: "about" }, about) : "");
     };
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Shards" },

@@ -149,3 +149,18 @@ async def test_officials_without_barriers(visitor: Visitor, guarded: Site, schem
         found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
         await page.context.close()
+
+
+async def test_what_could_not_be_sent_is_sent_again_as_the_same_event(visitor: Visitor, guarded: Site) -> None:
+    page = await signed_in(visitor, guarded, f"{CORRECT}&event=two-ann")
+    await page.get_by_label("Reason").fill("played twice")
+    posted: list[str] = []
+    page.on("request", lambda request: posted.append(request.post_data or "") if request.method == "POST" else None)
+    await guarded.down()
+    await page.get_by_role("button", name="File it").click()
+    await expect(page.locator(".said")).to_contain_text("The API does not answer. Nothing is lost")
+    await guarded.up()
+    await page.get_by_role("button", name="File it").click()
+    await expect(page.locator(".done")).to_have_text("Filed, and the boards show it.")
+    assert len(posted) == 2
+    assert posted[0] == posted[1]
