@@ -16,6 +16,7 @@ from api.explain import Explaining
 from api.export import Exports
 from api.freshness import Applied
 from api.health import Health
+from api.jobs import Jobs
 from api.limits import Limiter
 from api.listeners import Listening
 from api.listing import Listing
@@ -81,6 +82,7 @@ def make_app(
     rulesets = Rulesets(views, pool, publishing)
     letters = DeadLetters(views, pool, redis_log, applied)
     health = Health(pool, redis_log, rankings, security.access)
+    jobs = Jobs(pool)
     hub = Hub(views, names, Versions(redis_rankings, pool), pace)
     live = Listening(hub, pace.heartbeat_s)
     stats = Stats(rankings, pool, hub, applied.positions)
@@ -106,6 +108,7 @@ def make_app(
         ("GET", GAME + "/players/{player}/stats", Statistics(views, pool).season),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),
+        ("GET", "/v1/jobs/{job}", jobs.job),
         ("GET", "/health/live", health.live),
         ("GET", "/health/ready", health.ready),
         ("GET", "/health/pool", health.pool),
@@ -120,6 +123,7 @@ def make_app(
         await catalog.start()
         hub.start()
         yield
+        await jobs.stop()
         await hub.stop()
         await snapshots.stop()
         await catalog.stop()

@@ -50,6 +50,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "player": (ID_SCHEMA, "The player's id."),
     "build": ({"type": "string"}, "Which build of the files."),
     "file": ({"type": "string"}, "The name of the file."),
+    "job": ({"type": "string", "pattern": "^[A-Za-z0-9_-]{24}$"}, "The job's id, as the answer 202 gave it."),
     "id": ({"type": "integer", "minimum": 1}, "The number of the dead letter."),
     "version": ({"type": "integer", "minimum": 1}, "Default: the one that the boards go by."),
     "status": ({"enum": [*STATUSES], "default": "open"}, "Those still open, those tried again, or both."),

@@ -12,6 +12,7 @@ from api.dead_letters import DeadLetterPage, Retried
 from api.encode import FriendPlaces, History, Page, PlayerPlace
 from api.explain import Explanation
 from api.health import PoolState, Readiness
+from api.jobs import Job
 from api.listing import GameDetails, GamePage, SegmentPage
 from api.players import PlayerPage
 from api.problems import Kind
@@ -291,6 +292,9 @@ OPERATIONS: tuple[Operation, ...] = (
         RulesetPage,
         ("limit", "after"),
         READ[:2],
+    ),
+    Operation(
+        "GET", "/v1/jobs/{job}", "job", "jobs", "How a job is going that was accepted with 202", Job, (), READ[:2]
     ),
     Operation("GET", "/health/live", "live", "service", "The process turns", Live),
     Operation("GET", "/health/ready", "ready", "service", "Its databases answer; 503 when not", Readiness),
