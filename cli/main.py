@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from cli import dead_letters, keys, rulesets
+from cli import dead_letters, generations, keys, rulesets
 from cli.demo import demo_command
 from cli.doctor import doctor_command
 from cli.erase import erase_command
@@ -63,6 +63,15 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., Any]]]] = {
             "validate": rulesets.validate_command,
             "apply": rulesets.apply_command,
             "list": rulesets.list_command,
+        },
+    ),
+    "generations": (
+        "List the builds of a game's boards, make another one live, take that back, drop one.",
+        {
+            "list": generations.list_command,
+            "swap": generations.swap_command,
+            "swap-back": generations.swap_back_command,
+            "drop": generations.drop_command,
         },
     ),
     "import": ("Make events of what other programs keep.", {"git": import_git_command}),

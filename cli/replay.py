@@ -1,6 +1,10 @@
-"""`rankfold replay`: folds a game's archive from nothing, to compare (`--verify`) or to take its place (`--swap`)."""
+"""`rankfold replay`: folds a game's archive from nothing, to compare (`--verify`), to take its place (`--swap`), to follow
+beside it (`--shadow`), or to look at (`--until`)."""
 
-from typing import Annotated, Any
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
 
 import typer
 import uvloop
@@ -8,13 +12,18 @@ from rich.text import Text
 
 from cli import local
 from cli.failures import CheckFailedError
-from cli.services import redis_client
+from cli.generations import build_game, show_built
+from cli.rulesets import apply, read
 from cli.settings import Settings
-from cli.terminal import meter, out, plural, show_json, table
+from cli.terminal import meter, out, plural, say, show_json, table
 from projections import generations, replay
+from projections.archive import Place
 from projections.database import connect
 from projections.memory import hold_long_lived_state
+from schemas.codec import epoch_ms
 from schemas.errors import InvalidInput, Problem
+from schemas.position import Position
+from schemas.ruleset import parse
 
 DIFFERENCES_SHOWN_MAX = 20
 
@@ -22,75 +31,101 @@ DIFFERENCES_SHOWN_MAX = 20
 def replay_command(
     game: Annotated[str, typer.Argument(help="The game.")],
     verify: Annotated[
-        bool, typer.Option("--verify", help="Compare the live boards with a fold of the archive.")
+        bool, typer.Option("--verify", help="Compare the boards with a fold of the archive; of the live generation.")
     ] = False,
+    generation: Annotated[
+        str | None, typer.Option("--generation", help="Verify this generation: its number or name.")
+    ] = None,
     swap: Annotated[
         bool, typer.Option("--swap", help="Build the boards anew and switch to them, without a failed read.")
     ] = False,
+    shadow: Annotated[
+        str | None, typer.Option("--shadow", help="Build a generation of this name that follows beside the live one.")
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option("--rules", help="The ruleset to build under (TOML); put into the log first.", exists=True),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Build up to this position or time (RFC 3339), to look at it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Fold a game's archive from nothing. Exit status 1 when the live boards differ from it.
+    """Fold a game's archive from nothing. Exit status 1 when boards differ from it.
 
-    A swap takes the newest version of the rules.
+    Builds take the newest version of the rules, and go on where they were broken off.
     """
-    if verify == swap:
-        raise InvalidInput(Problem("", "say either --verify or --swap"))
+    ways = swap + (shadow is not None) + (until is not None)
+    if ways > 1 or not (ways or verify) or (verify and (swap or shadow is not None)):
+        raise InvalidInput(Problem("", "say either --verify or --swap, or --shadow NAME, or --until POSITION"))
+    if (rules is not None and not ways) or (generation is not None and ways):
+        raise InvalidInput(Problem("", "--rules is for what is built, --generation for what is there"))
     found = local.load()
-    if swap:
-        _show_swapped(game, swap_game(found, game, None), as_json)
-        return
+    if ways:
+        version = None if rules is None else _apply_rules(found, game, rules)
+        place = None if until is None else uvloop.run(_place(found, game, until))
+        label = f"until {until}" if until is not None else shadow
+        built = build_game(found, game, version=version, to="live" if swap else "shadow", label=label, until=place)
+        became = "is live" if swap else f"follows as {shadow!r}" if shadow is not None else "is built"
+        show_built(game, built, became, as_json and not verify)
+        generation = str(built.generation_id)
+    if verify:
+        _verify_and_show(found, game, generation, as_json)
+
+
+def _verify_and_show(found: Settings, game: str, generation: str | None, as_json: bool) -> None:
     hold_long_lived_state()
-    result = uvloop.run(_verify(found, game))
-    _show_verified(game, result, as_json)
+    result = uvloop.run(_verify(found, game, generation))
+    _show_verified(game, result, "live" if generation is None else f"generation {generation}", as_json)
     if result.differences or result.live_digest != result.replayed_digest:
         raise CheckFailedError
 
 
-async def _verify(found: Settings, game: str) -> replay.Verification:
+async def _verify(found: Settings, game: str, generation: str | None) -> replay.Verification:
     pool = await connect(found.require_database(), size=2)
     try:
+        number = None if generation is None else (await generations.find(pool, game, generation)).generation_id
         with meter("replaying") as progress:
-            return await replay.verify(pool, game, progress)
+            return await replay.verify(pool, game, progress, generation_id=number)
     finally:
         await pool.close()
 
 
-def swap_game(found: Settings, game: str, version: int | None) -> dict[str, Any]:
-    """Rebuilds a game's boards under a version of its rules (None: the newest); what came out, for programs."""
-    hold_long_lived_state()
-    swapped = uvloop.run(_swap(found, game, version))
-    return {
-        "generation": swapped.generation_id,
-        "events": swapped.events,
-        "seconds": round(swapped.seconds, 3),
-        "position": str(swapped.position),
-    }
+def _apply_rules(found: Settings, game: str, file: Path) -> int:
+    """Puts a ruleset into the log, so that it explains the boards; returns its version."""
+    text = read(file)
+    rules = parse(text, game=game)
+    version, _, is_new = asyncio.run(apply(found, rules, text))
+    say(f"{game}: this is version {version} of the rules" + ("" if is_new else " already"))
+    return version
 
 
-async def _swap(found: Settings, game: str, version: int | None) -> generations.Built:
-    pool = await connect(found.require_database(), size=4)
-    rankings = redis_client(found.require_rankings())
+async def _place(found: Settings, game: str, until: str) -> Place:
+    pool = await connect(found.require_database(), size=1)
     try:
-        with meter("rebuilding") as progress:
-            generation = await generations.begin(pool, game, version=version)
-            return await generations.build(pool, rankings, generation, progress, to="live")
+        return await generations.place_at(pool, game, _moment(until))
     finally:
-        await rankings.aclose()
         await pool.close()
 
 
-def _show_swapped(game: str, result: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        show_json({"game": game, **result})
-        return
-    typer.echo(
-        f"{game}: {plural(result['events'], 'event')} folded in {result['seconds']:.1f} s "
-        f"({_rate(result['events'], result['seconds'])}); generation {result['generation']} is live, "
-        f"at {result['position']}"
-    )
+def _moment(text: str) -> Position | int:
+    """A position, or a time in epoch milliseconds."""
+    try:
+        return Position.parse(text)
+    except ValueError:
+        pass
+    if text.isdecimal():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidInput(Problem("--until", "a position, an RFC 3339 time with its zone, or epoch milliseconds"))
+    return epoch_ms(moment)
 
 
-def _show_verified(game: str, result: replay.Verification, as_json: bool) -> None:
+def _show_verified(game: str, result: replay.Verification, what: str, as_json: bool) -> None:
     same = result.live_digest == result.replayed_digest and not result.differences
     if as_json:
         differences = [dict(zip(_COLUMNS, _cells(line), strict=True)) for line in result.differences]
@@ -99,14 +134,14 @@ def _show_verified(game: str, result: replay.Verification, as_json: bool) -> Non
         tail = {"position": str(result.position), "seconds": round(result.seconds, 3), "differences": differences}
         show_json({**head, **digests, **tail})
         return
-    rate = _rate(result.events, result.seconds)
+    rate = f"{result.events / result.seconds if result.seconds else 0:,.0f}/s"
     typer.echo(
         f"{game}: {plural(result.events, 'event')} folded in {result.seconds:.1f} s ({rate}), at {result.position}"
     )
     if same:
-        typer.echo(f"live equals replay: {result.live_digest}, {plural(result.rows, 'row')}")
+        typer.echo(f"{what} equals replay: {result.live_digest}, {plural(result.rows, 'row')}")
         return
-    typer.echo(f"live {result.live_digest} differs from replay {result.replayed_digest}")
+    typer.echo(f"{what} {result.live_digest} differs from replay {result.replayed_digest}")
     shown = result.differences[:DIFFERENCES_SHOWN_MAX]
     out().print(table("The first differences", _COLUMNS, [_cells(line) for line in shown]))
     if len(result.differences) > len(shown):
@@ -118,7 +153,3 @@ _COLUMNS = ["board", "period", "player", "live", "replayed"]
 
 def _cells(line: replay.Difference) -> list[str]:
     return [line.board, line.period, line.player, line.live, line.replayed]
-
-
-def _rate(events: int, seconds: float) -> str:
-    return f"{events / seconds if seconds else 0:,.0f}/s"

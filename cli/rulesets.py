@@ -9,8 +9,8 @@ import typer
 
 from cli import local
 from cli.client import Api
+from cli.generations import build_game, described
 from cli.publish import retried, until_visible
-from cli.replay import swap_game
 from cli.settings import Settings
 from cli.terminal import out, say, show_json, table
 from engine.boards import BoardPlan
@@ -59,10 +59,10 @@ def apply_command(
     rules = parse(text)
     compile_ruleset(rules)
     found = local.load()
-    version, live, is_new = asyncio.run(_apply(found, rules, text))
+    version, live, is_new = asyncio.run(apply(found, rules, text))
     swapped = None
     if live is not None and version != live and swap:
-        swapped = swap_game(found, rules.game, version)
+        swapped = described(build_game(found, rules.game, version=version))
         live = version
     if as_json:
         show_json({"game": rules.game, "version": version, "new": is_new, "live": live or version, "swapped": swapped})
@@ -102,7 +102,7 @@ def read(file: Path) -> str:
     return file.read_bytes().decode("utf-8", "replace")
 
 
-async def _apply(found: Settings, rules: Ruleset, text: str) -> tuple[int, int | None, bool]:
+async def apply(found: Settings, rules: Ruleset, text: str) -> tuple[int, int | None, bool]:
     """(version, version that is live or None for a new game, whether it was not there before)."""
     async with Api(found.url, found.key) as api:
         live = await _live_version(api, rules.game)

@@ -114,8 +114,16 @@ class Build:
         await self.store.name_rankings(self.live, batch)
         for table, changes in stretches:
             batch.take(table, changes)
-            self._stale[table] = version
+        for player, position in self.archive.erased:
+            batch.take_erasing(
+                self.live, surrogates.Erasing(self.live.game_id, self.live.generation_id, player, position)
+            )
+        self.archive.erased.clear()
         batch.take_rest(self.live)
+        # Those that have a new version in the table of rankings, too.
+        moved = {ranking_id for ranking_id, (places, _, _) in batch.places.items() if places}
+        moved |= {line[0] for line in batch.new_rankings}
+        self._stale |= {table: version for table in fold.tables.values() if table.ranking_id in moved}
         batch.clock.take_clock(self.live.generation_id, fold)
         self.live.uncommitted.clear()
         if not self.was_live:
@@ -132,10 +140,6 @@ class Build:
     async def _write(self, connection: Connection, batch: Batch) -> None:
         live, archive = self.live, self.archive
         await connection.execute(WRITER["by_index"])
-        for player, position in archive.erased:
-            erasing = surrogates.Erasing(live.game_id, live.generation_id, player, position)
-            await surrogates.rename(connection, erasing)
-        archive.erased.clear()
         await write(connection, batch)
         known = max(archive.total, archive.events)
         await connection.execute(Q["advance"], live.generation_id, *archive.upto, archive.events, known)

@@ -20,8 +20,8 @@ from projections.database import Connection, queries
 from projections.epochs import Q as EPOCHS
 from projections.epochs import lock_home
 from projections.store import LiveGame
-from schemas.errors import Conflict, NotFound
-from schemas.position import Position
+from schemas.errors import Conflict, NotFound, TooLate
+from schemas.position import SEQ_MAX, Position
 
 Q = queries("generations")
 LIVE = queries("replay")["live"]
@@ -80,6 +80,34 @@ async def listed(pool: asyncpg.Pool, name: str) -> list[Generation]:
         )
         for row in rows
     ]
+
+
+async def find(pool: asyncpg.Pool, name: str, which: str) -> Generation:
+    """A generation of a game by its number, or by its name: of several the newest; raises NotFound."""
+    one: Generation
+    for one in reversed(await listed(pool, name)):
+        if which in (str(one.generation_id), one.name):
+            return one
+    raise NotFound("generation", which)
+
+
+async def place_at(pool: asyncpg.Pool, name: str, moment: Position | int) -> Place:
+    """The last event of a game up to a position, or a time (epoch milliseconds) at which it was recorded.
+
+    Raises NotFound where there is none, TooLate for what the archive has not reached.
+    """
+    live = await _game(pool, name)
+    reached = Position(live["epoch"], live["shard"], live["ms"], live["seq"])
+    if isinstance(moment, int):
+        moment = Position(live["epoch"], live["shard"], moment, SEQ_MAX)
+        if moment.ms > reached.ms:
+            raise TooLate(f"the archive has come to {reached} only")
+    elif moment > reached:
+        raise TooLate(f"the archive has come to {reached} only")
+    row = await pool.fetchrow(Q["last_event"], live["game_id"], moment.epoch, moment.ms, moment.seq)
+    if row is None:
+        raise NotFound("event up to", str(moment))
+    return (row["epoch"], row["ms"], row["seq"])
 
 
 async def begin(pool: asyncpg.Pool, name: str, *, version: int | None = None, label: str | None = None) -> int:

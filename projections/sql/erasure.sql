@@ -4,7 +4,8 @@
 SELECT fixture, state FROM fixtures WHERE generation_id = $1 AND position($2::bytea IN state) > 0
 
 -- name: record
-INSERT INTO erasures (game_id, epoch, shard, ms, seq, player) VALUES ($1, $2, $3, $4, $5, $6)
+-- Only the first time: generations that are built later fold the erasing event again.
+INSERT INTO erasures (game_id, epoch, shard, ms, seq, player) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 
 -- name: rename_standings
 UPDATE standings s SET player = $3 FROM rankings r

@@ -35,6 +35,11 @@ JOIN shards s ON s.shard = g.shard
 WHERE g.name = $1 AND n.status <> 'dropped'
 ORDER BY n.generation_id
 
+-- name: last_event
+SELECT epoch, ms, seq FROM log
+WHERE game_id = $1 AND verdict = 0 AND (epoch, ms, seq) <= ($2::integer, $3::bigint, $4::bigint)
+ORDER BY game_id DESC, epoch DESC, shard DESC, ms DESC, seq DESC LIMIT 1
+
 -- name: previous
 -- The generation that was live last.
 SELECT generation_id FROM generations
