@@ -28,6 +28,7 @@ TAGS = {
     "live": "Changes as they happen.",
     "players": "Players across boards.",
     "events": "Facts: publishing them, and what became of them.",
+    "jobs": "Work that takes longer than a client should wait.",
     "service": "The service itself.",
 }
 ABOUT = """Rankfold keeps scores, results and rulings as facts and folds them into rankings.
