@@ -18,7 +18,7 @@ from api.freshness import SingleFlight
 from api.limits import Group, Limiter, Limits, address_of
 from api.metrics import Handler
 from api.params import name_of, target
-from api.problems import FORBIDDEN, UNAUTHORIZED, Item, RefusedError
+from api.problems import FORBIDDEN, UNAUTHORIZED, Item, RefusedError, invalid
 from api.response import Ready
 from engine.boards import BoardPlan
 from projections.catalog import Catalog
@@ -90,6 +90,22 @@ def shows(request: web.Request, game: str, plan: BoardPlan) -> bool:
         return True
     holder = request.get(HOLDER)
     return holder is None or holder.may("read", game)
+
+
+def official(request: web.Request, game: str, view: str | None) -> bool:
+    """Whether whoever asks is to see on while a board is frozen: officials, unless they want to see what the public does.
+
+    Where no keys are on, whoever says so is one.
+    """
+    if view not in (None, "public", "official"):
+        raise invalid("view", "public or official")
+    holder = request.get(HOLDER)
+    if holder is None or view == "public":
+        return view == "official"
+    may: bool = holder.may("officiate", game)
+    if view == "official" and not may:
+        holder.require(["officiate"], game)
+    return may
 
 
 def require_board(request: web.Request, game: str, plan: BoardPlan) -> None:

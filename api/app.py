@@ -75,6 +75,18 @@ def make_app(
     snapshots = Snapshots(pool, redis_rankings)
     views = Views(catalog, applied, rankings, PostgresRankings(pool), snapshots, clock_ms)
     names = NameBooks(pool)
+
+    def strictly(handler: Handler) -> Handler:
+        """For answers out of PostgreSQL, which may be ahead of the freezes that are known: then they are given anew."""
+
+        async def handle(request: web.Request) -> Ready:
+            answer = await handler(request)
+            while await catalog.froze():
+                answer = await handler(request)
+            return answer
+
+        return handle
+
     reads = Reads(views, names, Pages(views, names), pool)
     players = Players(views, pool)
     publishing = Publishing(catalog, Appender(redis_log, pool), applied, shards)
@@ -90,22 +102,22 @@ def make_app(
         ("GET", PLAYER, reads.place),
         ("GET", BOARD, reads.board),
         ("POST", BOARD + "/ranks", reads.friends),
-        ("GET", PLAYER + "/history", reads.history),
-        ("GET", PLAYER + "/explain", Explaining(views, pool).explain),
+        ("GET", PLAYER + "/history", strictly(reads.history)),
+        ("GET", PLAYER + "/explain", strictly(Explaining(views, pool).explain)),
         ("GET", BOARD + "/segments", listing.segments),
         ("GET", BOARD + "/export", Exports(views, pool, clock_ms).export),
         ("GET", BOARD + "/live", live.board),
         ("GET", PLAYER + "/live", live.player),
         ("GET", BOARD + "/ws", live.socket),
         ("POST", GAME + "/events", publishing.publish),
-        ("GET", GAME + "/rejections", Rejections(views, pool).listed),
+        ("GET", GAME + "/rejections", strictly(Rejections(views, pool).listed)),
         ("GET", GAME + "/dead-letters", letters.listed),
         ("POST", GAME + "/dead-letters/{id}/retry", letters.retry),
         ("GET", GAME + "/ruleset", rulesets.text),
         ("PUT", GAME + "/ruleset", rulesets.put),
         ("GET", GAME + "/ruleset/versions", rulesets.versions),
-        ("GET", GAME + "/players/{player}", players.player),
-        ("GET", GAME + "/players/{player}/stats", Statistics(views, pool).season),
+        ("GET", GAME + "/players/{player}", strictly(players.player)),
+        ("GET", GAME + "/players/{player}/stats", strictly(Statistics(views, pool).season)),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),
         ("GET", "/v1/jobs/{job}", jobs.job),

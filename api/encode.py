@@ -3,7 +3,7 @@
 `position` comes first in every answer, so that the rest of a page can be kept as bytes while the position moves on.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -18,6 +18,7 @@ from engine.places import Entry, Place, Window
 from projections.history import HistoryRow
 
 Metrics = dict[str, int | str | None]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -62,6 +63,7 @@ class Page(msgspec.Struct, frozen=True):
     matches: int | msgspec.UnsetType = msgspec.UNSET
     complete: bool | msgspec.UnsetType = msgspec.UNSET
     known_at: str | msgspec.UnsetType = msgspec.UNSET
+    frozen: datetime | msgspec.UnsetType = msgspec.UNSET
 
 
 class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
@@ -95,6 +97,7 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     next: str | msgspec.UnsetType | None = msgspec.UNSET
     previous: str | msgspec.UnsetType | None = msgspec.UNSET
     known_at: str | msgspec.UnsetType = msgspec.UNSET
+    frozen: datetime | msgspec.UnsetType = msgspec.UNSET
 
 
 class FriendPlace(msgspec.Struct, frozen=True):
@@ -124,6 +127,7 @@ class FriendPlaces(msgspec.Struct, frozen=True):
     missing: list[str]
     segment: str | msgspec.UnsetType = msgspec.UNSET
     known_at: str | msgspec.UnsetType = msgspec.UNSET
+    frozen: datetime | msgspec.UnsetType = msgspec.UNSET
 
 
 class HistoryLine(msgspec.Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
@@ -151,6 +155,7 @@ class History(msgspec.Struct, frozen=True):
     history: list[HistoryLine]
     segment: str | msgspec.UnsetType = msgspec.UNSET
     known_at: str | msgspec.UnsetType = msgspec.UNSET
+    frozen: datetime | msgspec.UnsetType = msgspec.UNSET
 
 
 def lines_of(plan: BoardPlan, window: Window | None, names: Names, moves: Moves = STILL) -> list[Line]:
@@ -176,7 +181,7 @@ def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.
 
 def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -> bytes:
     """A page as JSON, all but its position."""
-    info, plan, period, _, segment, past = view
+    info, plan, period, _, segment, past, _ = view
     page = Page(
         info.name,
         plan.name,
@@ -188,13 +193,21 @@ def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -
         *_cursors(window),
         segment or msgspec.UNSET,
         known_at=known_at(past),
+        frozen=frozen(past),
     )
     return _encode(page)
 
 
 def known_at(past: Past | None) -> str | msgspec.UnsetType:
     """The time or position that was asked for."""
-    return msgspec.UNSET if past is None else past.known_at
+    return msgspec.UNSET if past is None else past.known_at or msgspec.UNSET
+
+
+def frozen(past: Past | None) -> datetime | msgspec.UnsetType:
+    """Since when the board is frozen, if it is."""
+    if past is None or past.frozen_ms is None:
+        return msgspec.UNSET
+    return _EPOCH + timedelta(milliseconds=past.frozen_ms)
 
 
 def with_position(position: str, rest: bytes) -> bytes:
@@ -206,7 +219,7 @@ def place_bytes(
     view: View, position: str, place: Place, names: Names, moves: Moves = STILL, badges: Badges = msgspec.UNSET
 ) -> bytes:
     """A player's place as JSON."""
-    info, plan, period, _, segment, past = view
+    info, plan, period, _, segment, past, _ = view
     return _encode(
         PlayerPlace(
             position,
@@ -229,6 +242,7 @@ def place_bytes(
             badges,
             *_cursors_around(place),
             known_at(past),
+            frozen(past),
         )
     )
 
@@ -267,7 +281,7 @@ def friends_bytes(
     view: View, position: str, total: int, places: list[Place], missing: list[str], names: Names, moves: Moves = STILL
 ) -> bytes:
     """Several players' places as JSON."""
-    info, plan, period, _, segment, past = view
+    info, plan, period, _, segment, past, _ = view
     places = sorted(places, key=lambda place: place.ordinal)
     friends = [
         FriendPlace(
@@ -295,6 +309,7 @@ def friends_bytes(
             missing,
             segment or msgspec.UNSET,
             known_at(past),
+            frozen(past),
         )
     )
 
@@ -326,6 +341,6 @@ def history_bytes(view: View, position: str, player: str, rows: list[HistoryRow]
         HistoryLine(row.from_at, row.to_at, str(row.position), row.ranked, row.metrics, row.hidden or msgspec.UNSET)
         for row in rows
     ]
-    info, plan, period, _, segment, past = view
+    info, plan, period, _, segment, past, _ = view
     named = segment or msgspec.UNSET
-    return _encode(History(position, info.name, plan.name, period, player, lines, named, known_at(past)))
+    return _encode(History(position, info.name, plan.name, period, player, lines, named, known_at(past), frozen(past)))

@@ -8,13 +8,13 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import HOLDER
+from api.access import HOLDER, official
 from api.encode import Metrics
 from api.freshness import Shown
 from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
 from api.rejections import Rejected, rejected
 from api.response import Ready, read_response
-from api.views import View, Views
+from api.views import View, Views, refuse_frozen
 from engine.boards import BoardPlan
 from engine.compare import Value, compare, tuple_of
 from engine.explain import Part, Rest, Share
@@ -169,12 +169,15 @@ class Explaining:
     async def explain(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}/players/{player}/explain"""
         (_, _, _, game, _, board, _, who, _), query = target(request)
-        given = parameters(query, "period", "segment", "limit", "after", "min_position")
+        given = parameters(query, "period", "segment", "limit", "after", "min_position", "view")
         limit = number_of(given, "limit", MARKS_DEFAULT, 1, PAGE_MAX)
         before = number_of(given, "after", 0, 1, NUMBER_MAX) - 1 if "after" in given else None
         names = name_of(game, "game"), name_of(board, "board")
         player = player_of(who)
-        view, shown = await self._views.see(*names, given.get("period"), given.get("segment"), position_of(given))
+        seen = official(request, names[0], given.get("view"))
+        copy = given.get("period"), given.get("segment")
+        view, shown = await self._views.see(*names, *copy, position_of(given), official=seen)
+        refuse_frozen(view)
         if view.ranking_id is None:
             raise NotFound("player", player)
         info, table = view.info, (view.plan.name, view.period, view.segment)

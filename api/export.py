@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
+from api.access import official
 from api.encode import Metrics, tier_of
 from api.negotiate import Coding, coding_of, encoding_line, packer_of, unchanged
 from api.pages import etag
@@ -65,7 +66,7 @@ class Exports:
     async def export(self, request: web.Request) -> Ready:
         """GET .../boards/{board}/export"""
         (_, _, _, game, _, board, _), query = target(request)
-        given = parameters(query, "format", "period", "segment", "min_position", "known_at")
+        given = parameters(query, "format", "period", "segment", "min_position", "known_at", "view")
         form = given.get("format", "csv")
         if form not in ("csv", "jsonl"):
             raise invalid("format", "csv or jsonl")
@@ -76,6 +77,7 @@ class Exports:
             given.get("segment"),
             position_of(given),
             instant_of(given),
+            official=official(request, name_of(game, "game"), given.get("view")),
         )
         state = await state_of(self._pool, view.ranking_id or 0, view.info.shard)
         version, profiles = (state.version, state.profiles) if state is not None else (0, shown.profiles)
@@ -137,11 +139,14 @@ class Download(Ready):
         shot: Snapshot | None = None
         if view.ranking_id is not None and self._to.method != "HEAD":
             where = view.ranking_id, view.named.generation_id, view.info.shard
-            opened = snapshot(pool, *where, view.plan.style, view.version)
+            opened = snapshot(pool, *where, view.plan.style, view.version, frozen=not view.fresh)
             shot = await stack.enter_async_context(opened)
         chunk = await shot.read(CHUNK_ENTRIES) if shot is not None else []
         if shot is not None:
             position = shot.state.position if view.past is None else view.past.position
+            if view.past is not None and view.past.frozen_ms is not None:
+                frozen_at = datetime.fromtimestamp(view.past.frozen_ms / 1000, UTC).isoformat(timespec="milliseconds")
+                sink.lines += b"Rankfold-Frozen: " + frozen_at.replace("+00:00", "Z").encode() + b"\r\n"
             sink.lines += b"Rankfold-Position: " + str(position).encode() + b"\r\n"
         text = writer_of(view.plan, form, shot.total if shot is not None else 0)
         await sink.write(header_of(view.plan) if form == "csv" else b"")

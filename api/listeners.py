@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import WSCloseCode, web
 from aiohttp.http_websocket import WSMsgType
 
+from api.access import official
 from api.changes import Event, Watch
 from api.identity import REQUEST_ID
 from api.live import Copy, Feed, Hub
@@ -60,7 +61,7 @@ class Listening:
         """GET .../boards/{board}/ws"""
         parts, raw_query = target(request)
         query = live_query(raw_query)
-        feed = await self._feed(parts[3], parts[5], query)
+        feed = await self._feed(request, parts[3], parts[5], query)
         connection = web.WebSocketResponse(
             heartbeat=self._heartbeat_s, compress=False, max_msg_size=MESSAGE_BYTES_MAX, timeout=2.0
         )
@@ -71,11 +72,13 @@ class Listening:
         return Conversation(request, connection, self._hub, feed, query.last_id)
 
     async def _stream(self, request: web.Request, game: str, board: str, query: LiveQuery) -> Ready:
-        feed = await self._feed(game, board, query)
+        feed = await self._feed(request, game, board, query)
         return Stream(self._hub, feed, request.headers.get("Last-Event-ID") or query.last_id)
 
-    async def _feed(self, game: str, board: str, query: LiveQuery) -> Feed:
-        copy = Copy(name_of(game, "game"), name_of(board, "board"), query.period, query.segment)
+    async def _feed(self, request: web.Request, game: str, board: str, query: LiveQuery) -> Feed:
+        name = name_of(game, "game")
+        seen = official(request, name, query.view)
+        copy = Copy(name, name_of(board, "board"), query.period, query.segment, seen)
         return await self._hub.feed(copy, Watch(query.players, query.top, query.alone))
 
 

@@ -1,11 +1,12 @@
 """What exists: games, their boards and the periods that these have."""
 
 import heapq
+from datetime import UTC, datetime
 
 import msgspec
 from aiohttp import web
 
-from api.access import shows
+from api.access import official, shows
 from api.params import PAGE_MAX, name_of, number_of, parameters, target
 from api.response import Ready, read_response
 from api.views import Views
@@ -14,6 +15,7 @@ from engine.rules import ranked_by
 from engine.segments import may_be_segment
 from projections.catalog import Catalog, GameInfo
 from schemas.errors import NotFound
+from schemas.position import Position
 
 GAMES_DEFAULT = 100
 SEGMENTS_DEFAULT = 100
@@ -62,6 +64,15 @@ class GamePage(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class Standstill(msgspec.Struct, frozen=True):
+    """A freeze or a close: of a board (null: of every one), in a period (null: in every one), and where in the log."""
+
+    board: str | None
+    period: str | None
+    position: str
+    at: datetime
+
+
 class GameDetails(msgspec.Struct, frozen=True):
     """A game, and what its readers see at least."""
 
@@ -73,6 +84,8 @@ class GameDetails(msgspec.Struct, frozen=True):
     generation: int
     time_zone: str
     boards: list[BoardLine]
+    frozen: list[Standstill] = []
+    closed: list[Standstill] = []
 
 
 class Listing:
@@ -97,7 +110,7 @@ class Listing:
     async def segments(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}/segments: those of a period, or of any."""
         (_, _, _, game, _, board, _), query = target(request)
-        given = parameters(query, "period", "limit", "after")
+        given = parameters(query, "period", "limit", "after", "view")
         limit = number_of(given, "limit", SEGMENTS_DEFAULT, 1, PAGE_MAX)
         info = await self._catalog.game(name_of(game, "game"))
         plan = info.game.boards.get(name_of(board, "board"))
@@ -107,7 +120,7 @@ class Listing:
         names = list(plan.board.segments)
         held = {
             segment
-            for name, of, segment in info.rankings
+            for name, of, segment in await self._rankings(request, info, given)
             if name == plan.name and segment > after and period in (None, of) and may_be_segment(segment, names)
         }
         shown = heapq.nsmallest(limit, held)
@@ -118,10 +131,11 @@ class Listing:
     async def game(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}"""
         (_, _, _, segment), query = target(request)
-        parameters(query)
+        given = parameters(query, "view")
         info = await self._catalog.game(name_of(segment, "game"))
         shown = await self._views.shown(info.shard)
-        periods = _periods(info)
+        periods = _periods(await self._rankings(request, info, given))
+        frozen = [_still(each.board, each.period, each.position) for each in self._views.freezes(info, shown)]
         return read_response(
             request,
             GameDetails(
@@ -133,8 +147,22 @@ class Listing:
                 info.generation_id,
                 info.game.rules.time_zone,
                 [_board(plan, periods.get(plan.name, [])) for plan in _shown(request, info)],
+                frozen,
             ),
         )
+
+    async def _rankings(
+        self, request: web.Request, info: GameInfo, given: dict[str, str]
+    ) -> dict[tuple[str, str, str], int]:
+        seen = official(request, info.name, given.get("view"))
+        if info.game_id not in self._catalog.freezes:
+            return info.rankings
+        return self._views.rankings(info, await self._views.shown(info.shard), official=seen)
+
+
+def _still(board: str, period: str, position: Position) -> Standstill:
+    at = datetime.fromtimestamp(position.ms / 1000, UTC)
+    return Standstill(board or None, period or None, str(position), at)
 
 
 def _shown(request: web.Request, info: GameInfo) -> list[BoardPlan]:
@@ -155,10 +183,10 @@ def _board(plan: BoardPlan, periods: list[str]) -> BoardLine:
     )
 
 
-def _periods(info: GameInfo) -> dict[str, list[str]]:
+def _periods(rankings: dict[tuple[str, str, str], int]) -> dict[str, list[str]]:
     """The periods of each board, those that began last first."""
     periods: dict[str, list[str]] = {}
-    for (board, period, segment), _ in sorted(info.rankings.items(), key=lambda item: item[1], reverse=True):
+    for (board, period, segment), _ in sorted(rankings.items(), key=lambda item: item[1], reverse=True):
         if not segment:
             periods.setdefault(board, []).append(period)
     return periods

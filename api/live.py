@@ -52,6 +52,7 @@ class Copy(NamedTuple):
     board: str
     period: str | None
     segment: str | None
+    official: bool = False
 
 
 class Listener(Protocol):
@@ -125,7 +126,7 @@ class Hub:
         return feed if feed is not None else await self._flights.do((copy, watch), lambda: self._open(copy, watch))
 
     async def _open(self, copy: Copy, watch: Watch) -> Feed:
-        view, shown = await self._views.see(*copy, None)
+        view, shown = await self._views.see(*copy[:4], None, official=copy.official)
         return Feed(copy, watch, await self._read(view, watch, shown))
 
     def listen(self, feed: Feed, listener: Listener, last_id: str | None) -> None:
@@ -190,10 +191,13 @@ class Hub:
         shown = {shard: await self._views.shown(shard) for shard in {view.info.shard for view in found.values()}}
         ids = {view.ranking_id for view in found.values() if view.ranking_id is not None}
         versions = await self._ask(sorted(ids), in_redis=all(item.in_redis for item in shown.values()))
+        fresh = {view.ranking_id for view in found.values() if view.ranking_id is not None and view.fresh}
+        versions |= await self._versions.committed(sorted(fresh)) if fresh else {}
         stale: list[tuple[Feed, View, Shown]] = []
         for feed, view in found.items():
             known = shown[view.info.shard]
-            if feed.seen != (view.ranking_id, versions.get(view.ranking_id or 0, 0), known.profiles):
+            version = versions.get(view.ranking_id or 0, 0) if view.version is None else view.version
+            if feed.seen != (view.ranking_id, version, known.profiles):
                 stale.append((feed, view, known))
         failed: list[BaseException] = []
         for at in range(0, len(stale), SLICE):
@@ -227,7 +231,7 @@ class Hub:
 
     def _view_of(self, copy: Copy) -> View | None:
         try:
-            return self._views.known(*copy)
+            return self._views.known(*copy[:4], official=copy.official)
         except RefusedError:
             # There is no present period, under other rules than those that it was asked for.
             return None
@@ -256,8 +260,9 @@ class Hub:
 
     async def _read(self, view: View, watch: Watch, shown: Shown) -> State:
         answer = await self._views.ask(view, shown, watch.lookups())
+        text = shown.text if view.past is None else str(view.past.position)
         names = await self._names.of(view.named, shown, players_in(answer))
-        return state_of(view, watch, shown.text, shown.profiles, answer, names)
+        return state_of(view, watch, text, shown.profiles, answer, names)
 
     def _beat(self) -> None:
         """Beats for as many listeners as the time since the last call is worth, those first who had it longest ago."""

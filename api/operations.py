@@ -73,12 +73,13 @@ class Operation(NamedTuple):
 READ = (problems.INVALID_REQUEST, problems.NOT_FOUND, problems.NOT_YET)
 PERIODIC = ("period", "segment")
 SEEN = "min_position"
+VIEW = "view"
 KNOWN = "known_at"
 PAST = (*READ, problems.GONE)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/v1/games", "list_games", "games", "The games, by name", GamePage, ("limit", "after"), READ[:1]),
-    Operation("GET", GAME, "game", "games", "A game, its boards and their periods", GameDetails, (), READ[:2]),
+    Operation("GET", GAME, "game", "games", "A game, its boards and their periods", GameDetails, (VIEW,), READ[:2]),
     Operation(
         "GET",
         BOARD,
@@ -86,7 +87,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A page of a board",
         Page,
-        (*PERIODIC, "limit", "after", "before", "q", KNOWN, SEEN),
+        (*PERIODIC, "limit", "after", "before", "q", KNOWN, VIEW, SEEN),
         PAST,
     ),
     Operation(
@@ -96,7 +97,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A player's place on a board, and who is around it",
         PlayerPlace,
-        (*PERIODIC, "around", KNOWN, SEEN),
+        (*PERIODIC, "around", KNOWN, VIEW, SEEN),
         PAST,
     ),
     Operation(
@@ -106,7 +107,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "The places of many players, ranked globally and among themselves",
         FriendPlaces,
-        (*PERIODIC, KNOWN, SEEN),
+        (*PERIODIC, KNOWN, VIEW, SEEN),
         (*PAST, problems.TOO_LARGE),
         body="Players",
     ),
@@ -117,7 +118,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "What a board has shown of a player, newest first",
         History,
-        (*PERIODIC, "limit", KNOWN, SEEN),
+        (*PERIODIC, "limit", KNOWN, VIEW, SEEN),
         PAST,
     ),
     Operation(
@@ -127,8 +128,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "Why a player's metrics are what they are: the marks behind them, which sum up to them",
         Explanation,
-        (*PERIODIC, "limit", "after", SEEN),
-        READ,
+        (*PERIODIC, "limit", "after", VIEW, SEEN),
+        (*PAST, problems.FROZEN),
     ),
     Operation(
         "GET",
@@ -137,7 +138,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "The segments that a board has",
         SegmentPage,
-        ("period", "limit", "after"),
+        ("period", "limit", "after", VIEW),
         READ[:2],
     ),
     Operation(
@@ -147,7 +148,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A whole board as a file: CSV, or JSON lines of `ExportLine`",
         None,
-        ("format", *PERIODIC, KNOWN, SEEN),
+        ("format", *PERIODIC, KNOWN, VIEW, SEEN),
         PAST,
         media="text/csv, application/jsonl",
     ),
@@ -157,7 +158,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "live_board",
         "live",
         "Changes of a board's first entries, or of some players, as server-sent events whose data is `Ranks`",
-        query=(*PERIODIC, "top", "player*", "last_event_id"),
+        query=(*PERIODIC, "top", "player*", "last_event_id", VIEW),
         kinds=READ[:2],
         media=EVENTS,
     ),
@@ -167,7 +168,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "live_player",
         "live",
         "Changes of a player's place as server-sent events whose data is `Ranks`",
-        query=(*PERIODIC, "last_event_id"),
+        query=(*PERIODIC, "last_event_id", VIEW),
         kinds=READ[:2],
         media=EVENTS,
     ),
@@ -177,7 +178,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "live_socket",
         "live",
         "The same as of /live over WebSocket",
-        query=(*PERIODIC, "top", "player*", "last_event_id"),
+        query=(*PERIODIC, "top", "player*", "last_event_id", VIEW),
         kinds=(*READ[:2], problems.UPGRADE_REQUIRED),
         status=101,
     ),
@@ -188,7 +189,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "players",
         "A player: profile, standing, and his place on every board",
         PlayerPage,
-        ("board", "limit", "after", SEEN),
+        ("board", "limit", "after", VIEW, SEEN),
         READ,
     ),
     Operation(
@@ -198,8 +199,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "players",
         "A player's season: totals, verdicts, best and worst round, streaks, badges, every round",
         StatisticsPage,
-        ("board", *PERIODIC, "limit", "after", SEEN),
-        READ,
+        ("board", *PERIODIC, "limit", "after", VIEW, SEEN),
+        (*PAST, problems.FROZEN),
     ),
     Operation(
         "POST",
@@ -229,7 +230,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "events",
         "Events that are in the log and do not count, newest first",
         RejectionsPage,
-        ("player", "limit", "after", SEEN),
+        ("player", "limit", "after", VIEW, SEEN),
         READ,
     ),
     Operation(

@@ -62,8 +62,10 @@ class Pages:
 
     async def page(self, view: View, query: PageQuery, shown: Shown) -> Page:
         """The page that a query asks for; with `min_position` it is read anew, to show at least `shown`."""
-        if view.ranking_id is None or view.past is not None or query.min_position is not None:
-            return self._made(view, await self._read(view, query, shown), shown, 0.0)
+        if view.ranking_id is None or view.past is not None or view.fresh or query.min_position is not None:
+            still = view.past is not None and query.min_position is None
+            until = monotonic() + FRESH_S if still else 0.0
+            return self._made(view, await self._read(view, query, shown), shown, until)
         check = self._checks.get(view.ranking_id)
         if check is None or monotonic() - check.checked_at >= FRESH_S:
             check = await self._flights.do(view.ranking_id, lambda: self._check(view))

@@ -25,7 +25,7 @@ LIVE_DEFAULT = 10
 LIVE_MAX = 100
 CURSOR_CHARS_MAX = 12_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LIVE = ("period", "segment", "last_event_id")
+_LIVE = ("period", "segment", "last_event_id", "view")
 
 
 class Target(NamedTuple):
@@ -58,6 +58,7 @@ class PageQuery(NamedTuple):
     min_position: Position | None
     q: str | None = None
     known_at: Instant | None = None
+    view: str | None = None
 
 
 class PlaceQuery(NamedTuple):
@@ -68,6 +69,7 @@ class PlaceQuery(NamedTuple):
     number: int
     min_position: Position | None
     known_at: Instant | None = None
+    view: str | None = None
 
 
 class LiveQuery(NamedTuple):
@@ -79,6 +81,7 @@ class LiveQuery(NamedTuple):
     top: int
     last_id: str | None
     alone: bool
+    view: str | None = None
 
 
 def target(request: web.BaseRequest) -> Target:
@@ -136,7 +139,9 @@ def member_of(cursor: str, field: str) -> bytes:
 @functools.lru_cache(maxsize=4096)
 def page_query(query: str) -> PageQuery:
     """The parameters of a page."""
-    given = _parameters(query, ("period", "segment", "limit", "after", "before", "min_position", "q", "known_at"))
+    given = _parameters(
+        query, ("period", "segment", "limit", "after", "before", "min_position", "q", "known_at", "view")
+    )
     if "after" in given and "before" in given:
         raise invalid("before", "a page is either behind or in front of a cursor")
     return PageQuery(
@@ -148,6 +153,7 @@ def page_query(query: str) -> PageQuery:
         position_of(given),
         _search(given["q"]) if "q" in given else None,
         instant_of(given),
+        given.get("view"),
     )
 
 
@@ -160,12 +166,14 @@ def _search(text: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def place_query(query: str, number: str | None = "around") -> PlaceQuery:
     """The parameters of a place; `number` names the one that holds a number, if there is one."""
-    given = _parameters(query, ("period", "segment", "min_position", "known_at", *([number] if number else [])))
+    given = _parameters(query, ("period", "segment", "min_position", "known_at", "view", *([number] if number else [])))
     if number == "around":
         count = number_of(given, "around", 0, 0, AROUND_MAX)
     else:
         count = number_of(given, number, HISTORY_DEFAULT, 1, PAGE_MAX) if number else 0
-    return PlaceQuery(given.get("period"), given.get("segment"), count, position_of(given), instant_of(given))
+    return PlaceQuery(
+        given.get("period"), given.get("segment"), count, position_of(given), instant_of(given), given.get("view")
+    )
 
 
 def live_query(query: str, alone: str | None = None) -> LiveQuery:
@@ -186,6 +194,7 @@ def live_query(query: str, alone: str | None = None) -> LiveQuery:
         0 if players or alone is not None else top,
         given.get("last_event_id"),
         alone is not None,
+        given.get("view"),
     )
 
 

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import require_board, shows
+from api.access import official, require_board, shows
 from api.encode import Metrics, percentages, tier_of
 from api.freshness import Shown
 from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
@@ -69,7 +69,7 @@ class Players:
     async def player(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/players/{player}"""
         (_, _, _, game, _, who), query = target(request)
-        given = parameters(query, "board", "limit", "after", "min_position")
+        given = parameters(query, "board", "limit", "after", "min_position", "view")
         limit = number_of(given, "limit", PLACES_DEFAULT, 1, PAGE_MAX)
         after = _FIRST if "after" not in given else _cursor(given["after"])
         player = player_of(who)
@@ -82,11 +82,14 @@ class Players:
         shown = await self._views.shown(info.shard, position_of(given))
         generation = info.generation_id
         profile = await self._pool.fetchrow(Q["profile"], generation, player)
-        rows = await self._pool.fetch(Q["rankings_of_player"], generation, player, board, *after, limit + 1)
+        seen_on = official(request, info.name, given.get("view"))
+        # On a board that is frozen he may have had a place that he has lost since.
+        lost = not seen_on and bool(self._views.freezes(info, shown))
+        rows = await self._pool.fetch(Q["rankings_of_player"], generation, player, board, *after, limit + 1, lost)
         if profile is None and not rows and not await self._pool.fetchval(Q["has_player"], generation, player):
             raise NotFound("player", player)
         seen = [row for row in rows[:limit] if shows(request, info.name, info.game.boards[row["board"]])]
-        places = await self._places(info, shown, player, seen)
+        places = await self._places(info, shown, player, seen, official=seen_on)
         return read_response(
             request,
             PlayerPage(
@@ -101,12 +104,25 @@ class Players:
             ),
         )
 
-    async def _places(self, info: GameInfo, shown: Shown, player: str, rows: list[asyncpg.Record]) -> list[BoardPlace]:
+    async def _places(
+        self, info: GameInfo, shown: Shown, player: str, rows: list[asyncpg.Record], *, official: bool
+    ) -> list[BoardPlace]:
         """His places in these rankings; all are asked for together."""
         lookup = [Lookup("player", player, 0)]
+        if info.game_id in self._views.catalog.freezes:
+            views = [
+                await self._views.find(
+                    info.name, row["board"], row["period"], row["segment"] or None, shown, official=official
+                )
+                for row in rows
+            ]
+            return await self._found(views, shown, lookup)
         views = [
             View(info, info.game.boards[row["board"]], row["period"], row["ranking_id"], row["segment"]) for row in rows
         ]
+        return await self._found(views, shown, lookup)
+
+    async def _found(self, views: list[View], shown: Shown, lookup: list[Lookup]) -> list[BoardPlace]:
         answers = await asyncio.gather(*(self._views.ask(view, shown, lookup) for view in views))
         found = zip(views, (answer.found[0] for answer in answers), strict=True)
         return [_line(view, place) for view, place in found if isinstance(place, Place)]

@@ -7,6 +7,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
+from api.access import HOLDER, official
 from api.badges import badges_shown
 from api.bodies import read_body
 from api.encode import friends_bytes, history_bytes, place_bytes, with_position
@@ -15,7 +16,7 @@ from api.movement import Movements
 from api.names import NameBooks
 from api.negotiate import unchanged
 from api.pages import Page, Pages, etag
-from api.params import PlaceQuery, Target, name_of, page_query, place_query, player_of, target
+from api.params import PageQuery, PlaceQuery, name_of, page_query, place_query, player_of, target
 from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
 from api.response import JSON, NO_CACHE, Ready, read_response
 from api.search import Searching
@@ -55,22 +56,18 @@ class Reads:
     async def board(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}. What was asked for a moment ago, word for word, is answered at once."""
         asked = request.raw_path
+        if (holder := request.get(HOLDER)) is not None and holder.may("officiate", target(request).parts[3]):
+            # Officials see on while a board is frozen.
+            asked = f"official {asked}"
         page = self._served.get(asked)
         if page is None or monotonic() >= page.fresh_until:
-            page = await self._flights.do(asked, lambda: self._page(asked, target(request)))
+            page = await self._flights.do(asked, lambda: self._page(asked, request))
         return _answer(request, page.etag, page.body)
 
-    async def _page(self, asked: str, url: Target) -> Page:
-        (_, _, _, game, _, board), raw_query = url
+    async def _page(self, asked: str, request: web.Request) -> Page:
+        (_, _, _, game, _, board), raw_query = target(request)
         query = page_query(raw_query)
-        view, shown = await self._views.see(
-            name_of(game, "game"),
-            name_of(board, "board"),
-            query.period,
-            query.segment,
-            query.min_position,
-            query.known_at,
-        )
+        view, shown = await self._see(request, game, board, query)
         if query.q is not None:
             found = await self._searching.page(view, query, shown)
             tag = etag(view, found.version, shown.profiles)
@@ -87,7 +84,7 @@ class Reads:
         (_, _, _, game, _, board, _, who), raw_query = target(request)
         query = place_query(raw_query)
         player = player_of(who)
-        view, shown = await self._see(game, board, query)
+        view, shown = await self._see(request, game, board, query)
         answer = await self._views.ask(view, shown, [Lookup("player", player, query.number)])
         place = answer.found[0]
         if not isinstance(place, Place):
@@ -99,6 +96,9 @@ class Reads:
         names = await self._names.of(view.named, shown, [player, *(entry.player for entry in around)])
         moves = await self._movements.of(view, shown, [place, *around])
         badges = await badges_shown(self._pool, view, player)
+        if isinstance(badges, list) and await self._views.catalog.froze():
+            # They may be ahead of a freeze that was not known yet.
+            return await self.place(request)
         # Each of these only grows, and so does what else an answer can show.
         version = answer.version + moves.version + (len(badges) if isinstance(badges, list) else 0)
         tag = etag(view, version, shown.profiles)
@@ -109,7 +109,7 @@ class Reads:
         (_, _, _, game, _, board, _), raw_query = target(request)
         query = place_query(raw_query, None)
         players = _players(await read_body(request))
-        view, shown = await self._see(game, board, query)
+        view, shown = await self._see(request, game, board, query)
         answer = await self._views.ask(view, shown, [Lookup("player", player, 0) for player in players])
         places = [place for place in answer.found if isinstance(place, Place) and not place.hidden]
         ranked = {place.player for place in places}
@@ -123,15 +123,19 @@ class Reads:
         (_, _, _, game, _, board, _, who, _), raw_query = target(request)
         query = place_query(raw_query, "limit")
         player = player_of(who)
-        view, shown = await self._see(game, board, query)
+        view, shown = await self._see(request, game, board, query)
         rows = await self._history(view, player, query.number)
         if not rows:
             raise NotFound("player", player)
         return read_response(request, history_bytes(view, shown.text, player, rows))
 
-    async def _see(self, game: str, board: str, query: PlaceQuery) -> tuple[View, Shown]:
+    async def _see(
+        self, request: web.Request, game: str, board: str, query: PlaceQuery | PageQuery
+    ) -> tuple[View, Shown]:
         names = name_of(game, "game"), name_of(board, "board")
-        return await self._views.see(*names, query.period, query.segment, query.min_position, query.known_at)
+        seen = official(request, names[0], query.view)
+        copy = query.period, query.segment
+        return await self._views.see(*names, *copy, query.min_position, query.known_at, official=seen)
 
     async def _history(self, view: View, player: str, limit: int) -> list[Any]:
         info = view.named

@@ -6,6 +6,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
+from api.access import official
 from api.params import PAGE_DEFAULT, PAGE_MAX, name_of, number_of, parameters, position_of, target
 from api.problems import invalid
 from api.response import Ready, read_response
@@ -52,7 +53,7 @@ class Rejections:
     async def listed(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/rejections"""
         (_, _, _, segment, _), query = target(request)
-        given = parameters(query, "player", "limit", "after", "min_position")
+        given = parameters(query, "player", "limit", "after", "min_position", "view")
         limit = number_of(given, "limit", PAGE_DEFAULT, 1, PAGE_MAX)
         player = given.get("player")
         if player is not None and not good_id(player):
@@ -60,6 +61,10 @@ class Rejections:
         info = await self._views.catalog.game(name_of(segment, "game"))
         shown = await self._views.shown(info.shard, position_of(given))
         after = position_of(given, "after")
+        if not official(request, info.name, given.get("view")):
+            # What is not shown yet is not told by the way either.
+            frozen = [freeze.position for freeze in self._views.freezes(info, shown)]
+            after = min(frozen if after is None else [after, *frozen], default=None)
         found = await rejections(self._pool, info.generation_id, player, after, limit + 1)
         lines = [rejected(line) for line in found[:limit]]
         return read_response(

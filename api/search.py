@@ -6,7 +6,7 @@ It is bounded: of each kind FOUND_MAX matches are looked at. Who gets more has t
 import asyncpg
 import msgspec
 
-from api.encode import Page, known_at, lines_of
+from api.encode import Page, frozen, known_at, lines_of
 from api.freshness import Shown
 from api.movement import Movements
 from api.names import NameBooks
@@ -67,13 +67,14 @@ class Searching:
             len(entries),
             found.complete,
             known_at(view.past),
+            frozen(view.past),
         )
         return Results(_encode(page), answer.version + moves.version)
 
     async def _found(self, view: View, text: str, shown: Shown) -> Found:
         if view.ranking_id is None:
             return Found([], complete=True)
-        most = FOUND_MAX if shown.in_redis else FOUND_SLOWLY_MAX
+        most = FOUND_MAX if shown.in_redis and not view.fresh else FOUND_SLOWLY_MAX
         return await find(self._pool, view.ranking_id, view.named.generation_id, text, most, view.version)
 
 

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import require_board, shows
+from api.access import official, require_board, shows
 from api.badges import Badges, badges_shown
 from api.encode import Metrics
 from api.freshness import Shown
@@ -15,7 +15,7 @@ from api.movement import Movements
 from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
 from api.problems import invalid
 from api.response import Ready, read_response
-from api.views import View, Views
+from api.views import View, Views, refuse_frozen
 from engine import statistics
 from engine.boards import BoardPlan
 from engine.marks import Mark
@@ -115,7 +115,7 @@ class Statistics:
     async def season(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/players/{player}/stats"""
         (_, _, _, game, _, who, _), query = target(request)
-        given = parameters(query, "board", "period", "segment", "limit", "after", "min_position")
+        given = parameters(query, "board", "period", "segment", "limit", "after", "min_position", "view")
         limit = number_of(given, "limit", ROUNDS_DEFAULT, 1, PAGE_MAX)
         player = player_of(who)
         info = await self._views.catalog.game(name_of(game, "game"))
@@ -125,7 +125,9 @@ class Statistics:
         if period.partition(":")[0] not in ("all", "season") and "period" in given:
             raise invalid("period", "all, or a season such as season:2026")
         shown = await self._views.shown(info.shard, position_of(given))
-        view = await self._views.find(info.name, plan.name, period, given.get("segment"))
+        seen = official(request, info.name, given.get("view"))
+        view = await self._views.find(info.name, plan.name, period, given.get("segment"), shown, official=seen)
+        refuse_frozen(view)
         home = "" if view.plan.copies(view.segment) else view.segment
         asked = _Asked(view, shown, player, home, limit, given.get("after"))
         return read_response(request, await self._page(asked))
@@ -186,7 +188,9 @@ class Statistics:
         """His places in those of the periods in which he has marks; None where he does not qualify to be ranked."""
         rows = [held.rows[period] for period in periods & held.places.keys()]
         ids = [row.ranking_id for row in rows if row.prefix is not None]
-        found = await self._views.places(asked.view.plan, ids, asked.player, asked.shown)
+        # Redis stands still while a board is frozen.
+        shown = asked.shown._replace(in_redis=asked.shown.in_redis and not asked.view.fresh)
+        found = await self._views.places(asked.view.plan, ids, asked.player, shown)
         return {row.period: found.get(row.ranking_id) for row in rows}
 
     async def _waiting(self, asked: _Asked) -> list[statistics.Waiting]:

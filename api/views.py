@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from api.freshness import Applied, Shown
 from api.params import Instant
-from api.problems import GONE, NOT_YET, RefusedError, invalid
+from api.problems import FROZEN, GONE, NOT_YET, RefusedError, invalid
 from engine.boards import BoardPlan
 from engine.movement import BEFORE
 from engine.periods import well_formed
@@ -17,6 +17,7 @@ from engine.places import Answer, Lookup, Place, Window
 from engine.segments import may_be_segment
 from projections.catalog import Catalog, GameInfo
 from projections.fallback import PostgresRankings
+from projections.freezes import Freeze, during
 from projections.moments import Future, Gone, moment_of
 from projections.rankings import RedisRankings
 from projections.snapshots import Snapshots
@@ -31,19 +32,21 @@ MIN_POSITION_WAIT_S = 5.0
 class Past(NamedTuple):
     """As of when a board is seen: what was displayed in a version of its shard, which showed `position`.
 
-    `now` is the game as it is now, `known_at` what was asked for.
+    `now` is the game as it is now, `known_at` what was asked for, if it was; `frozen_ms` is since when the board is frozen, or
+    was so then.
     """
 
     version: int
     position: Position
     now: GameInfo
-    known_at: str
+    known_at: str | None
+    frozen_ms: int | None = None
 
 
 class View(NamedTuple):
     """One copy of a board; `ranking_id` is None while nothing was ever folded into it. The whole board's segment is "".
 
-    One of the past is of the generation that was live then.
+    One of the past is of the generation that was live then. `fresh` says that Redis stands still: PostgreSQL has to tell.
     """
 
     info: GameInfo
@@ -52,6 +55,7 @@ class View(NamedTuple):
     ranking_id: int | None
     segment: str = ""
     past: Past | None = None
+    fresh: bool = False
 
     @property
     def named(self) -> GameInfo:
@@ -96,19 +100,31 @@ class Views:
         segment: str | None,
         min_position: Position | None,
         known_at: Instant | None = None,
+        *,
+        official: bool = False,
     ) -> tuple[View, Shown]:
-        """A view, and what it shows at least. In this order: what was published by then includes the ranking itself."""
+        """A view, and what it shows at least. In this order: what was published by then includes the ranking itself.
+
+        Officials see on while a board is frozen.
+        """
         info = self.catalog.known(game) or await self.catalog.game(game)
         if min_position is None:
             shown = self.applied.recent(info.shard) or await self.applied.read(info.shard)
         else:
             shown = await self.shown(info.shard, min_position)
         if known_at is not None:
-            return await self._see_past(info, (board, period, segment), known_at, shown)
-        return await self.find(game, board, period, segment), shown
+            return await self._see_past(info, (board, period, segment), known_at, shown, official=official)
+        view = await self.find(game, board, period, segment, shown, official=official)
+        return view, shown if view.past is None else _as_of(shown, view.past.position)
 
     async def _see_past(
-        self, now: GameInfo, copy: tuple[str, str | None, str | None], known_at: Instant, shown: Shown
+        self,
+        now: GameInfo,
+        copy: tuple[str, str | None, str | None],
+        known_at: Instant,
+        shown: Shown,
+        *,
+        official: bool,
     ) -> tuple[View, Shown]:
         """What was displayed at a time or position. Who may see a board is told by the rules that hold now."""
         if copy[0] not in now.game.boards:
@@ -122,19 +138,78 @@ class Views:
         position = Position(shown.position.epoch, now.shard, 0, 0) if moment is None else moment.position
         generation = None if moment is None else moment.generation_id
         info = now if generation is None else await self.catalog.generation(now, generation)
-        view = await self._find(info, *copy, known_at.ms)
+        if moment is not None and not official:
+            held = await during(self.catalog.pool, now.game_id, moment.version)
+            view = await self._find_frozen(info, copy, held, known_at.ms)
+        else:
+            view = await self._find(info, *copy, known_at.ms)
         past = Past(0 if moment is None else moment.version, position, now, known_at.text)
-        if generation is None:
+        if view.past is not None:
+            past = view.past._replace(now=now, known_at=known_at.text)
+        elif generation is None:
             view = view._replace(ranking_id=None)
-        return view._replace(past=past), shown._replace(position=position, text=str(position))
+        return view._replace(past=past), _as_of(shown, past.position)
 
-    async def find(self, game: str, board: str, period: str | None, segment: str | None = None) -> View:
+    async def _find_frozen(
+        self, info: GameInfo, copy: tuple[str, str | None, str | None], held: list[Freeze], clock_ms: int | None
+    ) -> View:
+        """A view as a freeze has it stand still, if one of these holds it: the earliest."""
+        board, period, segment = copy
+        whole = [freeze.position.ms for freeze in held if freeze.holds(board, "")]
+        view = await self._find(info, board, period, segment, min(whole, default=clock_ms))
+        freeze = _earliest(held, board, view.period)
+        if freeze is None:
+            return view
+        then = self.catalog.seen_as(info, freeze.generation_id)
+        if then is None and freeze.generation_id is not None:
+            then = await self.catalog.generation(info, freeze.generation_id)
+        if then is None:
+            raise RefusedError(GONE, "what was displayed when the board was frozen is kept no longer")
+        if then is not info:
+            view = await self._find(then, board, view.period, segment, None)
+        return view._replace(past=_still(freeze, info))
+
+    async def find(
+        self,
+        game: str,
+        board: str,
+        period: str | None,
+        segment: str | None = None,
+        shown: Shown | None = None,
+        *,
+        official: bool = False,
+    ) -> View:
         """The view of a board in a period (None: the present one) and a segment (None: the whole board).
 
         Raises NotFound, or refuses what cannot be a period or segment of the board.
         """
         info = self.catalog.known(game) or await self.catalog.game(game)
-        return await self._find(info, board, period, segment, None)
+        if info.game_id not in self.catalog.freezes:
+            return await self._find(info, board, period, segment, None)
+        held = self.freezes(info, shown)
+        if not official:
+            return await self._find_frozen(info, (board, period, segment), held, None)
+        view = await self._find(info, board, period, segment, None)
+        return view._replace(fresh=_earliest(held, board, view.period) is not None)
+
+    def rankings(self, info: GameInfo, shown: Shown | None, *, official: bool) -> dict[tuple[str, str, str], int]:
+        """What rankings a reader may know of: of frozen boards those that there were by then."""
+        if official or info.game_id not in self.catalog.freezes:
+            return info.rankings
+        held = self.freezes(info, shown)
+        found = {}
+        for name, ranking_id in info.rankings.items():
+            freeze = _earliest(held, *name[:2])
+            then = info if freeze is None else self.catalog.seen_as(info, freeze.generation_id)
+            known = then.rankings.get(name) if then is not None else None
+            if then is not None and known is not None and (freeze is None or then.since[known] <= freeze.version):
+                found[name] = ranking_id
+        return found
+
+    def freezes(self, info: GameInfo, shown: Shown | None = None) -> list[Freeze]:
+        """The freezes of a game that hold. One that has ended holds on for who is shown what was before."""
+        held = self.catalog.freezes.get(info.game_id, ())
+        return [each for each in held if each.until is None or (shown is not None and shown.position < each.until)]
 
     async def _find(
         self, info: GameInfo, board: str, period: str | None, segment: str | None, clock_ms: int | None
@@ -179,14 +254,27 @@ class Views:
             period = max(begun)[1]
         return period
 
-    def known(self, game: str, board: str, period: str | None, segment: str | None) -> View | None:
+    def known(
+        self, game: str, board: str, period: str | None, segment: str | None, *, official: bool = False
+    ) -> View | None:
         """The same out of what is known already: asks nobody, and checks nothing. None for what is not there."""
         info = self.catalog.known(game)
         plan = info.game.boards.get(board) if info is not None else None
         if info is None or plan is None:
             return None
-        period = period or self._present(info, plan, plan.period_kinds[0])
-        return View(info, plan, period, info.rankings.get((board, period, segment or "")), segment or "")
+        held = self.freezes(info) if info.game_id in self.catalog.freezes else []
+        whole = [freeze.position.ms for freeze in held if freeze.holds(board, "") and not official]
+        period = period or self._present(info, plan, plan.period_kinds[0], min(whole, default=None))
+        freeze, now = _earliest(held, board, period), info
+        if freeze is not None and not official:
+            info = self.catalog.seen_as(info, freeze.generation_id)
+            plan = info.game.boards.get(board) if info is not None else None
+            if info is None or plan is None:
+                return None
+        view = View(info, plan, period, info.rankings.get((board, period, segment or "")), segment or "")
+        if freeze is None:
+            return view
+        return view._replace(fresh=True) if official else view._replace(past=_still(freeze, now))
 
     async def shown(self, shard: int, min_position: Position | None = None) -> Shown:
         """What the next look-up will show at least; waits for `min_position`, and refuses when that takes too long."""
@@ -211,6 +299,8 @@ class Views:
             return _nothing(lookups)
         if view.past is not None:
             return await self._ask_past(view, view.ranking_id, view.past.version, shown, lookups)
+        if view.fresh:
+            return await self._fallback.lookup(view.ranking_id, view.plan, lookups, frozen=False) or _nothing(lookups)
         if shown.in_redis:
             try:
                 answer = await self._rankings.lookup(view.ranking_id, view.plan, lookups)
@@ -258,6 +348,25 @@ class Views:
             elif isinstance(place := answer.found[0], Place):
                 found[ranking_id] = place
         return found
+
+
+def refuse_frozen(view: View) -> None:
+    """Refuses a view of a frozen board where what is behind the places is asked for: that is known as of now only."""
+    if view.past is not None and view.past.frozen_ms is not None:
+        raise RefusedError(FROZEN, "the board is frozen: what is behind it shows when it is thawed")
+
+
+def _earliest(held: list[Freeze], board: str, period: str) -> Freeze | None:
+    """Of several freezes of a copy of a board the first one tells what is shown."""
+    return min((freeze for freeze in held if freeze.holds(board, period)), key=lambda each: each.version, default=None)
+
+
+def _still(freeze: Freeze, now: GameInfo) -> Past:
+    return Past(freeze.version, freeze.position, now, None, freeze.position.ms)
+
+
+def _as_of(shown: Shown, position: Position) -> Shown:
+    return shown._replace(position=position, text=str(position))
 
 
 def _check_segment(plan: BoardPlan, segment: str) -> None:

@@ -9,11 +9,13 @@ from consumers.slices import slices
 from engine.corrections import CORRECTIONS, archived_subject
 from engine.erasure import MARK, reserved
 from projections.commit import ACCEPTED, DUPLICATE, REFUSED
+from projections.freezes import Line, pinned
+from projections.freezes import follow as follow_freeze
 from projections.names import shard_of
 from projections.store import Batch, LiveGame, ShardState, Store
 from projections.surrogates import Erasing
 from schemas.errors import InvalidRuleset
-from schemas.events import Event, Fixture, Pick, Player, Result, RulesetChange, Score
+from schemas.events import Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
 from schemas.position import Position
 from schemas.ruleset import parse
 
@@ -97,6 +99,8 @@ class Folding:
         for name, live in touched.items():
             await self._settle(live, latest[name], batch)
             batch.take_rest(live)
+            if isinstance(accepted[0][1], Freeze | Thaw):
+                self._freeze(live, accepted[0][1], batch)
             if live.shadows:
                 await self._follow(live, [each for each in accepted if each[1].game == name], batch)
         return batch
@@ -120,9 +124,16 @@ class Folding:
         for table, changes in live.fold.settling():
             batch.take(table, changes)
             await asyncio.sleep(0)
+        if live.frozen:
+            batch.pinned |= pinned(live.frozen, live.fold.tables.values())
         if live.is_shadow:
             # What nobody was shown is no history.
             del batch.history[shown:]
+
+    def _freeze(self, live: LiveGame, event: Freeze | Thaw, batch: Batch) -> None:
+        """What the batch holds is shown still; it is that event alone, so the version says where the freeze lies."""
+        batch.freezes.append(Line(live.game_id, event, self._last(batch)))
+        follow_freeze(live.frozen, event, batch.version)
 
     def _last(self, batch: Batch) -> Position:
         return Position(batch.state.epoch, self.shard, *batch.upto)

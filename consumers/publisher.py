@@ -60,7 +60,7 @@ class Publisher:
         self._shown.update(dict.fromkeys(fresh, 0))
         for ranking_id, (places, hidden, dense) in batch.places.items():
             # A new ranking is shown even if nobody is ranked yet: a reader would miss it.
-            if not places and ranking_id not in fresh:
+            if (not places and ranking_id not in fresh) or ranking_id in batch.pinned:
                 continue
             pending = self._pending.get(ranking_id)
             if pending is None:
@@ -71,6 +71,9 @@ class Publisher:
         if sum(len(pending.places) for pending in self._pending.values()) > PENDING_MAX and self._failing:
             # Redis has been away for long: a rebuild is cheaper than to remember everything.
             self._pending.clear()
+            self._suspect = True
+        if batch.freezes:
+            # A ranking that was frozen has missed whatever came since.
             self._suspect = True
         state = batch.after_state
         self._latest = (batch.version, Position(state.epoch, self.shard, state.ms, state.seq), state.profiles)

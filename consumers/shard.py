@@ -32,7 +32,7 @@ from projections.names import stream_key
 from projections.store import Batch, ShardState, Store
 from projections.tasks import end
 from schemas.errors import LogBroken
-from schemas.events import Player, RulesetChange
+from schemas.events import Close, Freeze, Player, RulesetChange, Thaw
 from schemas.position import SEQ_MAX, parse_entry
 
 STOP_S = 5.0
@@ -324,7 +324,7 @@ class Limits:
 def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
     """Stretches of entries that can be folded together.
 
-    A change of rules and the erasing of a player stand alone, corrections stand with others of their kind.
+    A change of rules, the erasing of a player and what freezes or closes a board stand alone, corrections with their kind.
     """
     return (list(part) for _, part in groupby(entries, _company))
 
@@ -338,4 +338,4 @@ def _company(entry: Entry) -> object:
     return kind if kind in CORRECTIONS else (entry.ms, entry.seq)
 
 
-APART = frozenset((RulesetChange, Player, *CORRECTIONS))
+APART = frozenset((RulesetChange, Player, Freeze, Thaw, Close, *CORRECTIONS))

@@ -11,7 +11,20 @@ from engine.placements import PlacementMarks
 from engine.sources import ContestSource, ValueSource
 from schemas.checks import ID_RULE, good_id, number_problems
 from schemas.errors import Problem
-from schemas.events import Adjustment, Attributes, Event, Fixture, Number, Pick, Result, Score, Values
+from schemas.events import (
+    Adjustment,
+    Attributes,
+    Close,
+    Event,
+    Fixture,
+    Freeze,
+    Number,
+    Pick,
+    Result,
+    Score,
+    Thaw,
+    Values,
+)
 from schemas.language import (
     AdjustmentSource,
     MetricType,
@@ -93,19 +106,33 @@ class Game:
             if event.board is not None and event.board not in self.boards:
                 problems.append(Problem("board", f"unknown board; this game has {', '.join(self.boards)}"))
             return problems
+        if isinstance(event, Freeze | Thaw | Close):
+            return list(self._control_problems(event))
         if isinstance(event, Pick):
             return list(self.markets.problems(event))
         if isinstance(event, Fixture):
             return list(self._fixture_problems(event))
-        if isinstance(event, Result):
-            problems = list(self._entrant_problems("attributes", event.attributes or {}))
-            problems += self._score_problems(event.score or [])
-            problems += self.markets.result_problems(event)
-            for index, line in enumerate(event.placements or ()):
-                problems += self._value_problems(f"placements[{index}].values", line.values or {})
-                problems += self._entrant_problems(f"placements[{index}].attributes", line.attributes or {})
-            return problems
-        return []
+        return self._result_problems(event) if isinstance(event, Result) else []
+
+    def _result_problems(self, event: Result) -> list[Problem]:
+        problems = list(self._entrant_problems("attributes", event.attributes or {}))
+        problems += self._score_problems(event.score or [])
+        problems += self.markets.result_problems(event)
+        for index, line in enumerate(event.placements or ()):
+            problems += self._value_problems(f"placements[{index}].values", line.values or {})
+            problems += self._entrant_problems(f"placements[{index}].attributes", line.attributes or {})
+        return problems
+
+    def _control_problems(self, event: Freeze | Thaw | Close) -> Iterator[Problem]:
+        """A freeze or close names boards and periods that the game can have; a thaw may be of what rules had before."""
+        if isinstance(event, Thaw):
+            return
+        if event.board is not None and event.board not in self.boards:
+            yield Problem("board", f"unknown board; this game has {', '.join(self.boards)}")
+            return
+        boards = self.boards.values() if event.board is None else (self.boards[event.board],)
+        if event.period is not None and not any(plan.may_have(event.period) for plan in boards):
+            yield Problem("period", "a period such as all, round:7 or daily:2026-02-08 that the board has")
 
     def _fixture_problems(self, event: Fixture) -> Iterator[Problem]:
         yield from self._entrant_problems("attributes", event.attributes or {})

@@ -10,8 +10,10 @@ import time
 import asyncpg
 
 from engine.rules import Game, compile_ruleset
+from projections import freezes
 from projections.database import AWAY, queries
 from projections.epochs import Epoch, latest
+from projections.freezes import Freeze
 from schemas.errors import NotFound, Unavailable
 from schemas.ruleset import parse
 
@@ -25,7 +27,7 @@ MISS_INTERVAL_S = 0.02
 class GameInfo:
     """A game as readers see it: `rankings` maps (board, period, segment) to a ranking id. `retired`: as they saw it once."""
 
-    __slots__ = ("game", "game_id", "generation_id", "name", "rankings", "retired", "ruleset_version", "shard")
+    __slots__ = ("game", "game_id", "generation_id", "name", "rankings", "retired", "ruleset_version", "shard", "since")
 
     def __init__(self, row: asyncpg.Record, game: Game) -> None:
         self.game_id: int = row["game_id"]
@@ -36,6 +38,8 @@ class GameInfo:
         self.game = game
         self.retired = False
         self.rankings: dict[tuple[str, str, str], int] = {}
+        self.since: dict[int, int] = {}
+        """The versions in which rankings were made."""
 
 
 RETIRED_MAX = 64
@@ -50,6 +54,9 @@ class Catalog:
         self._games: dict[str, GameInfo] = {}
         self._by_generation: dict[int, GameInfo] = {}
         self._retired: dict[int, GameInfo] = {}
+        self.freezes: dict[int, list[Freeze]] = {}
+        """By game; also those that ended a moment ago."""
+        self._freezes_token = 0
         self._last_ranking = 0
         self.epoch: Epoch | None = None
         """The log's epoch, as of which the games' shards are; None while it never had a consumer."""
@@ -96,7 +103,15 @@ class Catalog:
             for row in await connection.fetch(Q["rankings_after"], self._last_ranking, list(self._by_generation)):
                 info = self._by_generation[row["generation_id"]]
                 info.rankings[(row["board"], row["period"], row["segment"])] = row["ranking_id"]
+                info.since[row["ranking_id"]] = row["since"]
                 self._last_ranking = max(self._last_ranking, row["ranking_id"])
+            # After the games: whoever sees a generation has to know what was frozen before it went live.
+            self._freezes_token = await freezes.token(connection)
+            held: dict[int, list[Freeze]] = {}
+            for freeze in await freezes.known(connection):
+                held.setdefault(freeze.game_id, []).append(freeze)
+                await self._learn_retired(connection, freeze.generation_id)
+            self.freezes = held
         self._refreshed = began
 
     def _is_known(self, row: asyncpg.Record) -> bool:
@@ -119,6 +134,7 @@ class Catalog:
         for ranking in await connection.fetch(Q["rankings_of"], list(infos)):
             key = (ranking["board"], ranking["period"], ranking["segment"])
             infos[ranking["generation_id"]].rankings[key] = ranking["ranking_id"]
+            infos[ranking["generation_id"]].since[ranking["ranking_id"]] = ranking["since"]
         return {info.name: info for info in infos.values()}
 
     def games(self) -> list[GameInfo]:
@@ -143,18 +159,36 @@ class Catalog:
         """The game as one of its generations has it, which need not be live any more."""
         if generation_id == info.generation_id:
             return info
+        if generation_id not in self._retired:
+            async with self.pool.acquire() as connection:
+                await self._learn_retired(connection, generation_id)
         found = self._retired.get(generation_id)
         if found is None:
-            async with self.pool.acquire() as connection:
-                row = await connection.fetchrow(PAST["generation"], generation_id)
-                if row is None:
-                    raise NotFound("generation", str(generation_id))
-                found = (await self._learn(connection, [row]))[row["name"]]
-            if len(self._retired) >= RETIRED_MAX:
-                self._retired.clear()
-            found.retired = True
-            self._retired[generation_id] = found
+            raise NotFound("generation", str(generation_id))
         return found
+
+    async def _learn_retired(self, connection: asyncpg.pool.PoolConnectionProxy, generation_id: int | None) -> None:
+        """Learns of a generation that is live no longer, unless it is known."""
+        if generation_id is None or generation_id in self._retired or generation_id in self._by_generation:
+            return
+        row = await connection.fetchrow(PAST["generation"], generation_id)
+        if row is not None:
+            found = (await self._learn(connection, [row]))[row["name"]]
+            found.retired = True
+            if len(self._retired) >= RETIRED_MAX:
+                del self._retired[next(iter(self._retired))]
+            self._retired[generation_id] = found
+
+    def seen_as(self, info: GameInfo, generation_id: int | None) -> GameInfo | None:
+        """The game as one of its generations has it, if that is known already."""
+        return info if generation_id == info.generation_id else self._retired.get(generation_id or 0)
+
+    async def froze(self) -> bool:
+        """Whether a freeze has begun or ended that is not known yet; then it is known afterwards."""
+        if await freezes.token(self.pool) == self._freezes_token:
+            return False
+        await self.refresh()
+        return True
 
     async def ranking(self, info: GameInfo, board: str, period: str, segment: str = "") -> int | None:
         """The id of a ranking, or None when nothing was ever folded into it."""

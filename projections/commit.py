@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from projections import badges, past, surrogates
+from projections import badges, freezes, past, surrogates
 from projections.database import Connection, columns, queries
 from schemas.errors import ConcurrentWriter
 from schemas.position import Position
@@ -82,5 +82,6 @@ async def write(connection: Connection, batch: "Batch") -> None:
     if batch.players:
         await connection.execute(Q["upsert_players"], *columns(batch.players, 6))
     await badges.write(connection, batch.awards)
+    await freezes.write(connection, batch.version, batch.freezes)
     if batch.dead:
         await connection.execute(Q["dead_letter"], *columns(batch.dead, 8))

@@ -24,6 +24,7 @@ class RankingState(NamedTuple):
     version: int
     position: Position
     profiles: int
+    frozen_at: int | None = None
 
 
 class Snapshot:
@@ -60,22 +61,34 @@ async def state_of(connection: Any, ranking_id: int, shard: int) -> RankingState
     row = await connection.fetchrow(Q["state"], ranking_id, shard)
     if row is None:
         return None
-    return RankingState(row["version"], Position(row["epoch"], shard, row["ms"], row["seq"]), row["profiles"])
+    return RankingState(
+        row["version"], Position(row["epoch"], shard, row["ms"], row["seq"]), row["profiles"], row["frozen_at"]
+    )
 
 
 @asynccontextmanager
 async def snapshot(
-    pool: asyncpg.Pool, ranking_id: int, generation_id: int, shard: int, style: str, version: int | None = None
+    pool: asyncpg.Pool,
+    ranking_id: int,
+    generation_id: int,
+    shard: int,
+    style: str,
+    version: int | None = None,
+    *,
+    frozen: bool = True,
 ) -> AsyncIterator[Snapshot | None]:
     """Opens a snapshot of a ranking whose ranks follow a style; None when there is no such ranking.
 
-    With a version it is the ranking as it was displayed then. The names are those of a generation.
+    With a version it is the ranking as it was displayed then, and while it is frozen the frozen one, unless `frozen` is false.
+    The names are those of a generation.
     """
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         state = await state_of(connection, ranking_id, shard)
         if state is None:
             yield None
             return
+        if version is None and frozen:
+            version = state.frozen_at
         asked = PAST if version is not None else Q
         of_version = () if version is None else (version,)
         total = await connection.fetchval(asked["total"], ranking_id, *of_version)

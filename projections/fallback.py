@@ -21,19 +21,32 @@ class PostgresRankings:
         self.pool = pool
 
     async def lookup(
-        self, ranking_id: int, plan: BoardPlan, lookups: list[Lookup], version: int | None = None
+        self,
+        ranking_id: int,
+        plan: BoardPlan,
+        lookups: list[Lookup],
+        version: int | None = None,
+        *,
+        frozen: bool = True,
     ) -> Answer | None:
-        """Answers in the order of the look-ups, or None when there is no such ranking; with a version as of that one."""
+        """Answers in the order of the look-ups, or None when there is no such ranking; with a version as of that one.
+
+        While the ranking is frozen it is the frozen one that answers, unless `frozen` is false.
+        """
         async with (
             self.pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            if version is not None:
-                shown, total = version, await connection.fetchval(PAST["total"], ranking_id, version)
-            else:
+            state = None
+            if version is None:
                 state = await connection.fetchrow(Q["ranking_state"], ranking_id)
                 if state is None:
                     return None
+                version = state["frozen_at"] if frozen else None
+            if version is not None:
+                shown, total = version, await connection.fetchval(PAST["total"], ranking_id, version)
+            else:
+                assert state is not None
                 shown, total = state["version"], state["total"]
             snapshot = _Snapshot(connection, ranking_id, plan, total, version)
             found = [await snapshot.find(item) for item in lookups]

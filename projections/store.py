@@ -17,7 +17,7 @@ from engine.pickbook import PickLine
 from engine.rules import Game, compile_ruleset
 from engine.shapes import Row
 from engine.tables import Change, Table
-from projections import badges, contests, copies, epochs, past, surrogates
+from projections import badges, contests, copies, epochs, freezes, past, surrogates
 from projections.clock import ClockLines, load_due, resume
 from projections.clock import Q as CLOCK
 from projections.commit import advance, write, write_rules
@@ -58,6 +58,7 @@ class LiveGame:
     __slots__ = (
         "erased",
         "fold",
+        "frozen",
         "game_id",
         "generation_id",
         "is_shadow",
@@ -81,6 +82,7 @@ class LiveGame:
         self.is_shadow = False
         self.shadows: tuple[LiveGame, ...] = ()
         """Generations that are folded behind the live one, which they are then known by."""
+        self.frozen: freezes.Held = {}
         self.uncommitted: dict[int, list[PickLine]] = {}
         """The picks of batches that may not be committed yet, by version."""
         self.used = 0
@@ -113,6 +115,9 @@ class Batch:
         self.places: dict[int, tuple[Places, Places, bool]] = {}
         self.awards: list[badges.AwardLine] = []
         self.clock = ClockLines()
+        self.freezes: list[freezes.Line] = []
+        self.pinned: set[int] = set()
+        """Rankings whose places are not to be shown, since they are frozen."""
         self.erasings: list[surrogates.Erasing] = []
         self.rules: RulesetChange | None = None
         self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
@@ -237,6 +242,7 @@ class Store:
             folds[row["generation_id"]].sanctions[row["player"]] = row["status"]
         await contests.load_joined(self.pool.fetch, folds)
         await past.load_voided(self.pool.fetch, folds)
+        await freezes.load(self.pool.fetch, list(found.values()))
         return list(found.values())
 
     async def load_contests(self, live: LiveGame, events: list[Any]) -> None:

@@ -4,7 +4,12 @@
 SELECT ranking_id, version FROM rankings WHERE ranking_id = ANY ($1::integer[])
 
 -- name: state
-SELECT r.version, s.epoch, s.ms, s.seq, s.profiles FROM rankings r, shards s WHERE r.ranking_id = $1 AND s.shard = $2
+SELECT r.version, s.epoch, s.ms, s.seq, s.profiles, (
+        SELECT min(f.from_version) FROM freezes f JOIN games g USING (game_id)
+        WHERE g.live_generation = r.generation_id AND f.to_version IS NULL
+            AND f.board IN ('', r.board) AND f.period IN ('', r.period)
+    ) AS frozen_at
+FROM rankings r, shards s WHERE r.ranking_id = $1 AND s.shard = $2
 
 -- name: total
 SELECT count(*) FROM standings WHERE ranking_id = $1 AND prefix IS NOT NULL

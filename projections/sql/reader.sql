@@ -18,15 +18,19 @@ SELECT version, mode, position, recorded_ms, text FROM rulesets
 WHERE game_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3
 
 -- name: rankings_of
-SELECT generation_id, ranking_id, board, period, segment FROM rankings WHERE generation_id = ANY ($1::integer[])
+SELECT generation_id, ranking_id, board, period, segment, since FROM rankings WHERE generation_id = ANY ($1::integer[])
 
 -- name: rankings_after
-SELECT ranking_id, generation_id, board, period, segment FROM rankings WHERE ranking_id > $1 - 1000 AND generation_id = ANY ($2::integer[]) ORDER BY ranking_id
+SELECT ranking_id, generation_id, board, period, segment, since FROM rankings WHERE ranking_id > $1 - 1000 AND generation_id = ANY ($2::integer[]) ORDER BY ranking_id
 
 -- name: ranking_state
-SELECT r.version, count(s.prefix) AS total
+SELECT r.version, count(s.prefix) AS total, (
+        SELECT min(f.from_version) FROM freezes f JOIN games g USING (game_id)
+        WHERE g.live_generation = r.generation_id AND f.to_version IS NULL
+            AND f.board IN ('', r.board) AND f.period IN ('', r.period)
+    ) AS frozen_at
 FROM rankings r LEFT JOIN standings s ON s.ranking_id = r.ranking_id AND s.prefix IS NOT NULL
-WHERE r.ranking_id = $1 GROUP BY r.version
+WHERE r.ranking_id = $1 GROUP BY r.ranking_id
 
 -- name: place
 -- A hidden player may have nobody at or in front of the place that he would have.
@@ -72,11 +76,15 @@ SELECT count(*) FILTER (WHERE (prefix, player) < ($2, $3)) AS before,
 FROM standings WHERE ranking_id = $1 AND prefix IS NOT NULL
 
 -- name: live_versions
--- Of all generations that follow the log.
+-- Of all generations that follow the log, but for rankings that are frozen.
 SELECT r.ranking_id, r.board, g.game_id, n.ruleset_version, r.version
 FROM games g JOIN generations n ON n.game_id = g.game_id AND n.status IN ('live', 'shadow')
 JOIN rankings r ON r.generation_id = n.generation_id
 WHERE g.shard = ANY ($1::integer[])
+    AND NOT EXISTS (
+        SELECT FROM freezes f
+        WHERE f.game_id = g.game_id AND g.live_generation = r.generation_id AND f.to_version IS NULL AND f.board IN ('', r.board) AND f.period IN ('', r.period)
+    )
 
 -- name: names
 SELECT player, name FROM players WHERE generation_id = $1 AND player = ANY ($2::text[]) AND name IS NOT NULL
@@ -94,7 +102,7 @@ SELECT r.ranking_id, r.board, r.period, r.segment
 FROM rankings r
 CROSS JOIN LATERAL (
     SELECT FROM standings s
-    WHERE s.ranking_id = r.ranking_id AND s.player = $2 AND coalesce(s.prefix, s.hidden) IS NOT NULL LIMIT 1
+    WHERE s.ranking_id = r.ranking_id AND s.player = $2 AND ($7 OR coalesce(s.prefix, s.hidden) IS NOT NULL) LIMIT 1
 ) held
 WHERE r.generation_id = $1 AND ($3::text IS NULL OR r.board = $3) AND NOT starts_with(r.segment, '<')
     AND (r.period = 'all', r.ranking_id) < ($4, $5)

@@ -133,10 +133,15 @@ UPDATE games SET live_generation = $2 WHERE game_id = $1
 SELECT text FROM rulesets WHERE game_id = $1 AND version = $2
 
 -- name: ranking
+-- Not one that is frozen: that is not shown out of its standings.
 SELECT r.version, r.board, t.text
 FROM rankings r JOIN generations n USING (generation_id)
 JOIN rulesets t ON t.game_id = n.game_id AND t.version = n.ruleset_version
 WHERE r.ranking_id = $1
+    AND NOT EXISTS (
+        SELECT FROM freezes f JOIN games g ON g.game_id = f.game_id AND g.live_generation = r.generation_id
+        WHERE f.to_version IS NULL AND f.board IN ('', r.board) AND f.period IN ('', r.period)
+    )
 
 -- name: lines
 SELECT player, coalesce(prefix, hidden) AS prefix, extra, prefix IS NULL AS hidden

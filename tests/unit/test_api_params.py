@@ -24,7 +24,7 @@ def refusal(call: Any, *arguments: Any) -> tuple[str, str]:
 
 
 def test_a_page_query_has_defaults() -> None:
-    assert page_query("") == (None, None, 50, None, None, None, None, None)
+    assert page_query("") == (None, None, 50, None, None, None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_cannot_be_a_name_does_not_exist(segment: str) -> None:
 
 
 def test_a_live_query_follows_players_or_the_first_entries() -> None:
-    assert live_query("") == (None, None, (), 10, None, False)
+    assert live_query("") == (None, None, (), 10, None, False, None)
     assert live_query("top=3&period=round:7&segment=a:b&last_event_id=1.2.3.4") == (
         "round:7",
         "a:b",
@@ -156,10 +156,11 @@ def test_a_live_query_follows_players_or_the_first_entries() -> None:
         3,
         "1.2.3.4",
         False,
+        None,
     )
     # In whatever order and however often they are named, it is one feed.
     assert live_query("player=bob&player=ann&player=bob").players == ("ann", "bob")
-    assert live_query("", "ann") == (None, None, ("ann",), 0, None, True)
+    assert live_query("", "ann") == (None, None, ("ann",), 0, None, True, None)
 
 
 @pytest.mark.parametrize(
