@@ -66,14 +66,14 @@ export class DeadLetters {
   }
 
   table(letters) {
+    const open = new Set([...this.list.querySelectorAll("details[open]")].map((each) => each.dataset.id));
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Dead letters" },
       h("table", { class: "list" }, h("caption", { class: "unseen" }, "Dead letters, oldest first"),
-        h("thead", {}, h("tr", {}, ["Number", "When", "Why", ""].map((name) => (name ? h("th", { scope: "col" }, name) : h("td"))))),
+        h("thead", {}, h("tr", {}, ["Number", "Why", ""].map((name) => (name ? h("th", { scope: "col" }, name) : h("td"))))),
         h("tbody", {}, letters.map((line) => h("tr", {},
-          h("th", { scope: "row" }, String(line.id)),
-          h("td", { class: "nowrap" }, when(line.recorded_at)),
+          h("th", { scope: "row" }, String(line.id), h("span", { class: "about" }, when(line.recorded_at))),
           h("td", {}, line.field ? [h("strong", {}, line.field), ": "] : "", line.reason,
-            h("details", { class: "values" }, h("summary", {}, "What it held"), h("pre", {}, line.body), h("p", { class: "faint" }, `at ${line.position}`))),
+            h("details", { class: "values", open: open.has(String(line.id)), "data-id": String(line.id) }, h("summary", {}, "What it held"), h("pre", {}, line.body), h("p", { class: "faint" }, `at ${line.position}`))),
           h("td", {}, line.status === "open"
             ? h("button", { type: "button", "aria-label": `Retry number ${line.id}`, onclick: (event) => this.retry(line.id, event.target) }, "Retry")
             : h("span", { class: "tag" }, line.status)))))));

@@ -1,5 +1,6 @@
 """The officials' view: keys that may and may not, corrections, dead letters, shards."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +117,9 @@ async def test_dead_letters(visitor: Visitor, guarded: Site) -> None:
     await expect(page.locator("pre")).to_have_text(UNREADABLE.decode())
     await page.get_by_role("button", name="Retry number 1").click()
     await expect(page.locator(".said")).to_contain_text("Number 1 failed again, and is number 2 now: ")
-    await expect(page.locator(".list tbody th")).to_have_text(["2"])
+    await expect(page.locator(".list tbody th")).to_have_text([re.compile("^2")])
     await page.get_by_label("Show").select_option("all")
-    await expect(page.locator(".list tbody th")).to_have_text(["1", "2"])
+    await expect(page.locator(".list tbody th")).to_have_text([re.compile("^1"), re.compile("^2")])
 
 
 async def test_shards_and_their_services(visitor: Visitor, guarded: Site) -> None:
