@@ -178,6 +178,11 @@ async def test_publishers_and_readers_over_http_notice_nothing(harness: Harness)
             times = [line["from"] for line in history]
             assert times == sorted(times, reverse=True)
             assert [line["to"] for line in history[1:]] == times[:-1]
+            # What was displayed then: positions of every epoch tell.
+            for line, points in zip(history, (6, 4, 1), strict=True):
+                for known_at in (line["position"], line["from"]):
+                    then = await answer(other, "GET", f"{path}?known_at={known_at}")
+                    assert then["metrics"]["points"] == points
             explained = await answer(client, "GET", f"{path}/explain")
             assert [mark["event"] for mark in explained["parts"]] == ["said-1", "said-3", "said-2"]
 
