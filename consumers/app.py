@@ -218,7 +218,8 @@ class Process:
                 max_records=options.batch_events_max,
                 polling_interval=POLL_MS,
             )
-            subscriber = self.broker.subscriber(stream=stream, parser=parse, decoder=decode)
+            # Not persistent: the broker would keep each that ever was, and with it all that its consumer held in memory.
+            subscriber = self.broker.subscriber(stream=stream, parser=parse, decoder=decode, persistent=False)
 
             async def handle(entries: list[RawEntry]) -> None:
                 await consumer.handle(entries)

@@ -1,13 +1,18 @@
 """Several shards and several consumer processes: shared out evenly, taken over, and never written by two."""
 
+import asyncio
+import gc
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
+from faststream.redis import RedisBroker
 
 from cli.checks_postgres import postgres_checks
+from consumers.app import Options, Process
+from consumers.leases import LEASE_S, Leases
 from projections.names import shard_of
 from tests.harness import Child, Harness, renamed, ruleset, running, score
 from tests.services import eventually
@@ -139,6 +144,55 @@ async def test_a_paused_process_wakes_up_and_cannot_write(harness: Harness) -> N
     }
     await counted.publish(100)
     await counted.check()
+
+
+async def test_after_an_outage_each_goes_on_with_what_it_had(harness: Harness) -> None:
+    """All leases and heartbeats have run out; who comes back first must not take what the others are about to renew."""
+    leases = [Leases(harness.pool, name, SHARDS, ()) for name in "ab"]
+    running: list[set[int]] = [set(), set()]
+    for _ in range(3):
+        for at, mine in enumerate(leases):
+            running[at] = (await mine.turn(running[at], ())).mine
+            for shard in set(range(SHARDS)) - running[at]:
+                await mine.release(shard)
+    assert [len(shards) for shards in running] == [2, 2]
+    await harness.pool.execute("UPDATE leases SET until = now() - interval '1 second'")
+    await harness.pool.execute("UPDATE consumers SET until = now() - interval '1 second'")
+    for at, mine in enumerate(leases):
+        mine._renewed -= LEASE_S
+        assert (await mine.turn(running[at], ()))[:2] == (running[at], set())
+    for at, mine in enumerate(leases):
+        assert (await mine.turn(running[at], ())).mine == running[at]
+
+
+async def test_what_is_given_up_is_forgotten(harness: Harness) -> None:
+    """A process that starts shards again and again keeps one subscriber for each, and nothing of the earlier ones."""
+    broker = RedisBroker(harness.log_url, apply_types=False)
+    options = Options(harness.log_url, harness.rankings_url, harness.database_url, total_shards=SHARDS)
+    process = Process(options, broker)
+    await broker.start()
+    await process.start()
+    try:
+        await eventually(lambda: len(broker.subscribers) == SHARDS)
+        for _ in range(3):
+            before = dict(process._restart)
+            for restart in before.values():
+                restart.set()
+
+            def again(before: dict[int, asyncio.Event] = before) -> bool:
+                restarts = process._restart
+                return len(restarts) == SHARDS and all(restarts[shard] is not before[shard] for shard in restarts)
+
+            await eventually(again)
+
+        def few() -> bool:
+            gc.collect()
+            return len(broker.subscribers) == SHARDS
+
+        await eventually(few)
+    finally:
+        await process.stop()
+        await broker.stop()
 
 
 async def test_thousands_of_games(harness: Harness) -> None:
