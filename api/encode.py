@@ -64,6 +64,7 @@ class Page(msgspec.Struct, frozen=True):
     complete: bool | msgspec.UnsetType = msgspec.UNSET
     known_at: str | msgspec.UnsetType = msgspec.UNSET
     frozen: datetime | msgspec.UnsetType = msgspec.UNSET
+    final: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
@@ -98,6 +99,7 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     previous: str | msgspec.UnsetType | None = msgspec.UNSET
     known_at: str | msgspec.UnsetType = msgspec.UNSET
     frozen: datetime | msgspec.UnsetType = msgspec.UNSET
+    final: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class FriendPlace(msgspec.Struct, frozen=True):
@@ -128,6 +130,7 @@ class FriendPlaces(msgspec.Struct, frozen=True):
     segment: str | msgspec.UnsetType = msgspec.UNSET
     known_at: str | msgspec.UnsetType = msgspec.UNSET
     frozen: datetime | msgspec.UnsetType = msgspec.UNSET
+    final: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class HistoryLine(msgspec.Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
@@ -156,6 +159,7 @@ class History(msgspec.Struct, frozen=True):
     segment: str | msgspec.UnsetType = msgspec.UNSET
     known_at: str | msgspec.UnsetType = msgspec.UNSET
     frozen: datetime | msgspec.UnsetType = msgspec.UNSET
+    final: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def lines_of(plan: BoardPlan, window: Window | None, names: Names, moves: Moves = STILL) -> list[Line]:
@@ -194,6 +198,7 @@ def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -
         segment or msgspec.UNSET,
         known_at=known_at(past),
         frozen=frozen(past),
+        final=final(past),
     )
     return _encode(page)
 
@@ -208,6 +213,11 @@ def frozen(past: Past | None) -> datetime | msgspec.UnsetType:
     if past is None or past.frozen_ms is None:
         return msgspec.UNSET
     return _EPOCH + timedelta(milliseconds=past.frozen_ms)
+
+
+def final(past: Past | None) -> bool | msgspec.UnsetType:
+    """Whether the period is closed; absent where it is not."""
+    return (past is not None and past.final) or msgspec.UNSET
 
 
 def with_position(position: str, rest: bytes) -> bytes:
@@ -243,6 +253,7 @@ def place_bytes(
             *_cursors_around(place),
             known_at(past),
             frozen(past),
+            final(past),
         )
     )
 
@@ -310,6 +321,7 @@ def friends_bytes(
             segment or msgspec.UNSET,
             known_at(past),
             frozen(past),
+            final(past),
         )
     )
 
@@ -343,4 +355,6 @@ def history_bytes(view: View, position: str, player: str, rows: list[HistoryRow]
     ]
     info, plan, period, _, segment, past, _ = view
     named = segment or msgspec.UNSET
-    return _encode(History(position, info.name, plan.name, period, player, lines, named, known_at(past), frozen(past)))
+    return _encode(
+        History(position, info.name, plan.name, period, player, lines, named, known_at(past), frozen(past), final(past))
+    )

@@ -144,6 +144,8 @@ class Download(Ready):
         chunk = await shot.read(CHUNK_ENTRIES) if shot is not None else []
         if shot is not None:
             position = shot.state.position if view.past is None else view.past.position
+            if view.past is not None and view.past.final:
+                sink.lines += b"Rankfold-Final: true\r\n"
             if view.past is not None and view.past.frozen_ms is not None:
                 frozen_at = datetime.fromtimestamp(view.past.frozen_ms / 1000, UTC).isoformat(timespec="milliseconds")
                 sink.lines += b"Rankfold-Frozen: " + frozen_at.replace("+00:00", "Z").encode() + b"\r\n"

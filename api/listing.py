@@ -14,8 +14,8 @@ from engine.boards import BoardPlan
 from engine.rules import ranked_by
 from engine.segments import may_be_segment
 from projections.catalog import Catalog, GameInfo
+from projections.freezes import Freeze
 from schemas.errors import NotFound
-from schemas.position import Position
 
 GAMES_DEFAULT = 100
 SEGMENTS_DEFAULT = 100
@@ -135,7 +135,8 @@ class Listing:
         info = await self._catalog.game(name_of(segment, "game"))
         shown = await self._views.shown(info.shard)
         periods = _periods(await self._rankings(request, info, given))
-        frozen = [_still(each.board, each.period, each.position) for each in self._views.freezes(info, shown)]
+        held = self._views.freezes(info, shown)
+        frozen, closed = ([_still(each) for each in held if each.final is final] for final in (False, True))
         return read_response(
             request,
             GameDetails(
@@ -148,6 +149,7 @@ class Listing:
                 info.game.rules.time_zone,
                 [_board(plan, periods.get(plan.name, [])) for plan in _shown(request, info)],
                 frozen,
+                closed,
             ),
         )
 
@@ -160,9 +162,9 @@ class Listing:
         return self._views.rankings(info, await self._views.shown(info.shard), official=seen)
 
 
-def _still(board: str, period: str, position: Position) -> Standstill:
-    at = datetime.fromtimestamp(position.ms / 1000, UTC)
-    return Standstill(board or None, period or None, str(position), at)
+def _still(freeze: Freeze) -> Standstill:
+    at = datetime.fromtimestamp(freeze.position.ms / 1000, UTC)
+    return Standstill(freeze.board or None, freeze.period or None, str(freeze.position), at)
 
 
 def _shown(request: web.Request, info: GameInfo) -> list[BoardPlan]:

@@ -63,7 +63,7 @@ class Rejections:
         after = position_of(given, "after")
         if not official(request, info.name, given.get("view")):
             # What is not shown yet is not told by the way either.
-            frozen = [freeze.position for freeze in self._views.freezes(info, shown)]
+            frozen = [freeze.position for freeze in self._views.freezes(info, shown) if not freeze.final]
             after = min(frozen if after is None else [after, *frozen], default=None)
         found = await rejections(self._pool, info.generation_id, player, after, limit + 1)
         lines = [rejected(line) for line in found[:limit]]

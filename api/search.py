@@ -6,7 +6,7 @@ It is bounded: of each kind FOUND_MAX matches are looked at. Who gets more has t
 import asyncpg
 import msgspec
 
-from api.encode import Page, frozen, known_at, lines_of
+from api.encode import Page, final, frozen, known_at, lines_of
 from api.freshness import Shown
 from api.movement import Movements
 from api.names import NameBooks
@@ -68,6 +68,7 @@ class Searching:
             found.complete,
             known_at(view.past),
             frozen(view.past),
+            final(view.past),
         )
         return Results(_encode(page), answer.version + moves.version)
 

@@ -41,6 +41,7 @@ class Past(NamedTuple):
     now: GameInfo
     known_at: str | None
     frozen_ms: int | None = None
+    final: bool = False
 
 
 class View(NamedTuple):
@@ -138,8 +139,9 @@ class Views:
         position = Position(shown.position.epoch, now.shard, 0, 0) if moment is None else moment.position
         generation = None if moment is None else moment.generation_id
         info = now if generation is None else await self.catalog.generation(now, generation)
-        if moment is not None and not official:
+        if moment is not None:
             held = await during(self.catalog.pool, now.game_id, moment.version)
+            held = [freeze for freeze in held if freeze.final or not official]
             view = await self._find_frozen(info, copy, held, known_at.ms)
         else:
             view = await self._find(info, *copy, known_at.ms)
@@ -155,7 +157,7 @@ class Views:
     ) -> View:
         """A view as a freeze has it stand still, if one of these holds it: the earliest."""
         board, period, segment = copy
-        whole = [freeze.position.ms for freeze in held if freeze.holds(board, "")]
+        whole = [freeze.position.ms for freeze in held if freeze.holds(board, "") and not freeze.final]
         view = await self._find(info, board, period, segment, min(whole, default=clock_ms))
         freeze = _earliest(held, board, view.period)
         if freeze is None:
@@ -163,6 +165,9 @@ class Views:
         then = self.catalog.seen_as(info, freeze.generation_id)
         if then is None and freeze.generation_id is not None:
             then = await self.catalog.generation(info, freeze.generation_id)
+        if then is None and freeze.final:
+            # Its generation was dropped: what is folded has to tell.
+            return view._replace(fresh=True)
         if then is None:
             raise RefusedError(GONE, "what was displayed when the board was frozen is kept no longer")
         if then is not info:
@@ -189,8 +194,8 @@ class Views:
         held = self.freezes(info, shown)
         if not official:
             return await self._find_frozen(info, (board, period, segment), held, None)
-        view = await self._find(info, board, period, segment, None)
-        return view._replace(fresh=_earliest(held, board, view.period) is not None)
+        view = await self._find_frozen(info, (board, period, segment), [each for each in held if each.final], None)
+        return view if view.past else view._replace(fresh=_earliest(held, board, view.period) is not None)
 
     def rankings(self, info: GameInfo, shown: Shown | None, *, official: bool) -> dict[tuple[str, str, str], int]:
         """What rankings a reader may know of: of frozen boards those that there were by then."""
@@ -263,9 +268,11 @@ class Views:
         if info is None or plan is None:
             return None
         held = self.freezes(info) if info.game_id in self.catalog.freezes else []
-        whole = [freeze.position.ms for freeze in held if freeze.holds(board, "") and not official]
+        whole = [freeze.position.ms for freeze in held if freeze.holds(board, "") and not (official or freeze.final)]
         period = period or self._present(info, plan, plan.period_kinds[0], min(whole, default=None))
-        freeze, now = _earliest(held, board, period), info
+        final = _earliest([each for each in held if each.final], board, period)
+        freeze, now = _earliest(held, board, period) if final is None or not official else final, info
+        official = official and final is None
         if freeze is not None and not official:
             info = self.catalog.seen_as(info, freeze.generation_id)
             plan = info.game.boards.get(board) if info is not None else None
@@ -362,7 +369,7 @@ def _earliest(held: list[Freeze], board: str, period: str) -> Freeze | None:
 
 
 def _still(freeze: Freeze, now: GameInfo) -> Past:
-    return Past(freeze.version, freeze.position, now, None, freeze.position.ms)
+    return Past(freeze.version, freeze.position, now, None, None if freeze.final else freeze.position.ms, freeze.final)
 
 
 def _as_of(shown: Shown, position: Position) -> Shown:

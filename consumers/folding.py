@@ -15,7 +15,7 @@ from projections.names import shard_of
 from projections.store import Batch, LiveGame, ShardState, Store
 from projections.surrogates import Erasing
 from schemas.errors import InvalidRuleset
-from schemas.events import Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
+from schemas.events import Close, Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
 from schemas.position import Position
 from schemas.ruleset import parse
 
@@ -99,7 +99,7 @@ class Folding:
         for name, live in touched.items():
             await self._settle(live, latest[name], batch)
             batch.take_rest(live)
-            if isinstance(accepted[0][1], Freeze | Thaw):
+            if isinstance(accepted[0][1], Freeze | Thaw | Close):
                 self._freeze(live, accepted[0][1], batch)
             if live.shadows:
                 await self._follow(live, [each for each in accepted if each[1].game == name], batch)
@@ -130,7 +130,7 @@ class Folding:
             # What nobody was shown is no history.
             del batch.history[shown:]
 
-    def _freeze(self, live: LiveGame, event: Freeze | Thaw, batch: Batch) -> None:
+    def _freeze(self, live: LiveGame, event: Freeze | Thaw | Close, batch: Batch) -> None:
         """What the batch holds is shown still; it is that event alone, so the version says where the freeze lies."""
         batch.freezes.append(Line(live.game_id, event, self._last(batch)))
         follow_freeze(live.frozen, event, batch.version)

@@ -177,6 +177,8 @@ class Corrections:
             person = self._person(target.player, position)
             for named, mark, tables in fold.entries(target, position.ms, position.seq):
                 entrant = person.row if named == target.player else named
+                if fold.closes.held:
+                    fold.closes.see(tables)
                 for table in tables:
                     if voids:
                         self._taken_back.append((table, entrant, mark, person))

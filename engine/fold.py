@@ -14,6 +14,7 @@ from typing import NamedTuple
 from engine.badges import Award, Moment, awards_of
 from engine.boards import BoardPlan
 from engine.clock import FAR
+from engine.closes import Closes
 from engine.copies import Copies
 from engine.corrections import VOIDABLE, Corrections, Log
 from engine.erasure import erase, erases
@@ -67,6 +68,8 @@ class Fold:
         self.copies = Copies(self)
         self.corrections = Corrections(self)
         self._voided = self.corrections.voided
+        self.closes = Closes()
+        self._closed = self.closes.held
 
     def apply(self, event: Event, position: Position) -> None:
         """Stages and absorbs one event, for a fold whose state and past are all in memory."""
@@ -96,7 +99,7 @@ class Fold:
 
     def stage(self, event: Event, position: Position) -> None:
         """Turns an event into steps on rows. Needs the state of its contest present, but of no row."""
-        if self.game.badged:
+        if self.game.badged or self._closed:
             self.home = position[:2]
         if type(event) is Score:
             self.stage_score(event, position[2], position[3])
@@ -113,15 +116,19 @@ class Fold:
             self.pass_time(epoch_ms(event.at))
         elif isinstance(event, Player):
             self._stage_player(event, position)
+        else:
+            self.closes.stage(event, position)
         if self._earners:
             self._judge(position.ms, position.seq, event.occurred_at)
+        if self._closed:
+            self.closes.settle(self, event, position)
 
     def stage_score(self, event: Score, ms: int, seq: int) -> None:
         """`stage` for the event that nearly all are; (ms, seq) is its entry."""
         if self._voided and event.id in self._voided:
             return
         game = self.game
-        if game.straight:
+        if game.straight and not self._closed:
             occurred = ms if event.occurred_at is None else epoch_ms(event.occurred_at)
             values: dict[str, int] = event.values  # type: ignore[assignment]
             for value in values.values():
@@ -146,6 +153,8 @@ class Fold:
             self.push(tuple(tables), entrant, mark)
         if self._earners:
             self._judge(ms, seq, event.occurred_at)
+        if self._closed:
+            self.closes.settle(self, event, Position(*self.home, ms, seq))
 
     def _judge(self, ms: int, seq: int, occurred_at: datetime | int | None) -> None:
         """An event is over: the rows that it touched are judged for badges."""
@@ -210,6 +219,8 @@ class Fold:
 
     def push(self, tables: tuple[Table, ...], entrant: str, step: Step) -> None:
         lanes = self._lanes
+        if self._closed:
+            self.closes.see(tables)
         if self.game.badged and (earning := tuple(table for table in tables if table.badged)):
             self._earners[earning, entrant] = None
         if tables and not (lanes and lanes[-1].tables == tables):

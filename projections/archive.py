@@ -65,10 +65,10 @@ class Archive:
 
     async def _stage(self, connection: Connection, rows: list[Any], ahead: "asyncio.Future[Any]") -> None:
         fold = self.fold
-        plain = not fold.game.badged
+        plain, closed = not fold.game.badged, fold.closes.held
         for epoch, shard, ms, seq, body in rows:
             event = decode_archived(body)
-            if type(event) is Score and plain:
+            if type(event) is Score and plain and not closed:
                 fold.stage_score(event, ms, seq)
             elif isinstance(event, Void | Reinstate):
                 # One thing at a time on a connection.

@@ -83,5 +83,6 @@ async def write(connection: Connection, batch: "Batch") -> None:
         await connection.execute(Q["upsert_players"], *columns(batch.players, 6))
     await badges.write(connection, batch.awards)
     await freezes.write(connection, batch.version, batch.freezes)
+    await freezes.write_closes(connection, batch.closes)
     if batch.dead:
         await connection.execute(Q["dead_letter"], *columns(batch.dead, 8))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import asyncpg
 
 from engine.tables import Table
-from projections.database import Connection, queries
+from projections.database import Connection, columns, queries
+from schemas.events import Close, Thaw
 from schemas.events import Freeze as FreezeEvent
-from schemas.events import Thaw
 from schemas.position import Position
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 Q = queries("freezes")
 
 
-Held = dict[tuple[str, str], int]
-"""Since which versions a board (or every one, empty) is frozen in a period (or every one, empty)."""
+Held = dict[tuple[str, str, bool], int]
+"""Since which versions a board (or every one, empty) is frozen, or (True) closed, in a period (or every one, empty)."""
 
 
 class Freeze(NamedTuple):
     """One freeze: of a board in a period, empty for all of them. `until` is the position of the thaw that ended it.
+
+    One that is `final` is a close.
 
     `generation_id` is the generation that was live then; None when its rows are gone.
     """
@@ -37,6 +39,7 @@ class Freeze(NamedTuple):
     version: int
     position: Position
     until: Position | None
+    final: bool
     generation_id: int | None
 
     def holds(self, board: str, period: str) -> bool:
@@ -48,25 +51,51 @@ class Line(NamedTuple):
     """A freeze or thaw that a batch writes."""
 
     game_id: int
-    event: FreezeEvent | Thaw
+    event: FreezeEvent | Thaw | Close
     position: Position
 
 
 async def write(connection: Connection, version: int, lines: Iterable[Line]) -> None:
     """Stores what the events of a batch say."""
     for game_id, event, position in lines:
-        query = "thaw" if isinstance(event, Thaw) else "freeze"
-        await connection.execute(Q[query], game_id, event.board or "", event.period or "", version, *position)
+        what = game_id, event.board or "", event.period or "", version, *position
+        if isinstance(event, Thaw):
+            await connection.execute(Q["thaw"], *what)
+        else:
+            await connection.execute(Q["freeze"], *what, isinstance(event, Close))
+
+
+Closed = tuple[int, dict[tuple[str, str], Position]]
+"""A generation, and all that is closed in it."""
+
+
+def closes_of(live: "LiveGame") -> list[Closed]:
+    """What is closed in a game, if that has changed since this was asked last."""
+    closes = live.fold.closes
+    changed, closes.changed = closes.changed, False
+    return [(live.generation_id, dict(closes.held))] if changed else []
+
+
+async def write_closes(connection: Connection, closes: Iterable[Closed]) -> None:
+    """Stores what is closed in generations, whatever was so before."""
+    for generation_id, held in closes:
+        await connection.execute(Q["forget_closes"], generation_id)
+        lines = [(generation_id, board, period, *position) for (board, period), position in held.items()]
+        if lines:
+            await connection.execute(Q["close"], *columns(lines, 7))
 
 
 async def load(fetch: Any, games: "list[LiveGame]") -> None:
     """Makes present what is frozen of games as the writer holds them."""
     found: dict[int, Held] = {}
     rows = await fetch(Q["active"], [live.game_id for live in games]) if games else ()
-    for game_id, board, period, version in rows:
-        found.setdefault(game_id, {})[board, period] = version
+    for game_id, board, period, final, version in rows:
+        found.setdefault(game_id, {})[board, period, final] = version
+    folds = {live.generation_id: live.fold for live in games}
     for live in games:
         live.frozen = {} if live.is_shadow else found.get(live.game_id, {})
+    for generation_id, board, period, *place in await fetch(Q["closed"], list(folds)) if games else ():
+        folds[generation_id].closes.held[board, period] = Position(*place)
 
 
 def pinned(held: Held, tables: Iterable[Table]) -> set[int]:
@@ -74,16 +103,17 @@ def pinned(held: Held, tables: Iterable[Table]) -> set[int]:
     found = set()
     for table in tables:
         board, period, _ = table.name
-        if any(key in held for key in ((board, period), (board, ""), ("", period), ("", ""))):
+        names = (board, period), (board, ""), ("", period), ("", "")
+        if any((*name, final) in held for name in names for final in (False, True)):
             found.add(table.ranking_id)
     return found
 
 
-def follow(held: Held, event: FreezeEvent | Thaw, version: int) -> None:
+def follow(held: Held, event: FreezeEvent | Thaw | Close, version: int) -> None:
     """Brings the freezes of a game up to date with an event."""
     board, period = event.board or "", event.period or ""
-    if isinstance(event, FreezeEvent):
-        held.setdefault((board, period), version)
+    if not isinstance(event, Thaw):
+        held.setdefault((board, period, isinstance(event, Close)), version)
         return
     for one in [key for key in held if board in ("", key[0]) and period in ("", key[1])]:
         del held[one]
@@ -110,5 +140,12 @@ def _freeze(row: asyncpg.Record) -> Freeze:
     until = Position(row["until_epoch"], row["until_shard"], row["until_ms"], row["until_seq"]) if ended else None
     position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
     return Freeze(
-        row["game_id"], row["board"], row["period"], row["from_version"], position, until, row["generation_id"]
+        row["game_id"],
+        row["board"],
+        row["period"],
+        row["from_version"],
+        position,
+        until,
+        row["final"],
+        row["generation_id"],
     )

@@ -116,6 +116,7 @@ class Batch:
         self.awards: list[badges.AwardLine] = []
         self.clock = ClockLines()
         self.freezes: list[freezes.Line] = []
+        self.closes: list[freezes.Closed] = []
         self.pinned: set[int] = set()
         """Rankings whose places are not to be shown, since they are frozen."""
         self.erasings: list[surrogates.Erasing] = []
@@ -175,6 +176,7 @@ class Batch:
         if fold.corrections.fresh:
             self.voided.append((live.generation_id, dict(fold.corrections.fresh)))
             fold.corrections.fresh.clear()
+        self.closes += freezes.closes_of(live)
         self.awards += badges.award_lines(live.generation_id, fold.awards)
         fold.awards.clear()
         if self.new_rankings and fold.game.copied:

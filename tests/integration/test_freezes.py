@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.operations import OPERATIONS
-from projections import generations
+from projections import generations, replay
 from tests.harness import silent
 from tests.integration.api_stack import Stack, ruleset, running, score
 from tests.services import eventually
@@ -243,3 +243,64 @@ async def test_who_is_refused_and_what(stack: Stack) -> None:
     assert (sent.status, sent.json["problems"][0]["field"]) == (400, "board")
     sent = await stack.post(f"{GAME}/events", [event("close", "y", board="other", period="round:1")])
     assert (sent.status, sent.json["problems"][0]["field"]) == (400, "period")
+
+
+async def close(stack: Stack, **fields: Any) -> None:
+    """Closes, and waits until it is known."""
+    await stack.publish(event("close", f"close-{fields}", **fields))
+
+    async def known() -> bool:
+        return bool((await stack.get(GAME)).json["closed"])
+
+    await eventually(known)
+
+
+async def test_a_closed_period_is_final(stack: Stack) -> None:
+    path = f"{BOARD}?period=round:2"
+    before = (await stack.get(path)).json
+    await close(stack, board="best", period="round:2")
+    [held] = (await stack.get(GAME)).json["closed"]
+    assert (held["board"], held["period"]) == ("best", "round:2")
+    await further(stack)
+    await stack.publish(score("late", "p0", 7, round=2))
+    for view in ("public", "official"):
+        page = (await stack.get(f"{path}&view={view}")).json
+        assert (page["entries"], page["final"]) == (before["entries"], True)
+        assert "frozen" not in page
+    assert (await stack.get(f"{BOARD}/players/p1?period=round:2")).json["final"] is True
+    assert (await stack.get(f"{BOARD}/players/p0?period=round:2")).status == 404
+    assert (await stack.get(f"{BOARD}/export?period=round:2")).headers["Rankfold-Final"] == "true"
+    # What came too late is told, and counts everywhere else.
+    rejected = (await stack.get(f"{GAME}/rejections")).json["rejections"]
+    assert {line["event"] for line in rejected if line["field"] == "period"} == {"c1", "c4", "late"}
+    first = (await stack.get(BOARD)).json["entries"][0]
+    assert (first["player"], first["metrics"]["points"]) == ("p4", 114)
+    assert (await replay.verify(stack.pool, "arcade", silent)).differences == []
+    # Another process, another generation: it stays closed.
+    await stack.pause()
+    await stack.consume()
+    generation = await generations.begin(stack.pool, "arcade")
+    await generations.build(stack.pool, stack.rankings, generation, silent, to="live")
+    await eventually(lambda: _generation_is(stack, generation))
+    await stack.publish(score("later", "p0", 7, round=2))
+    assert (await stack.get(path)).json["entries"] == before["entries"]
+    rejected = (await stack.get(f"{GAME}/rejections")).json["rejections"]
+    assert {line["event"] for line in rejected if line["field"] == "period"} == {"c1", "c4", "late", "later"}
+    # Opened again it is what it would be had it never been closed.
+    await stack.publish(event("void", "v", event="close-{'board': 'best', 'period': 'round:2'}", reason="no"))
+    assert (await stack.get(GAME)).json["closed"]
+    await stack.publish(event("thaw", "t", board="best"))
+
+    async def opened() -> bool:
+        return (
+            not (await stack.get(GAME)).json["closed"] and (await stack.get(path)).json["entries"][0]["player"] == "p4"
+        )
+
+    await eventually(opened)
+    assert "final" not in (await stack.get(path)).json
+    assert (await stack.get(f"{BOARD}/players/p0?period=round:2")).json["metrics"]["points"] == 14
+    assert (await replay.verify(stack.pool, "arcade", silent)).differences == []
+
+
+async def _generation_is(stack: Stack, generation: int) -> bool:
+    return bool((await stack.get(GAME)).json["generation"] == generation)
