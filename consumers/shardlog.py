@@ -8,11 +8,14 @@ that is behind it was restored from a backup.
 import time
 from typing import Any, NamedTuple
 
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
-from projections.names import archived_key, epoch_key, floor_key, stream_key
+from consumers.logstate import NOWHERE, Entry, LogState, adopted, trouble, written
+from projections.names import archived_key, epoch_key, floor_key, holes_key, stream_key
 from projections.store import ShardState
-from schemas.errors import ConcurrentWriter, LogBroken
+from schemas.errors import ConcurrentWriter
 from schemas.position import parse_entry
 
 FUTURE_MS = 5_000
@@ -20,7 +23,7 @@ MARK_EVERY_S = 1.0
 TRIM_EVERY = 64
 """Commits between two looks at what may be trimmed."""
 
-Entry = tuple[int, int]
+log = structlog.get_logger()
 
 
 class Mark(NamedTuple):
@@ -53,83 +56,67 @@ class ShardLog:
         Returns the mark when PostgreSQL is behind it: it holds an earlier state than it once did, and nothing is lost, since
         the stream still has what it lacks.
         """
-        await self._check_epoch(state)
-        pipeline = self.redis.pipeline(transaction=False)
-        pipeline.get(archived_key(self.shard))
-        pipeline.get(floor_key(self.shard))
-        pipeline.xrange(stream_key(self.shard), count=1)
-        pipeline.xrevrange(stream_key(self.shard), count=1)
-        raw_mark, raw_floor, first, last = await pipeline.execute()
+        if state.version == 0 and state.ms == 0:
+            await self.redis.set(epoch_key(self.shard), state.epoch, nx=True)
         reached = (state.ms, state.seq)
-        mark = _mark_of(raw_mark)
-        floor = parse_entry(raw_floor) if raw_floor is not None else (0, 0)
-        if reached < floor and (not first or parse_entry(first[0][0]) > reached):
-            raise self._gap(reached, floor)
-        await self._check_end(reached, last, mark)
+        found, mark = await self._read(reached)
+        broken = trouble(self.shard, state.epoch, reached, found)
+        if broken is not None:
+            raise broken
+        if found.floor is None:
+            await self.redis.set(floor_key(self.shard), written(adopted(reached, found)), nx=True)
+        if reached < found.deleted <= found.generated:
+            log.warning("entries were deleted before they were read", shard=self.shard, upto=written(found.deleted))
         return mark if mark is not None and (mark.epoch, mark.at) > (state.epoch, reached) else None
 
-    async def _check_epoch(self, state: ShardState) -> None:
-        key = epoch_key(self.shard)
-        if state.version == 0 and state.ms == 0:
-            await self.redis.set(key, state.epoch, nx=True)
-        raw = await self.redis.get(key)
-        if raw is not None and int(raw) == state.epoch - 1:
-            raise LogBroken(
-                f"The log of shard {self.shard} is in epoch {int(raw)}, its archive in epoch {state.epoch}: a change of "
-                "the number of shards was broken off.",
-                "Run `rankfold reshard` again with the same number.",
-            )
-        if raw is not None and int(raw) > state.epoch:
-            raise LogBroken(
-                f"The log of shard {self.shard} is in epoch {int(raw)}, its archive in epoch {state.epoch}: PostgreSQL is "
-                "older than the last change of the number of shards.",
-                "Restore a newer backup of PostgreSQL.",
-            )
-        if raw is None or int(raw) != state.epoch:
-            raise LogBroken(
-                f"The log of shard {self.shard} has lost its epoch key {key}: its Redis was emptied or replaced.",
-                "What was archived is safe. Restore the log's data, or, if what was not yet archived is gone for good, "
-                f"run: redis-cli SET {key} {state.epoch}",
-            )
-
-    async def _check_end(self, reached: Entry, last: Any, mark: Mark | None) -> None:
-        key = stream_key(self.shard)
-        if last and parse_entry(last[0][0]) < reached:
-            generated = await self.redis.xinfo_stream(key)
-            if parse_entry(generated["last-generated-id"]) < reached:
-                raise LogBroken(
-                    f"The log of shard {self.shard} ends before the archived position {reached[0]}-{reached[1]}: "
-                    "it was rewound.",
-                    "Restore the newer data of the log's Redis; entries that it lost are in the archive. If there is none, "
-                    f"go on behind what was archived: redis-cli XSETID {key} {reached[0]}-{reached[1]}",
-                )
-        if not last and mark is not None and mark.at > (0, 0) and not await self.redis.exists(key):
-            raise LogBroken(
-                f"The stream {key} was deleted. What was archived is safe; what was not yet read is gone.",
-                f"Restore the log's data, or go on without: redis-cli XGROUP CREATE {key} rankfold $ MKSTREAM",
-            )
-
-    def _gap(self, reached: Entry, floor: Entry) -> LogBroken:
-        return LogBroken(
-            f"PostgreSQL holds shard {self.shard} up to {reached[0]}-{reached[1]}, and the log no longer holds what follows "
-            f"up to {floor[0]}-{floor[1]}: PostgreSQL was restored from a backup that is older than what the log keeps.",
-            "Restore a newer backup. If there is none, what lies between is lost; to go on without it run: "
-            f"redis-cli DEL {floor_key(self.shard)}",
+    async def _read(self, reached: Entry) -> tuple[LogState, Mark | None]:
+        stream, here = stream_key(self.shard), written(reached)
+        pipeline = self.redis.pipeline(transaction=False)
+        for key in (epoch_key, floor_key, holes_key, archived_key):
+            pipeline.get(key(self.shard))
+        pipeline.xrange(stream, count=1)
+        pipeline.xrange(stream, min=here, max=here)
+        epoch, floor, holes, mark, first, at = await pipeline.execute()
+        try:
+            info: Any = await self.redis.xinfo_stream(stream)
+        except ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            info = {}
+        state = LogState(
+            None if epoch is None else int(epoch),
+            None if floor is None else parse_entry(floor),
+            parse_entry(holes or b"0"),
+            parse_entry(first[0][0]) if first else None,
+            bool(at),
+            parse_entry(info.get("last-generated-id", b"0")),
+            parse_entry(info.get("max-deleted-entry-id", b"0")),
         )
+        return state, _mark_of(mark)
 
     async def check_batch(self, state: ShardState, first: bytes, last: bytes) -> Checked:
         """Before each batch: the epoch holds, and nothing was skipped. Raises LogBroken or ConcurrentWriter."""
         pipeline = self.redis.pipeline(transaction=False)
         pipeline.get(epoch_key(self.shard))
         pipeline.time()
-        pipeline.xrange(stream_key(self.shard), min=f"({state.ms}-{state.seq}", count=1)
-        epoch, (seconds, micros), following = await pipeline.execute()
+        pipeline.xrange(stream_key(self.shard), min=f"{state.ms}-{state.seq}", count=2)
+        epoch, (seconds, micros), found = await pipeline.execute()
         if epoch is None or int(epoch) != state.epoch:
             raise EpochChanged(f"shard {self.shard}: another epoch has begun")
-        if following and parse_entry(following[0][0]) < parse_entry(first):
+        following = await self._following(state, [parse_entry(entry) for entry, _ in found])
+        if following is not None and following < parse_entry(first):
             raise ConcurrentWriter(f"shard {self.shard}: the batch does not follow {state.ms}-{state.seq}")
         now_ms = int(seconds) * 1000 + int(micros) // 1000
         return Checked(max(0, now_ms - parse_entry(last)[0]), now_ms + FUTURE_MS)
+
+    async def _following(self, state: ShardState, found: list[Entry]) -> Entry | None:
+        """The entry behind a position, of those from it on. Nobody but an erasure takes the entry at the position away."""
+        reached = (state.ms, state.seq)
+        if reached != NOWHERE and found and found[0] != reached:
+            known: Any = await self.redis.mget(floor_key(self.shard), holes_key(self.shard))
+            if max(parse_entry(entry or b"0") for entry in known) < reached:
+                await self.check(state)
+        return next((entry for entry in found if entry > reached), None)
 
     async def keep_house(self, state: ShardState) -> None:
         """After a commit: says now and then how far the archive is, and drops what has been archived for long enough."""

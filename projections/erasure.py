@@ -19,11 +19,11 @@ from projections import dropping, generations, replay
 from projections.archive import Progress
 from projections.commit import ACCEPTED, DUPLICATE
 from projections.database import Connection, columns, queries
-from projections.names import stream_key
+from projections.names import holes_key, stream_key
 from schemas.codec import decode_archived, decode_json, encode
 from schemas.errors import InvalidEvent, NotFound
 from schemas.events import Event, Fixture, Result
-from schemas.position import Position
+from schemas.position import Position, parse_entry
 
 Q = queries("erasure")
 LIVE = queries("replay")["live"]
@@ -183,8 +183,9 @@ class _Archive:
         gone = [(shard, ms, seq) for _, _, shard, ms, seq, _ in self.bodies]
         gone += map(tuple, await connection.fetch(Q["emptied"], live["game_id"]))
         for shard in {shard for shard, _, _ in gone}:
-            stream = [f"{ms}-{seq}" for where, ms, seq in gone if where == shard]
-            for part in _chunks(stream):
+            stream = sorted((ms, seq) for where, ms, seq in gone if where == shard)
+            await _mark_hole(log, shard, stream[-1])
+            for part in _chunks([f"{ms}-{seq}" for ms, seq in stream]):
                 await log.xdel(stream_key(shard), *part)
         async with connection.transaction():
             await connection.fetchval(Q["lock_game"], live["game_id"])
@@ -194,6 +195,13 @@ class _Archive:
             for part in _chunks(self.letters):
                 await connection.execute(Q["rewrite_dead_letters"], *columns(part, 3))
             await connection.execute(Q["rewritten"], live["game_id"], self.rebuild, *columns(positions, 4))
+
+
+async def _mark_hole(log: Redis, shard: int, entry: tuple[int, int]) -> None:
+    """Says up to where entries are missing, before they are: a backup of PostgreSQL from before cannot read them again."""
+    held: Any = await log.get(holes_key(shard))
+    if held is None or parse_entry(held) < entry:
+        await log.set(holes_key(shard), f"{entry[0]}-{entry[1]}")
 
 
 def _subject_in(body: bytes) -> int | None:

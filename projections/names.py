@@ -34,6 +34,11 @@ def floor_key(shard: int) -> str:
     return f"rankfold:log:{{{shard}}}:floor"
 
 
+def holes_key(shard: int) -> str:
+    """Holds the last entry id that an erasure has deleted from a shard's stream."""
+    return f"rankfold:log:{{{shard}}}:holes"
+
+
 def archived_key(shard: int) -> str:
     """Holds "<epoch> <entry id> <version>": how far a shard was archived at least."""
     return f"rankfold:log:{{{shard}}}:archived"

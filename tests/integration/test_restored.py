@@ -12,10 +12,11 @@ import pytest
 import structlog
 
 from consumers import failures, shardlog
-from projections import circuits
+from projections import circuits, erasure
 from projections.database import connect
 from projections.names import applied_key, floor_key, ranking_keys, stream_key
-from tests.harness import Harness, ruleset, score
+from tests.advice import follow
+from tests.harness import Harness, event, ruleset, score, silent
 from tests.services import eventually
 
 pytestmark = pytest.mark.services
@@ -120,11 +121,6 @@ async def stops(harness: Harness, mend: Callable[[str], Awaitable[Any]], says: s
     assert (await circuits.told(harness.rankings, [0]))[0].state == "closed"
 
 
-def command(advice: str) -> list[str]:
-    """The command of redis-cli that an advice ends with."""
-    return advice.partition("redis-cli ")[2].split()
-
-
 async def test_a_database_older_than_what_the_log_keeps_stops_the_shard(
     harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,10 +136,25 @@ async def test_a_database_older_than_what_the_log_keeps_stops_the_shard(
         await reader.drain()
     assert await harness.log.get(floor_key(0)) is not None
     async with on(harness, url, tmp_path) as restored:
-        await stops(
-            restored, lambda advice: restored.log.execute_command(*command(advice)), "older than what the log keeps"
-        )
+        await stops(restored, lambda advice: follow(restored.log, advice), "older than what the log keeps")
         assert (await restored.points())["ada"] >= 12
+
+
+async def test_a_database_from_before_an_erasure_stops_the_shard(harness: Harness, tmp_path: Path) -> None:
+    """The log no longer has what the erasure has rewritten."""
+    await harness.publish(ruleset(), score("e1", "ada", 5))
+    async with harness.consuming() as reader:
+        await reader.drain()
+        url = await copy(harness, "restored_4")
+    async with harness.consuming() as reader:
+        await harness.publish(score("e2", "zoe", 9), event("player", "p1", player="zoe", status="erased"))
+        await reader.drain()
+        await erasure.erase(harness.pool, harness.log, harness.rankings, "arcade", silent)
+        await harness.publish(score("e3", "ada", 7))
+        await reader.drain()
+    async with on(harness, url, tmp_path) as restored:
+        await stops(restored, lambda advice: follow(restored.log, advice), "were rewritten by an erasure")
+        assert await restored.points() == {"ada": 12}
 
 
 async def test_a_stream_that_was_deleted_stops_the_shard(harness: Harness) -> None:
@@ -151,7 +162,7 @@ async def test_a_stream_that_was_deleted_stops_the_shard(harness: Harness) -> No
     async with harness.consuming() as reader:
         await reader.drain()
     await harness.log.delete(stream_key(0))
-    await stops(harness, lambda advice: harness.log.execute_command(*command(advice)), "was deleted")
+    await stops(harness, lambda advice: follow(harness.log, advice), "was deleted")
     async with harness.consuming() as reader:
         await harness.publish(score("e2", "ada", 7))
         await reader.drain()
@@ -164,7 +175,7 @@ async def test_a_rewound_log_goes_on_behind_what_was_archived(harness: Harness) 
         await reader.drain()
     await harness.log.xdel(stream_key(0), f"{entries[-1][0]}-{entries[-1][1]}")
     await harness.log.execute_command("XSETID", stream_key(0), f"{entries[-2][0]}-{entries[-2][1]}")
-    await stops(harness, lambda advice: harness.log.execute_command(*command(advice)), "rewound")
+    await stops(harness, lambda advice: follow(harness.log, advice), "rewound")
     assert await harness.points() == {"ada": 10}
 
 
