@@ -20,7 +20,7 @@ from projections.epochs import latest
 from projections.names import closed_key, epoch_key, shard_of
 from projections.reshard import Resharded
 from schemas.errors import LogBroken, RankfoldError
-from tests.harness import ROOT, Harness, renamed, ruleset, score, silent
+from tests.harness import ROOT, Harness, event, renamed, ruleset, score, silent
 from tests.services import eventually
 
 pytestmark = pytest.mark.services
@@ -330,6 +330,33 @@ async def test_generations_carry_over(harness: Harness) -> None:
         assert await harness.value("SELECT live_generation FROM games WHERE name = $1", mine) == generation_id
         await games.publish(50)
         await games.check(3)
+
+
+async def test_a_board_that_is_frozen_stays_so_and_can_be_thawed(harness: Harness) -> None:
+    mine = next(name for name in NAMES if shard_of(name, 3) != 0)
+    home = shard_of(mine, 3)
+
+    async def sees(client: TestClient[Any, Any], points: int, *, frozen: bool) -> None:
+        async def so() -> bool:
+            page = await answer(client, "GET", f"/v1/games/{mine}/boards/total")
+            return (page["entries"][0]["metrics"]["points"], "frozen" in page) == (points, frozen)
+
+        await eventually(so, 15, f"the board shows {points}")
+
+    with harness.living():
+        async with serving(harness) as client:
+            await eventually(lambda: latest(harness.pool), 30)
+            await harness.publish(ruleset(renamed(mine), game=mine), score("e1", "ada", 1, game=mine))
+            await harness.publish(event("freeze", "f1", game=mine), score("e2", "ada", 2, game=mine))
+            await harness.caught_up()
+            await sees(client, 1, frozen=True)
+            await change(harness, 3)
+            await harness.publish(score("e3", "ada", 4, game=mine), shard=home)
+            await harness.caught_up(home)
+            await sees(client, 1, frozen=True)
+            await harness.publish(event("thaw", "t1", game=mine), shard=home)
+            await harness.caught_up(home)
+            await sees(client, 7, frozen=False)
 
 
 async def test_it_refuses_a_log_that_is_not_the_archived_one(harness: Harness) -> None:
