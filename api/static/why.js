@@ -43,7 +43,7 @@ export class Why {
       if (text !== this.text) return;
       this.loaded = false;
       const again = h("button", { type: "button", onclick: () => this.load() }, "Try again");
-      this.body.replaceChildren(h("p", {}, error.status === 404 ? "There is nothing to explain." : error.message), error.away ? again : "");
+      this.body.replaceChildren(h("p", {}, error.status === 404 ? "There is nothing to explain." : capital(error.message)), error.away ? again : "");
     }
   }
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.conftest import BOARD, Site, Visitor
 from tests.browser.test_looks import OVERFLOW
+from tests.browser.test_officials import signed_in
 from tests.browser.test_page import expect_order
 from tests.integration.api_stack import score
 
@@ -80,3 +81,22 @@ async def test_looking_back_without_barriers(visitor: Visitor, scheme: str) -> N
     await page.evaluate(axe)
     found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
+
+
+async def test_frozen_boards(visitor: Visitor, guarded: Site) -> None:
+    page = await visitor.open(BOARD)
+    await expect_order(page, *NOW)
+    await guarded.publish({"id": "f1", "type": "freeze", "board": "total"})
+    await guarded.publish(score("more", "dan", 90))
+    await expect(page.locator(".pinned")).to_contain_text("Frozen since")
+    await expect_order(page, *NOW)
+    official = await signed_in(visitor, guarded, BOARD)
+    await expect(official.locator(".pinned")).to_contain_text("Frozen for the public since")
+    await expect_order(official, "dan", *NOW[:3])
+    await page.get_by_role("link", name="Ann Archer").click()
+    await page.get_by_text("Why this rank?").click()
+    await expect(page.locator(".why-body")).to_contain_text("frozen")
+    await page.keyboard.press("Escape")
+    await guarded.publish({"id": "t1", "type": "thaw", "board": "total"})
+    await expect(page.locator(".pinned")).to_have_count(0)
+    await expect_order(page, "dan", *NOW[:3])
