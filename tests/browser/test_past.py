@@ -100,3 +100,10 @@ async def test_frozen_boards(visitor: Visitor, guarded: Site) -> None:
     await guarded.publish({"id": "t1", "type": "thaw", "board": "total"})
     await expect(page.locator(".pinned")).to_have_count(0)
     await expect_order(page, "dan", *NOW[:3])
+
+
+async def test_final_boards(visitor: Visitor, site: Site) -> None:
+    page = await visitor.open(f"{BOARD}&period=round:1")
+    await expect_order(page, *FIRST)
+    await site.publish({"id": "c1", "type": "close", "board": "total", "period": "round:1"})
+    await expect(page.locator(".pinned.final")).to_have_text("Final: this period is closed.")
