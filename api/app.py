@@ -25,6 +25,7 @@ from api.metrics import Handler, Stats
 from api.names import NameBooks
 from api.pages import Pages
 from api.players import Players
+from api.preview import Previewing
 from api.problems import METHOD_NOT_ALLOWED, NOT_FOUND, RefusedError
 from api.publish import BODY_BYTES_MAX, Publishing
 from api.reads import Reads
@@ -120,6 +121,7 @@ def make_app(
         ("GET", GAME + "/players/{player}/stats", strictly(Statistics(views, pool).season)),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),
+        ("POST", GAME + "/preview", Previewing(catalog, pool, jobs, clock_ms).preview),
         ("GET", "/v1/jobs/{job}", jobs.job),
         ("GET", "/health/live", health.live),
         ("GET", "/health/ready", health.ready),

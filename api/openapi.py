@@ -11,8 +11,10 @@ from api import problems
 from api.batch import EVENTS_MAX
 from api.changes import Ranks
 from api.dead_letters import STATUSES
+from api.jobs import Job
 from api.operations import JSON, OPERATIONS, Operation, Players
 from api.params import AROUND_MAX, CURSOR_CHARS_MAX, LIVE_MAX, PAGE_MAX, SEARCH_CHARS_MAX
+from api.preview import LIMIT_MAX, Question
 from api.problems import Details, Kind
 from api.publish import WAIT_MS_MAX
 from api.rulesets import MEDIA
@@ -133,6 +135,12 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.tagged:
         answer["headers"] = {"ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}}}
         found["304"] = {"description": "As it was under the ETag given."}
+    if operation.job:
+        found["202"] = {
+            "description": "It takes long: a job does it.",
+            "headers": {"Location": {"description": "Where the job is told of.", "schema": {"type": "string"}}},
+            "content": {JSON: {"schema": _reference(Job)}},
+        }
     for status, kinds in _by_status(_kinds(operation)).items():
         found[str(status)] = _problem(kinds)
     if operation.name == "ready":
@@ -174,7 +182,7 @@ def _reference(type_: Any) -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     """The definitions of all structs that an answer or a body has, as they are on the wire."""
     answers = [operation.answer for operation in OPERATIONS if operation.answer is not None]
-    (events, *_), definitions = components([AnyEvent, Details, Players, Ranks, *answers], REFERENCE)
+    (events, *_), definitions = components([AnyEvent, Details, Players, Question, Ranks, *answers], REFERENCE)
     for name in [reference.rpartition("/")[2] for reference in events["discriminator"]["mapping"].values()]:
         # The path names the game.
         definitions[name]["required"].remove("game")
@@ -183,6 +191,8 @@ def _schemas() -> dict[str, Any]:
                 definitions[name]["properties"][field] = limits
     definitions["Event"] = events
     definitions["Players"]["properties"]["players"] |= {"minItems": 1, "maxItems": 1_000, "items": ID_SCHEMA}
+    definitions["Question"]["properties"]["events"] = _EVENTS
+    definitions["Question"]["properties"]["limit"] |= {"minimum": 1, "maximum": LIMIT_MAX}
     page = definitions["Page"]
     page["properties"] = {"position": POSITION, **page["properties"]}
     page["required"].insert(0, "position")
@@ -204,6 +214,7 @@ _BINARY = {"description": "As JSON, in MessagePack. Numbers are integers or deci
 _LINES = {"type": "string", "description": "JSON lines: an event each."}
 _TOML = {"type": "string", "description": "The ruleset, as TOML."}
 _BODIES: dict[str, dict[str, Any]] = {
+    "Question": {JSON: {"schema": {"$ref": REFERENCE.format(name="Question")}}},
     "ruleset": {media: {"schema": _TOML} for media in MEDIA},
     "Players": {JSON: {"schema": {"$ref": REFERENCE.format(name="Players")}}},
     "events": {

@@ -20,6 +20,7 @@ from api.publish import Published
 from api.rejections import RejectionsPage
 from api.rulesets import RulesetPage, RulesetPut, RulesetText
 from api.statistics import StatisticsPage
+from projections.preview import Preview
 
 GAME = "/v1/games/{game}"
 BOARD = GAME + "/boards/{board}"
@@ -43,7 +44,7 @@ class Live(msgspec.Struct, frozen=True):
 
 class Operation(NamedTuple):
     """A route. `answer` is the struct of its JSON, None for other media, of which `media` may name several; `kinds` are its
-    problems beyond the usual ones.
+    problems beyond the usual ones. `job` says that 202 with a job may come instead.
     """
 
     method: str
@@ -57,6 +58,7 @@ class Operation(NamedTuple):
     status: int = 200
     media: str = JSON
     body: str | None = None
+    job: bool = False
 
     @property
     def tagged(self) -> bool:
@@ -293,6 +295,24 @@ OPERATIONS: tuple[Operation, ...] = (
         RulesetPage,
         ("limit", "after"),
         READ[:2],
+    ),
+    Operation(
+        "POST",
+        GAME + "/preview",
+        "preview",
+        "events",
+        "Who would move if these events came, or these rules held; nothing is written",
+        Preview,
+        (),
+        (
+            problems.INVALID_EVENT,
+            problems.INVALID_REQUEST,
+            problems.INVALID_RULESET,
+            problems.NOT_FOUND,
+            problems.TOO_LARGE,
+        ),
+        body="Question",
+        job=True,
     ),
     Operation(
         "GET", "/v1/jobs/{job}", "job", "jobs", "How a job is going that was accepted with 202", Job, (), READ[:2]

@@ -1,6 +1,5 @@
 """Folding one batch: dedupe, the ruleset's checks, the engine's fold, and the batch that one transaction will write."""
 
-import asyncio
 from collections.abc import Collection
 
 from consumers.intake import Entry, refuse
@@ -13,6 +12,7 @@ from projections.freezes import Line, pinned
 from projections.freezes import follow as follow_freeze
 from projections.names import shard_of
 from projections.store import Batch, LiveGame, ShardState, Store
+from projections.stretch import last, settling
 from projections.surrogates import Erasing
 from schemas.errors import InvalidRuleset
 from schemas.events import Close, Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
@@ -89,7 +89,7 @@ class Folding:
             live.fold.home = (state.epoch, self.shard)
             if isinstance(accepted[0][1], CORRECTIONS):
                 corrections = [event for _, event in accepted if isinstance(event, CORRECTIONS) and event.game == name]
-                await self.store.load_past(live, corrections, self._last(batch))
+                await self.store.load_past(live, corrections, last(batch))
         async for stretch in slices(accepted):
             for entry, event in stretch:
                 if type(event) is Score:
@@ -115,15 +115,9 @@ class Folding:
 
     async def _settle(self, live: LiveGame, ms: int, batch: Batch) -> None:
         """Brings the rows of a game up to date with what was staged, and with the time of its last entry."""
-        live.fold.pass_time(ms)
-        await self.store.load_rows(live, batch)
-        for _ in live.fold.absorbing(batch.version):
-            await asyncio.sleep(0)
-        await self.store.refold(live, self._last(batch))
         shown = len(batch.history)
-        for table, changes in live.fold.settling():
-            batch.take(table, changes)
-            await asyncio.sleep(0)
+        async for _ in settling(self.store, live, ms, batch):
+            pass
         if live.frozen:
             batch.pinned |= pinned(live.frozen, live.fold.tables.values())
         if live.is_shadow:
@@ -132,11 +126,8 @@ class Folding:
 
     def _freeze(self, live: LiveGame, event: Freeze | Thaw | Close, batch: Batch) -> None:
         """What the batch holds is shown still; it is that event alone, so the version says where the freeze lies."""
-        batch.freezes.append(Line(live.game_id, event, self._last(batch)))
+        batch.freezes.append(Line(live.game_id, event, last(batch)))
         follow_freeze(live.frozen, event, batch.version)
-
-    def _last(self, batch: Batch) -> Position:
-        return Position(batch.state.epoch, self.shard, *batch.upto)
 
     async def _meet(self, names: Collection[str], batch: Batch) -> None:
         unknown = [name for name in names if name not in self._games]

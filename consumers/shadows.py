@@ -10,11 +10,11 @@ import structlog
 
 from consumers.intake import Entry
 from consumers.slices import slices
-from engine.corrections import CORRECTIONS
 from projections import generations
 from projections.store import Batch, LiveGame, Store
+from projections.stretch import prepare
 from schemas.errors import ConcurrentWriter
-from schemas.events import Event, Fixture, Pick, Result
+from schemas.events import Event
 from schemas.position import Position
 
 Accepted = list[tuple[Entry, Event]]
@@ -44,14 +44,7 @@ async def _fold(
     store: Store, shadow: LiveGame, accepted: Accepted, batch: Batch, settle: Callable[[LiveGame], Awaitable[None]]
 ) -> None:
     epoch, fold = batch.state.epoch, shadow.fold
-    events = [event for _, event in accepted]
-    contests = [event for event in events if isinstance(event, Result | Fixture | Pick)]
-    if contests:
-        await store.load_contests(shadow, contests)
-    fold.home = (epoch, batch.shard)
-    if isinstance(events[0], CORRECTIONS):
-        corrections = [event for event in events if isinstance(event, CORRECTIONS)]
-        await store.load_past(shadow, corrections, Position(epoch, batch.shard, *batch.upto))
+    await prepare(store, shadow, [event for _, event in accepted], batch)
     async for stretch in slices(accepted):
         for entry, event in stretch:
             fold.stage(event, Position(epoch, batch.shard, entry.ms, entry.seq))

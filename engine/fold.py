@@ -269,6 +269,9 @@ class Fold:
         for lane_tables, steps in self._lanes:
             for table in found.keys() & set(lane_tables):
                 found[table].update(steps)
+        for table, entrant in self.corrections.missing():
+            if table in found:
+                found[table].add(entrant)
         return {table: players | (self.restated & table.rows.keys()) for table, players in found.items()}
 
     def absorb(self, batch: int = 0) -> None:

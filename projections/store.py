@@ -308,11 +308,15 @@ class Store:
         rows = await self.pool.fetch(Q["rankings"], live.generation_id, *columns(list(unnamed), 3))
         for row in rows:
             unnamed.pop((row["board"], row["period"], row["segment"])).ranking_id = row["ranking_id"]
-        fresh = await self.pool.fetch(Q["next_ranking_ids"], len(unnamed)) if unnamed else []
-        for (name, table), (ranking_id,) in zip(unnamed.items(), fresh, strict=True):
+        fresh = await self.fresh_ranking_ids(len(unnamed)) if unnamed else []
+        for (name, table), ranking_id in zip(unnamed.items(), fresh, strict=True):
             # Nobody else has rows of it: there is nothing to load.
             table.ranking_id, table.whole = ranking_id, True
             batch.new_rankings.append((ranking_id, live.generation_id, *name, batch.version))
+
+    async def fresh_ranking_ids(self, count: int) -> list[int]:
+        """Ids for new rankings."""
+        return [ranking_id for (ranking_id,) in await self.pool.fetch(Q["next_ranking_ids"], count)]
 
     async def known_ids(self, ids: list[tuple[int, bytes]]) -> dict[tuple[int, bytes], asyncpg.Record]:
         """Which (game id, id hash) pairs were used before, and where."""

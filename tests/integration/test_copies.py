@@ -128,3 +128,25 @@ async def test_live_equals_replay(harness: Harness, seed: int, batch: int, cache
         await harness.publish(score("last", "p1", 50, occurred_at=DAY + 9_000 * HOUR))
         await reader.drain()
     await harness.assert_exact("arcade")
+
+
+async def test_a_void_reaches_segments_when_nothing_is_in_memory(harness: Harness) -> None:
+    """The rows that a void takes from are settled as well: what country their players are of has to be looked up."""
+    await harness.publish(
+        ruleset(RULES),
+        event("player", "who", player="ada", attributes={"country": "NO"}),
+        score("s1", "ada", 5),
+        score("s2", "ada", 7),
+    )
+    async with harness.consuming() as reader:
+        await reader.drain()
+    async with harness.consuming() as reader:
+        await harness.publish(event("void", "v1", event="s2", reason="glitch"))
+        await reader.drain()
+    held = await harness.pool.fetch(
+        "SELECT prefix FROM standings JOIN rankings USING (ranking_id)"
+        " WHERE board = 'plain' AND period = 'all' AND segment IN ('', 'country:NO')"
+    )
+    assert len(held) == 2
+    assert len(set(held)) == 1
+    await harness.assert_exact("arcade")
