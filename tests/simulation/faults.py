@@ -91,7 +91,7 @@ class LossyWriter(RankingWriter):
 
 async def ended(tasks: set["asyncio.Task[Any]"]) -> None:
     """Cancels tasks without letting any finish what it does, as a killed process would not."""
-    pending = tasks
+    pending = tasks = set(tasks)
     while pending:
         # Drivers sometimes swallow one cancellation, while they give a connection back.
         for task in pending:

@@ -33,6 +33,8 @@ class Workload:
         self.rules = rules
         self.chance = chance
         self.now_ms = 0
+        self.malformed = 0.03
+        """The share of entries that cannot be understood."""
         self.players = [f"p{number}" for number in range(players)]
         self.words = vocabulary(rules)
         self._number = 0
@@ -80,7 +82,7 @@ class Workload:
         if kind < 0.10 and self._said:
             other = {**self.chance.choice(self._said), "occurred_at": self.chance.randrange(1 << 40)}
             return msgspec.json.encode(other)
-        if kind < 0.13:
+        if kind < 0.10 + self.malformed:
             return self._malformed()
         weights = [weight for weight, _ in self._kinds]
         body = self.chance.choices(self._kinds, weights)[0][1]()
@@ -124,7 +126,7 @@ class Workload:
         metric = self.rules.metrics[name]
         low = max(self._least, int(metric.min)) if metric.min is not None else (-3 if negative else self._least)
         high = min(low + 12, int(metric.max)) if metric.max is not None else low + 12
-        number = self.chance.randint(low, high)
+        number = self.chance.randint(low, 10**20 if metric.big and metric.max is None else high)
         if metric.scale and number < high and self._often(0.5):
             return f"{number}.{self.chance.randrange(10**metric.scale):0{metric.scale}d}"
         return number

@@ -7,6 +7,7 @@ crash ends its tasks wherever they are and cuts its connections; the next machin
 import asyncio
 import random
 from collections import Counter
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 from redis.asyncio import Redis
@@ -27,7 +28,17 @@ from tests.simulation.judging import Discrepancy, judge
 from tests.simulation.rulesets import renamed, rules_of
 from tests.simulation.workload import Workload
 
-STEP_S = 30.0
+MACHINE: "ContextVar[Machine]" = ContextVar("MACHINE")
+
+
+def _tracked(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
+    """A task factory by which every machine knows the tasks that it has begun."""
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    machine = MACHINE.get(None)
+    if machine is not None:
+        machine.tasks.add(task)
+        task.add_done_callback(machine.tasks.discard)
+    return task
 
 
 class Machine:
@@ -38,7 +49,9 @@ class Machine:
         self.dead = asyncio.Event()
         self.consumers: dict[int, ShardConsumer] = {}
         self.after: dict[int, bytes] = {}
-        self._before = asyncio.all_tasks()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._context = copy_context()
+        self._context.run(MACHINE.set, self)
 
     async def start(self) -> None:
         """Connects, and finds out where each shard was committed."""
@@ -68,12 +81,14 @@ class Machine:
 
     async def _live(self, work: Any) -> bool:
         """Waits for a piece of work, or for the end of the machine; False when it is dead."""
-        task = asyncio.ensure_future(work)
-        death = asyncio.ensure_future(self.dead.wait())
-        done, _ = await asyncio.wait({task, death}, return_when=asyncio.FIRST_COMPLETED, timeout=STEP_S)
+        task = asyncio.create_task(work, context=self._context)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        death = asyncio.create_task(self.dead.wait())
+        done, _ = await asyncio.wait({task, death}, return_when=asyncio.FIRST_COMPLETED, timeout=self.world.patience_s)
         death.cancel()
         if not done:
-            raise Discrepancy(f"the consumer did not get on within {STEP_S:g} s")
+            raise Discrepancy(f"the consumer did not get on within {self.world.patience_s:g} s")
         if self.dead.is_set():
             return False
         await task
@@ -95,7 +110,7 @@ class Machine:
     async def crash(self) -> None:
         """As if the machine had lost its power."""
         self.dead.set()
-        await ended(asyncio.all_tasks() - self._before - {asyncio.current_task()})  # type: ignore[arg-type]
+        await ended(self.tasks)
         self.pool.terminate()
         await self.log.aclose()
         await self.rankings.aclose()
@@ -105,6 +120,8 @@ class World:
     """One seeded run: `run` it for so many steps. Raises Discrepancy as soon as something is not as it should be."""
 
     make_consumer: Any = ShardConsumer
+    patience_s = 30.0
+    """After so long without an end of something it has failed."""
 
     def __init__(
         self, harness: Harness, seed: int, texts: dict[str, str], *, total: int = 1, keep_log_s: int = 3_600
@@ -113,6 +130,8 @@ class World:
         self.seed = seed
         self.total = total
         self.keep_log_s = keep_log_s
+        self.pauses = 0.02
+        """How often a machine stands still, of all that is done."""
         self.chance = random.Random(seed)
         self.faults = Faults(random.Random(seed + 1))
         self.done: Counter[str] = Counter()
@@ -122,6 +141,8 @@ class World:
         }
         self.texts = texts
         self.machine: Machine | None = None
+        self.paused: list[Machine] = []
+        """Machines that stood still for a while, and do not know that another one has taken over."""
         self._appender = Appender(harness.log, harness.pool)
 
     def make_store(self, pool: Any) -> LossyStore:
@@ -135,15 +156,7 @@ class World:
 
     async def run(self, steps: int) -> None:
         """Publishes the rules, then does whatever comes up, and settles now and then and at the end."""
-        work = asyncio.ensure_future(self._run(steps))
-        done, _ = await asyncio.wait({work}, timeout=20 + steps)
-        if not done:
-            stuck = ["".join(map(str, task.get_stack(limit=4))) for task in asyncio.all_tasks()]
-            await ended({work})
-            raise Discrepancy(f"it does not get on; what is waited for: {stuck}")
-        await work
-
-    async def _run(self, steps: int) -> None:
+        asyncio.get_running_loop().set_task_factory(_tracked)
         for name, text in self.texts.items():
             await self._append(name, [self.workloads[name].rules_event(renamed(text, name))])
         for step in range(steps):
@@ -153,20 +166,23 @@ class World:
         await self.settle()
 
     async def close(self) -> None:
-        """Ends the machine."""
-        if self.machine is not None:
-            await self.machine.crash()
+        """Ends the machines."""
+        for machine in (*self.paused, *([self.machine] if self.machine is not None else [])):
+            await machine.crash()
+        self.paused.clear()
 
     async def _act(self) -> None:
         kind = self.chance.random()
-        if kind < 0.45:
+        if self.chance.random() < self.pauses:
+            await self._pause()
+        elif kind < 0.47:
             await self._publish()
-        elif kind < 0.9:
+        elif kind < 0.92:
             await self._consume()
-        elif kind < 0.93:
+        elif kind < 0.94:
             self.done["flush"] += 1
             await self.harness.rankings.flushdb()
-        elif kind < 0.96 and self.machine is not None:
+        elif kind < 0.965 and self.machine is not None:
             self.done["crash between batches"] += 1
             await self.machine.crash()
             self.machine = None
@@ -235,7 +251,20 @@ class World:
     async def _consume(self) -> None:
         machine = await self._alive()
         shard = self.chance.randrange(self.total)
+        if self.paused and self.chance.random() < 0.4:
+            machine = self.chance.choice(self.paused)
+            if machine.dead.is_set() or shard not in machine.after:
+                return
+            self.done["steps of machines that were overtaken"] += 1
+            await machine.step(shard, self.chance.choice((1, 1, 3, 50)))
+            return
         await machine.step(shard, self.chance.choice((1, 3, 10, 50, 1_000)))
+
+    async def _pause(self) -> None:
+        """The machine stands still, and is replaced; later it goes on as if nothing had been."""
+        if self.machine is not None and not self.machine.dead.is_set():
+            self.paused.append(self.machine)
+            self.machine = None
 
     async def _swap(self) -> None:
         """A new generation by the same rules takes the place of the old one while the machine works on."""
@@ -248,6 +277,9 @@ class World:
     async def settle(self) -> None:
         """Hands over everything without further faults, waits until it is shown, and judges it."""
         self.faults.armed = False
+        for machine in self.paused:
+            await machine.crash()
+        self.paused.clear()
         try:
             for shard in range(self.total):
                 while True:
@@ -264,9 +296,9 @@ class World:
         try:
             for shard in range(self.total):
                 last = self.entries[shard][-1][:2] if self.entries[shard] else (0, 0)
-                await self.harness.reached(last, shard)
+                await self.harness.reached(last, shard, self.patience_s)
                 while self.machine is not None and self.machine.dead.is_set():
                     await self._alive()
-                await self.harness.shown(shard)
+                await self.harness.shown(shard, self.patience_s)
         except AssertionError as error:
             raise Discrepancy(str(error)) from None
