@@ -130,7 +130,6 @@ async def test_live_equals_replay(harness: Harness, seed: int, batch: int, cache
     await harness.assert_exact("arcade")
 
 
-<<<<<<< HEAD
 async def test_a_void_reaches_segments_when_nothing_is_in_memory(harness: Harness) -> None:
     """The rows that a void takes from are settled as well: what country their players are of has to be looked up."""
     await harness.publish(
@@ -150,19 +149,4 @@ async def test_a_void_reaches_segments_when_nothing_is_in_memory(harness: Harnes
     )
     assert len(held) == 2
     assert len(set(held)) == 1
-=======
-async def test_a_void_reaches_the_segments_of_a_player_whom_memory_does_not_hold(harness: Harness) -> None:
-    """What is taken from has to be settled with its copies, as what is given to is."""
-    said = [
-        score("first", "ann", 5),
-        score("second", "ann", 3),
-        event("player", "who", player="ann", attributes={"country": "no"}),
-    ]
-    async with harness.consuming() as reader:
-        await harness.publish(ruleset(RULES), *said)
-        await reader.drain()
-    async with harness.consuming() as reader:
-        await harness.publish(event("void", "void", event="first", reason="a mistake"))
-        await reader.drain()
->>>>>>> 24d24a0 (Settle the copies of what a void takes from)
     await harness.assert_exact("arcade")
