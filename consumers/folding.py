@@ -7,11 +7,12 @@ from consumers.shadows import Accepted, follow, guarded
 from consumers.slices import slices
 from engine.corrections import CORRECTIONS, archived_subject
 from engine.erasure import MARK, reserved
+from projections.batch import Batch, LiveGame, ShardState
 from projections.commit import ACCEPTED, DUPLICATE, REFUSED
 from projections.freezes import Line, pinned
 from projections.freezes import follow as follow_freeze
 from projections.names import shard_of
-from projections.store import Batch, LiveGame, ShardState, Store
+from projections.store import Store
 from projections.stretch import last, settling
 from projections.surrogates import Erasing
 from schemas.errors import InvalidRuleset

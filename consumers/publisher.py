@@ -14,9 +14,10 @@ from redis.exceptions import RedisError
 
 from consumers.crash import Crash
 from consumers.failures import back_off
+from projections.batch import Batch
 from projections.database import AWAY, queries
 from projections.rankings import Pending, RankingWriter
-from projections.store import Batch, Store
+from projections.store import Store
 from schemas.position import Position
 
 Q = queries("reader")

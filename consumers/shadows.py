@@ -11,7 +11,8 @@ import structlog
 from consumers.intake import Entry
 from consumers.slices import slices
 from projections import generations
-from projections.store import Batch, LiveGame, Store
+from projections.batch import Batch, LiveGame
+from projections.store import Store
 from projections.stretch import prepare
 from schemas.errors import ConcurrentWriter
 from schemas.events import Event

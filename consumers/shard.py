@@ -27,9 +27,10 @@ from consumers.slices import slices
 from engine.corrections import CORRECTIONS
 from engine.erasure import erases
 from projections import circuits
+from projections.batch import Batch, ShardState
 from projections.circuits import Circuit
 from projections.names import stream_key
-from projections.store import Batch, ShardState, Store
+from projections.store import Store
 from projections.tasks import end
 from schemas.errors import LogBroken
 from schemas.events import Close, Freeze, Player, RulesetChange, Thaw

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from consumers.logstate import NOWHERE, Entry, LogState, adopted, trouble, written
+from projections.batch import ShardState
 from projections.names import archived_key, epoch_key, floor_key, holes_key, stream_key
-from projections.store import ShardState
 from schemas.errors import ConcurrentWriter
 from schemas.position import parse_entry
 

@@ -12,9 +12,10 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from projections.batch import ShardState
 from projections.database import AWAY
 from projections.names import FIELD, epoch_key, stream_key
-from projections.store import ShardState, Store
+from projections.store import Store
 from schemas.codec import encode
 from schemas.events import Tick
 from schemas.position import parse_entry

@@ -106,7 +106,7 @@ class Fold:
         elif event.id in self._voided and isinstance(event, VOIDABLE):
             return
         elif isinstance(event, Result | Fixture | Pick):
-            self._stage_contest(event, position)
+            self.settlement.take(event, position, self.sanctions)
         elif isinstance(event, Void | Reinstate):
             self.corrections.stage(event, position)
         elif isinstance(event, Adjustment):
@@ -190,14 +190,6 @@ class Fold:
                 for plan in plans:
                     if board in (None, plan.name) and (plan.where is None or plan.where(mark)):
                         yield entrant, mark, self._tables_of(plan, mark)
-
-    def _stage_contest(self, event: Result | Fixture | Pick, position: Position) -> None:
-        if isinstance(event, Result):
-            self.settlement.settle(event, position)
-        elif isinstance(event, Fixture):
-            self.settlement.plan(event)
-        else:
-            self.settlement.pick(event, position, self.sanctions)
 
     def _stage_player(self, event: Player, position: Position) -> None:
         if erases(event):

@@ -55,6 +55,15 @@ class Settlement:
         before = self.contests.get(event.fixture) or Contest(event.fixture)
         self._change(before, before.planned(event))
 
+    def take(self, event: Result | Fixture | Pick, position: Position, sanctions: Mapping[str, PlayerStatus]) -> None:
+        """Settles a result, plans a fixture, or takes a pick."""
+        if isinstance(event, Result):
+            self.settle(event, position)
+        elif isinstance(event, Fixture):
+            self.plan(event)
+        else:
+            self.pick(event, position, sanctions)
+
     def settle(self, event: Result, position: Position) -> None:
         """A result comes, or is corrected: the highest revision holds."""
         before = self.contests.get(event.fixture) or Contest(event.fixture)

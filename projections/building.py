@@ -13,13 +13,14 @@ from redis.asyncio import Redis
 from engine.tables import Table
 from projections import resuming, surrogates
 from projections.archive import Archive, Place, Progress
+from projections.batch import Batch, LiveGame, ShardState
 from projections.commit import write
 from projections.database import Connection, queries
 from projections.epochs import Q as EPOCHS
 from projections.epochs import lock_home
 from projections.rankings import RankingWriter
-from projections.store import Batch, LiveGame, ShardState, Store
 from projections.store import Q as WRITER
+from projections.store import Store
 from schemas.errors import NotFound, RankfoldError
 from schemas.position import Position
 

@@ -8,7 +8,7 @@ from schemas.errors import ConcurrentWriter
 from schemas.position import Position
 
 if TYPE_CHECKING:
-    from projections.store import Batch
+    from projections.batch import Batch
 
 ACCEPTED, DUPLICATE, REFUSED = 0, 1, 2
 """Ingest verdicts of archived entries. Replay folds what was accepted."""

@@ -16,7 +16,7 @@ from schemas.events import Freeze as FreezeEvent
 from schemas.position import Position
 
 if TYPE_CHECKING:
-    from projections.store import LiveGame
+    from projections.batch import LiveGame
 
 Q = queries("freezes")
 

@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 
 from projections import dropping
 from projections.archive import Place, Progress
+from projections.batch import LiveGame
 from projections.building import Build
 from projections.database import Connection, queries
 from projections.epochs import Q as EPOCHS
 from projections.epochs import lock_home
-from projections.store import LiveGame
 from schemas.errors import Conflict, NotFound, TooLate
 from schemas.position import SEQ_MAX, Position
 

@@ -18,10 +18,11 @@ from engine.movement import BEFORE
 from engine.rules import Game, compile_ruleset
 from engine.tables import Change, Table, TableName
 from projections.archive import Archive
+from projections.batch import Batch, LiveGame
 from projections.comparing import Line, Lines, Move, compare
 from projections.database import Connection, queries
 from projections.hashing import id_hash
-from projections.store import Batch, LiveGame, Store
+from projections.store import Store
 from projections.stretch import prepare, settling
 from schemas.errors import NotFound
 from schemas.events import Event

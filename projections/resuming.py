@@ -6,8 +6,8 @@ from engine.contests import Contest
 from engine.shapes import Row
 from engine.tables import Table
 from projections import contests
+from projections.batch import LiveGame
 from projections.database import Connection, queries
-from projections.store import LiveGame
 from schemas.events import Attributes
 
 Q = queries("generations")

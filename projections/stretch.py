@@ -13,7 +13,8 @@ from schemas.events import Event, Fixture, Pick, Result
 from schemas.position import Position
 
 if TYPE_CHECKING:
-    from projections.store import Batch, LiveGame, Store
+    from projections.batch import Batch, LiveGame
+    from projections.store import Store
 
 
 async def prepare(store: "Store", live: "LiveGame", events: Sequence[Event], batch: "Batch") -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from projections.store import Batch, LiveGame, Store
+from projections.batch import Batch, LiveGame
+from projections.store import Store
 from tests.harness import Harness
 from tests.integration.picking import (
     RULES,

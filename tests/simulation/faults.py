@@ -9,8 +9,9 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisAway
 
 from consumers.crash import POINTS, Crash
+from projections.batch import Batch
 from projections.rankings import Pending, RankingWriter
-from projections.store import Batch, Store
+from projections.store import Store
 from schemas.position import Position
 
 
