@@ -22,6 +22,10 @@ Period = Annotated[
     str | None, typer.Option(help="all, round:7, daily:2026-02-08, last:7d ...; by default all, or the present one.")
 ]
 Segment = Annotated[str | None, typer.Option(help="Only marks with this value of an attribute, such as repo:tools.")]
+KnownAt = Annotated[
+    str | None,
+    typer.Option(help="What was displayed then: a time (RFC 3339, or epoch milliseconds) or a position."),
+]
 MinPosition = Annotated[str | None, typer.Option(help="Wait until the answer shows at least this position.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer.")]
 
@@ -65,12 +69,13 @@ def board_command(
     segment: Segment = None,
     limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 20,
     after: Annotated[str | None, typer.Option(help="Go on behind a page: the cursor that it ended with.")] = None,
+    known_at: KnownAt = None,
     min_position: MinPosition = None,
     watching: Annotated[bool, typer.Option("--watch", help="Show it anew whenever it changes, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a board."""
-    asked = Asked(game, board, period, segment, limit, after, min_position)
+    asked = Asked(game, board, period, segment, limit, after, min_position, known_at)
     if watching:
         asyncio.run(watch(local.load(), asked, as_json))
         return
@@ -96,12 +101,14 @@ def rank_command(
     period: Period = None,
     segment: Segment = None,
     around: Annotated[int, typer.Option(min=0, max=50, help="So many neighbours on each side.")] = 0,
+    known_at: KnownAt = None,
     min_position: MinPosition = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a player's rank."""
     path = ("games", game, "boards", board, "players", player)
-    answer = fetch(*path, period=period, segment=segment, around=around or None, min_position=min_position)
+    query = {"period": period, "segment": segment, "around": around or None, "known_at": known_at}
+    answer = fetch(*path, **query, min_position=min_position)
     if as_json:
         show_json(answer)
         return
@@ -137,12 +144,14 @@ def history_command(
     period: Period = None,
     segment: Segment = None,
     limit: Annotated[int, typer.Option(min=1, max=PAGE_MAX, help="How many lines.")] = 20,
+    known_at: KnownAt = None,
     min_position: MinPosition = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a board has shown of a player, newest first."""
     path = ("games", game, "boards", board, "players", player, "history")
-    answer = fetch(*path, period=period, segment=segment, limit=limit, min_position=min_position)
+    query = {"period": period, "segment": segment, "limit": limit, "known_at": known_at}
+    answer = fetch(*path, **query, min_position=min_position)
     if as_json:
         show_json(answer)
         return

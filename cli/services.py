@@ -65,6 +65,7 @@ def consume_command() -> None:
         batch_events_max=found.batch_events_max,
         cache_rows=found.cache_rows,
         keep_log_s=found.keep_log_s,
+        keep_history_s=found.keep_history_s,
         database_statements=found.database_statements,
         crash_at=found.crash_at,
         metrics_port=found.metrics_port,

@@ -34,6 +34,7 @@ class Settings:
     batch_events_max: int = 50_000
     cache_rows: int = 500_000
     keep_log_s: int = 3_600
+    keep_history_s: int | None = None
     database_connections: int = 8
     database_statements: int = 100
     metrics_port: int | None = None
@@ -96,6 +97,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         batch_events_max=reader.number("RANKFOLD_BATCH_EVENTS_MAX", 50_000, 1, 1_000_000),
         cache_rows=reader.number("RANKFOLD_CACHE_ROWS", 500_000, 1_000, 100_000_000),
         keep_log_s=reader.number("RANKFOLD_KEEP_LOG_S", 3_600, 0, 31_536_000),
+        keep_history_s=reader.number("RANKFOLD_KEEP_HISTORY_S", 0, 0, 3_153_600_000) or None,
         database_connections=reader.number("RANKFOLD_DATABASE_CONNECTIONS", 8, 2, 500),
         database_statements=reader.number("RANKFOLD_DATABASE_STATEMENTS", 100, 0, 10_000),
         metrics_port=reader.number("RANKFOLD_METRICS_PORT", 0, 0, 65_535) or None,

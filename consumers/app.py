@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 
 from consumers.crash import Crash
 from consumers.failures import back_off
+from consumers.forgetting import keep_forgetting
 from consumers.intake import RawEntry, raw_streams
 from consumers.leases import RENEW_S, Leases
 from consumers.metrics import ShardMetrics
@@ -57,6 +58,7 @@ class Options:
     batch_events_max: int = 50_000
     cache_rows: int = 500_000
     keep_log_s: int = 3_600
+    keep_history_s: int | None = None
     database_statements: int = STATEMENTS
     crash_at: str | None = None
     metrics_port: int | None = None
@@ -227,6 +229,7 @@ class Process:
             subscriber(handle)
             await subscriber.start()
             ticking.append(asyncio.create_task(ticker.run()))
+            ticking.append(asyncio.create_task(keep_forgetting(self._pool, shard, options.keep_history_s)))
             await consumer.rewound.wait()
         finally:
             self._metrics.remove(shard)

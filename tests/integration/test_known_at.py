@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from projections import generations
+from projections.retention import forget
 from tests.harness import silent
 from tests.integration.api_stack import Stack, ruleset, running, score
 from tests.services import eventually
@@ -207,3 +208,40 @@ async def snapshots(stack: Stack) -> list[bytes]:
 
 async def many_snapshots(stack: Stack) -> bool:
     return len(await snapshots(stack)) >= 20
+
+
+async def test_what_was_displayed_long_ago_is_forgotten(stack: Stack) -> None:
+    await stack.publish(score("e1", "ann", 5))
+    old = (await stack.get(BOARD)).json["position"]
+    await stack.publish(score("e2", "ann", 6), score("e3", "bob", 1))
+    kept = (await stack.get(BOARD)).json
+    await stack.publish(score("e4", "ann", 7))
+    now = (await stack.get(BOARD)).json
+    # As if all but the last two publications were from long ago.
+    await stack.pool.execute(
+        "UPDATE publications SET committed_at = committed_at - interval '1 hour'"
+        " WHERE version < (SELECT max(version) FROM publications)"
+    )
+    assert await forget(stack.pool, 0, 1_800) > 0
+    assert (await stack.get(f"{BOARD}?known_at={old}&limit=9")).status == 410
+    assert (await stack.get(f"{BOARD}?known_at=1&limit=9")).status == 410
+    assert (await stack.get(f"{BOARD}?known_at={kept['position']}")).json["entries"] == kept["entries"]
+    assert (await stack.get(BOARD)).json == now
+    rows = (await stack.get(f"{BOARD}/players/ann/history")).json["history"]
+    assert [row["metrics"]["points"] for row in rows] == [18, 11]
+    assert await forget(stack.pool, 0, 1_800) == 0
+
+
+async def test_what_a_frozen_board_shows_is_not_forgotten(stack: Stack) -> None:
+    await stack.publish(score("e1", "ann", 5))
+    await stack.publish({"id": "f", "type": "freeze"})
+    await stack.publish(score("e2", "ann", 6))
+    await stack.publish(score("e3", "ann", 6))
+    await stack.pool.execute("UPDATE publications SET committed_at = committed_at - interval '1 hour'")
+    await forget(stack.pool, 0, 60)
+    await eventually(lambda: frozen(stack))
+    assert (await stack.get(f"{BOARD}?limit=7")).json["entries"][0]["metrics"]["points"] == 5
+
+
+async def frozen(stack: Stack) -> bool:
+    return bool((await stack.get("/v1/games/arcade")).json["frozen"])

@@ -1,0 +1,33 @@
+-- What was displayed long ago is forgotten, in bounded steps.
+
+-- name: raise_floor
+-- The oldest version that is kept: the one that was displayed so many seconds ago, or the oldest one that is still shown of a
+-- frozen or closed board.
+UPDATE shards s SET kept_from = f.version
+FROM (
+    SELECT least(
+        (SELECT version FROM publications WHERE shard = $1 AND committed_at <= now() - $2 * interval '1 second'
+            ORDER BY committed_at DESC, version DESC LIMIT 1),
+        (SELECT min(z.from_version) FROM freezes z JOIN games g USING (game_id) WHERE g.shard = $1 AND z.to_version IS NULL)
+    ) AS version
+) f
+WHERE s.shard = $1 AND s.kept_from < f.version
+
+-- name: floor
+SELECT kept_from FROM shards WHERE shard = $1
+
+-- name: forget_history
+DELETE FROM standings_history WHERE ctid = ANY (ARRAY(
+    SELECT old.row FROM games g
+    JOIN generations n USING (game_id)
+    JOIN rankings r USING (generation_id)
+    CROSS JOIN LATERAL (
+        SELECT ctid AS row FROM standings_history WHERE ranking_id = r.ranking_id AND to_version <= $2 LIMIT $3
+    ) old
+    WHERE g.shard = $1 LIMIT $3
+))
+
+-- name: forget_publications
+DELETE FROM publications WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM publications WHERE shard = $1 AND version < $2 LIMIT $3
+))
