@@ -12,6 +12,7 @@ from schemas.errors import Unavailable
 __all__ = ["Api", "RefusedError"]
 LINES = "application/x-ndjson"
 TOML = "application/toml"
+JSON = "application/json"
 ATTEMPTS = 3
 
 
@@ -51,6 +52,10 @@ class Api:
         """Publishes events given as JSON lines; raises RefusedError naming the bad ones."""
         path = path_of("games", game, "events")
         return _value(await self._transport.ask("POST", path, {"wait": wait_ms}, lines, LINES))
+
+    async def preview(self, game: str, question: bytes) -> Any:
+        """Who would move; or the job that finds out."""
+        return _value(await self._transport.ask("POST", path_of("games", game, "preview"), {}, question, JSON))
 
     async def put_ruleset(self, game: str, text: str) -> Any:
         """Makes a ruleset the next version of a game's rules, unless it is the newest one already."""

@@ -14,6 +14,7 @@ from cli.failures import explaining
 from cli.fold import fold_command
 from cli.import_git import import_git_command
 from cli.player import player_command
+from cli.preview import preview_command, preview_rules_command
 from cli.publish import publish_command
 from cli.reads import board_command, games_command, history_command, rank_command
 from cli.rejections import rejections_command
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "up": up_command,
     "demo": demo_command,
     "publish": publish_command,
+    "preview": preview_command,
     "games": games_command,
     "board": board_command,
     "rank": rank_command,
@@ -58,9 +60,10 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., Any]]]] = {
     "rulesets": (
-        "Check a ruleset, apply it to its game, list a game's versions.",
+        "Check a ruleset, try it out, apply it to its game, list a game's versions.",
         {
             "validate": rulesets.validate_command,
+            "preview": preview_rules_command,
             "apply": rulesets.apply_command,
             "list": rulesets.list_command,
         },
