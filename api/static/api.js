@@ -196,6 +196,19 @@ export function follow(load, failed, stream) {
   return { stop, now: turn };
 }
 
+const JOB_EVERY_MS = 1000;
+
+/** The result of a job, once it is done. `told(job)` is called as it goes on; when it returns false, nobody waits any more. */
+export async function finished(id, told) {
+  for (;;) {
+    const job = await get(path(["jobs", id]));
+    if (job.state === "failed") throw new Refused(422, { detail: job.error || "The job failed." });
+    if (job.state === "done") return job.result;
+    if (told(job) === false) return null;
+    await new Promise((resolve) => setTimeout(resolve, JOB_EVERY_MS));
+  }
+}
+
 /** Has the browser save what a URL holds, under the name that the API gives it; for what a mere link, without a key, may not read. */
 export async function save(url) {
   const response = await fetch(url, { headers: signed(), cache: "no-store" });

@@ -1,13 +1,13 @@
 // Preview and file a correction. An event keeps its id until it is filed, so that filing it again counts nothing twice.
 
-import { ask, get, has, path } from "./api.js";
+import { ask, finished, get, has, path } from "./api.js";
 import { count, h, words } from "./dom.js";
 import { changes } from "./changes.js";
 import { official } from "./place.js";
 import { refused } from "./refused.js";
 
 const WAIT_MS = 10_000;
-const POLL_MS = 1000;
+const AGAIN_MS = 2000;
 const REJECTIONS = "50";
 
 const VOIDABLE = ["void", "adjustment", "result"]; // those that this view can take back
@@ -86,7 +86,7 @@ export class Correct {
     } catch (error) {
       if (this.stopped) return;
       this.body.replaceChildren(refused(error));
-      if (error.away) setTimeout(() => this.stopped || this.load(), POLL_MS * 2);
+      if (error.away) setTimeout(() => this.stopped || this.load(), AGAIN_MS);
       return;
     }
     if (!this.stopped) this.draw();
@@ -209,25 +209,18 @@ export class Correct {
   async preview(event) {
     this.tell("Folding it in …", "faint");
     const answer = await ask(path(["games", this.here.game, "preview"]), { body: { events: [event] } });
-    const found = answer.status === 202 ? await this.job(answer.body.job) : answer.body;
-    if (this.stopped || this.id !== event.id) return;
+    const going = (job) => {
+      this.tell(job.total ? `Folding it in: ${count(job.done)} of ${count(job.total)} …` : "Folding it in …", "faint");
+      return !this.stopped && this.id === event.id;
+    };
+    const found = answer.status === 202 ? await finished(answer.body.job, going) : answer.body;
+    if (!found || this.stopped || this.id !== event.id) return;
     if (found.problems && found.problems.length) {
       this.refuse({ problem: found, message: "" });
       return;
     }
     this.tell(found.total ? `${found.total === 1 ? "1 place" : `${count(found.total)} places`} would be another. Nothing is filed yet.` : "Nobody's place would change. Nothing is filed yet.");
     this.found.replaceChildren(changes(found, this.game));
-  }
-
-  async job(id) {
-    for (;;) {
-      const { body } = await ask(path(["jobs", id]));
-      if (body.state === "failed") throw new Error(body.error || "It failed.");
-      if (body.state === "done") return body.result;
-      if (this.stopped) throw new Error("");
-      this.tell(body.total ? `Folding it in: ${count(body.done)} of ${count(body.total)} events …` : "Folding it in …", "faint");
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
   }
 
   async file(event) {

@@ -1,6 +1,6 @@
 // Generations: every build of a game's boards, the live one and those beside it; build, swap, swap back, drop.
 
-import { ask, follow, get, path } from "./api.js";
+import { ask, finished, follow, get, path } from "./api.js";
 import { count, h, say, when } from "./dom.js";
 import { refused } from "./refused.js";
 
@@ -17,6 +17,7 @@ export class Generations {
   }
 
   stop() {
+    this.stopped = true;
     this.following.stop();
   }
 
@@ -25,7 +26,10 @@ export class Generations {
     const text = JSON.stringify(page.generations);
     if (text === this.drawn) return;
     this.drawn = text;
-    this.list.replaceChildren(page.generations.length ? this.table(page.generations) : h("p", { class: "note" }, "There is no generation yet."));
+    const earlier = page.generations.some((line) => line.status === "retired");
+    this.list.replaceChildren(
+      page.generations.length ? this.table(page.generations) : h("p", { class: "note" }, "There is no generation yet."),
+      earlier ? h("p", { class: "actions below" }, h("button", { type: "button", onclick: ({ target }) => this.act({ action: "swap_back" }, "Swap back", target) }, "Swap back to the one before")) : "");
   }
 
   failed(error) {
@@ -49,7 +53,7 @@ export class Generations {
       : "";
     return h("tr", {},
       h("th", { scope: "row" }, String(line.generation), line.name ? h("span", { class: "about" }, line.name) : ""),
-      h("td", {}, h("span", { class: line.live ? "tag live-tag" : line.status === "failed" ? "tag down" : "tag" }, line.live ? "live" : line.status), progress),
+      h("td", {}, h("span", { class: line.live ? "tag live-tag" : line.status === "failed" ? "tag down" : "tag" }, line.live ? "live" : line.status), progress, line.reason ? h("span", { class: "about" }, line.reason) : ""),
       h("td", {}, `version ${line.ruleset_version}`),
       h("td", {}, h("span", { class: "event" }, line.position || "–")),
       h("td", { class: "nowrap" }, line.created_at ? when(line.created_at) : "–"),
@@ -67,17 +71,16 @@ export class Generations {
       return h("button", { type: "button", "aria-description": `generation ${line.generation}`, onclick: act, onblur: rest }, text);
     };
     if (line.live) return [];
-    if (line.status === "retired") return [button("swap_back", "Swap back"), " ", button("drop", "Drop")];
-    if (line.status === "shadow") return [button("swap", "Swap in"), " ", button("drop", "Drop")];
-    return [button("drop", "Drop")];
+    return line.status === "failed" ? [button("drop", "Drop")] : [button("swap", "Swap in"), " ", button("drop", "Drop")];
   }
 
   form() {
     const name = h("input", { id: "generation-name", maxlength: "64", autocomplete: "off", spellcheck: "false" });
     const rules = h("textarea", { id: "generation-rules", rows: "4", spellcheck: "false", "aria-describedby": "generation-rules-said" });
+    const shadow = h("input", { type: "checkbox", id: "generation-shadow", checked: true });
     const build = (event) => {
       event.preventDefault();
-      const wanted = { action: "build", shadow: true };
+      const wanted = { action: "build", shadow: shadow.checked };
       if (name.value.trim()) wanted.name = name.value.trim();
       if (rules.value.trim()) wanted.ruleset = rules.value;
       this.act(wanted, "Build", event.submitter);
@@ -87,6 +90,7 @@ export class Generations {
         h("label", { for: "generation-name" }, "Name", h("span", { class: "faint" }, " (optional)")), name,
         h("label", { for: "generation-rules" }, "Rules", h("span", { class: "faint" }, " (optional)")), rules,
         h("p", { class: "hint", id: "generation-rules-said" }, "TOML; without any, the newest version of the game's rules. It is built beside the live one, which stays as it is until you swap."),
+        h("p", { class: "check" }, shadow, h("label", { for: "generation-shadow" }, "Follow the log from then on, as a shadow")),
         h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Build it"))));
   }
 
@@ -94,14 +98,21 @@ export class Generations {
     if (button) button.disabled = true;
     this.tell(`${title} …`);
     try {
-      await ask(this.url, { body: wanted });
-      this.tell(wanted.action === "build" ? "It is being built; this list shows how far it is." : `${title}: done.`, "done");
+      const { status, body } = await ask(this.url, { body: wanted });
+      this.following.now();
+      if (status === 202) await finished(body.job, (job) => this.going(title, job));
+      if (!this.stopped) this.tell(`${title}: done.`, "done");
     } catch (error) {
       const items = (error.problem && error.problem.problems) || [];
-      this.tell([error.message, ...items.map((item) => `${item.field}: ${item.rule}`)].join(" · "), "wrong");
+      if (!this.stopped) this.tell([error.message, ...items.map((item) => `${item.field}: ${item.rule}`)].join(" · "), "wrong");
     }
     if (button) button.disabled = false;
-    this.following.now();
+    if (!this.stopped) this.following.now();
+  }
+
+  going(title, job) {
+    if (!this.stopped) this.said.replaceChildren(h("p", { class: "faint" }, job.total ? `${title}: ${count(job.done)} of ${count(job.total)} events …` : `${title} …`));
+    return !this.stopped;
   }
 
   tell(text, kind = "faint") {

@@ -98,7 +98,7 @@ async def test_a_large_one_is_waited_for(visitor: Visitor, site: Site) -> None:
     page = await stand_in.open(visitor, site, f"{CORRECT}&event=two-ann")
     await page.get_by_label("Reason").fill("played twice")
     await page.get_by_role("button", name="Preview").click()
-    await expect(page.locator(".said")).to_have_text("Folding it in: 20,000 of 90,000 events …")
+    await expect(page.locator(".said")).to_have_text("Folding it in: 20,000 of 90,000 …")
     await expect(page.locator(".said")).to_have_text("1 place would be another. Nothing is filed yet.")
 
 
