@@ -165,3 +165,20 @@ async def test_what_could_not_be_sent_is_sent_again_as_the_same_event(visitor: V
     await expect(page.locator(".done")).to_have_text("Filed, and the boards show it.")
     assert len(posted) == 2
     assert posted[0] == posted[1]
+
+
+async def test_a_correction_is_previewed_and_then_filed(visitor: Visitor, guarded: Site) -> None:
+    page = await signed_in(visitor, guarded, f"{CORRECT}&event=two-ann")
+    await page.get_by_label("Reason").fill("played twice")
+    await page.get_by_role("button", name="Preview").click()
+    row = page.locator(".found tbody tr", has_text="Ann Archer").filter(has_text="Total points").first
+    await expect(row).to_contain_text("1 → 3 ▼ 2")
+    await expect(row).to_contain_text("points 30 → 10")
+    await expect_order(await visitor.open(BOARD), "Ann Archer", "bob", "cid", "dan")
+    await page.get_by_role("button", name="File it").click()
+    await expect(page.locator(".done")).to_be_visible()
+    await expect_order(await visitor.open(BOARD), "bob", "cid", "Ann Archer", "dan")
+    await page.get_by_role("link", name="Reinstate the event …").click()
+    await page.get_by_label("Reason").fill("it was not")
+    await page.get_by_role("button", name="Preview").click()
+    await expect(row).to_contain_text("3 → 1 ▲ 2")
