@@ -13,7 +13,7 @@ import msgspec
 from engine.kept import Kept
 from engine.marks import Mark
 from engine.metrics import DERIVED, MetricPlan
-from engine.shapes import Row, Shape, Step, Steps
+from engine.shapes import Row, Shape, Step
 from engine.tiers import MetricTest, Values, compile_conditions
 from schemas.language import Badge, Board, RankBy
 
@@ -96,18 +96,11 @@ class Badged(Shape):
     def new(self) -> Earned:
         return Earned(self._shape.new(), {})
 
-    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: Steps, batch: int) -> None:
-        for entrant, ours in steps:
-            row = rows.get(entrant)
-            changed = row is None
-            if row is None:
-                row = rows[entrant] = Row(self.new())
-            row.touched = batch
-            for what in ours:
-                changed |= self._take(row.state, what)
-            if changed and not row.dirty:
-                row.dirty = True
-                dirty[entrant] = row
+    def take(self, row: Row, gist: Any) -> bool:
+        changed = False
+        for what in gist:
+            changed |= self._take(row.state, what)
+        return changed
 
     def _take(self, earned: Earned, what: Step) -> bool:
         """One step, and whether it changed anything."""

@@ -272,14 +272,10 @@ class Fold:
             pass
 
     def absorbing(self, batch: int = 0, stride: int = 1_000) -> Iterator[None]:
-        """`absorb`, with a pause every `stride` rows for who has something else to do."""
+        """`absorb`, with a pause every `stride` entrants for who has something else to do."""
         lanes, self._lanes, self.batch = self._lanes, [], batch
-        for tables, steps in lanes:
-            entrants = list(steps.items())
-            for table in tables:
-                for at in range(0, len(entrants), stride):
-                    table.shape.absorb_all(table.rows, table.dirty, entrants[at : at + stride], batch)
-                    yield
+        for lane in lanes:
+            yield from lane.absorbing(batch, stride)
         self.corrections.absorb(batch)
         for player in self.restated:
             for table in self.tables.values():

@@ -5,8 +5,7 @@
 order these arrive.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Union, cast
 
 import msgspec
 
@@ -22,18 +21,18 @@ if TYPE_CHECKING:
 Step = Union[Mark, str, "Moment"]
 """A mark to add, the origin whose marks to withdraw, or, where badges are awarded, the end of an event."""
 
-Steps = Sequence[tuple[str, list[Step]]]
-"""(entrant, his steps in the order of the log); each entrant once."""
-
 PICKED = frozenset(("sum", "max", "min", "last", "first"))
 """Operations that give a single mark's own value."""
+
+VALUES = 3
+"""Where the values start in the state of a `Running`."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_running = msgspec.json.Decoder(list[Any]).decode
 _decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, Any] | None]).decode
 
 
-class Row:
+class Row(msgspec.Struct, gc=False, eq=False):
     """One player in one ranking: the state of his marks, and the place that follows from it. `hidden` is the key's prefix
     of one who is ranked for himself only; his `prefix` is None then.
 
@@ -41,18 +40,15 @@ class Row:
     says that it waits to be settled; `due` is when its place changes although no mark comes (epoch milliseconds).
     """
 
-    __slots__ = ("dirty", "due", "extra", "hidden", "prefix", "since", "state", "stored", "touched")
-
-    def __init__(self, state: Any, prefix: bytes | None = None, extra: bytes = b"", since: int = 0) -> None:
-        self.state = state
-        self.prefix = prefix
-        self.extra = extra
-        self.hidden: bytes | None = None
-        self.since = since
-        self.stored = False
-        self.touched = 0
-        self.dirty = False
-        self.due: int | None = None
+    state: Any
+    prefix: bytes | None = None
+    extra: bytes = b""
+    since: int = 0
+    dirty: bool = False
+    touched: int = 0
+    stored: bool = False
+    hidden: bytes | None = None
+    due: int | None = None
 
 
 class Shape:
@@ -75,23 +71,20 @@ class Shape:
         """Takes out the marks of an origin, in place."""
         raise NotImplementedError
 
-    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: Steps, batch: int) -> None:
-        """Takes steps on the rows of one ranking and collects in `dirty` those that changed."""
-        for entrant, marks in steps:
-            row = rows.get(entrant)
-            changed = row is None
-            if row is None:
-                row = rows[entrant] = Row(self.new())
-            row.touched = batch
-            for mark in marks:
-                if isinstance(mark, str):
-                    self.withdraw(row.state, mark)
-                    changed = True
-                elif self.absorb(row.state, mark):  # type: ignore[arg-type]
-                    changed = True
-            if changed and not row.dirty:
-                row.dirty = True
-                dirty[entrant] = row
+    def gist(self, steps: list[Step]) -> Any:
+        """What of one entrant's steps, in the order of the log, matters to his rows of whichever state; for `take`."""
+        return steps
+
+    def take(self, row: Row, gist: Any) -> bool:
+        """Takes steps, as `gist` gave them, on a row, and tells whether that changed it."""
+        changed = False
+        for step in gist:
+            if isinstance(step, str):
+                self.withdraw(row.state, step)
+                changed = True
+            elif self.absorb(row.state, step):
+                changed = True
+        return changed
 
     def revoke(self, state: Any, mark: Mark) -> bool:
         """Takes back a mark that was added, in place; False when the marks are needed to do so."""
@@ -124,7 +117,8 @@ class Shape:
 class Single(Shape):
     """One mark holds (the best run, the latest, the first); adjustments are added up beside it.
 
-    The state is [mark or None, {metric: [total, order] of the adjustments} or None].
+    The state is [mark or None, {metric: [total, order] of the adjustments} or None, the value that a better run has to beat].
+    The value is the mark's own, at hand: most runs are no better, and then the mark need not be looked at.
     """
 
     def __init__(self, plan: "BoardPlan") -> None:
@@ -142,7 +136,7 @@ class Single(Shape):
         self._before = {plan.metrics[at].of for _, at in plan.order[:until]}
 
     def new(self) -> list[Any]:
-        return [None, None]
+        return [None, None, None]
 
     def absorb(self, state: list[Any], mark: Mark) -> bool:
         held: Mark | None = state[0]
@@ -154,39 +148,29 @@ class Single(Shape):
             if value is None:
                 return False
             if held is not None:
-                lead = (value - held.values[self._by]) * self._sign
+                lead = (value - state[2]) * self._sign
                 if lead < 0 or (lead == 0 and held.order <= mark.order):
                     return False
+            state[2] = value
         elif held is not None and (held.order > mark.order) == (self._mode == "latest"):
             return False
         state[0] = mark
         return True
 
-    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: Steps, batch: int) -> None:
-        if self._mode != "best":
-            super().absorb_all(rows, dirty, steps, batch)
-            return
-        # `absorb` written out for the best run: most marks are none.
-        by, up = self._by, self._sign > 0
-        for entrant, marks in steps:
-            row = rows.get(entrant)
-            changed = row is None
-            if row is None:
-                row = rows[entrant] = Row([None, None])
-            row.touched = batch
-            state = row.state
-            best = state[0].values[by] if state[0] is not None else None
-            for mark in marks:
-                value = mark.values.get(by)  # type: ignore[union-attr]
-                worse = best is not None and value is not None and (value < best if up else value > best)
-                if worse and not mark.adjusts:  # type: ignore[union-attr]
-                    continue
-                if self.absorb(state, mark):  # type: ignore[arg-type]
-                    changed = True
-                    best = state[0].values[by] if state[0] is not None else None
-            if changed and not row.dirty:
-                row.dirty = True
-                dirty[entrant] = row
+    def gist(self, steps: list[Step]) -> Any:
+        """Of runs only the best one can matter."""
+        if len(steps) == 1 or self._mode != "best":
+            return steps
+        best, worth, rest = None, 0, []
+        for mark in cast("list[Mark]", steps):
+            value = mark.values.get(self._by)
+            if mark.adjusts:
+                rest.append(mark)
+            elif value is not None:
+                lead = (value - worth) * self._sign
+                if best is None or lead > 0 or (lead == 0 and mark.order < best.order):
+                    best, worth = mark, value
+        return rest if best is None else [best, *rest]
 
     def revoke(self, state: list[Any], mark: Mark) -> bool:
         # Of adjustments only the sums are known, not whether others are left.
@@ -194,7 +178,7 @@ class Single(Shape):
 
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
         plan = self.plan
-        held, added = state
+        held, added, _ = state
         if held is None and not added:
             return None, plan.extra([None] * len(plan.metrics))
         values: list[int | None]
@@ -213,21 +197,21 @@ class Single(Shape):
         return plan.key(values, reached, []), plan.extra(values)
 
     def dump(self, state: list[Any]) -> bytes:
-        held, added = state
+        held, added, _ = state
         return _encode((held, dict(sorted(added.items())) if added else None))
 
     def load(self, data: bytes) -> list[Any]:
         held, added = _decode_single(data)
-        return [held, loaded(added)]
+        return [held, loaded(added), None if held is None else held.values.get(self._by)]
 
 
 class Running(Shape):
     """Sums, counts, averages and extremes brought up to date by each mark.
 
-    The state is [values, orders, marks, adjustments]: one value a metric (of an average the sum), and behind them for each
-    average how many values it is of; the order of the mark that it was reached with (of
+    The state is [orders, marks, adjustments, *values]: for each value the order of the mark that it was reached with (of
     the last that changed a sum or count, of the first that attained an extreme; kept only where it is needed); how many
-    marks there were; {metric: [total, order]} of the adjustments, or None.
+    marks there were; {metric: [total, order]} of the adjustments, or None; one value a metric (of an average the sum), and
+    behind them for each average how many values it is of. It is flat because rows are many and memory is slow.
     """
 
     def __init__(self, plan: "BoardPlan") -> None:
@@ -237,8 +221,8 @@ class Running(Shape):
         self._finishes = bool(self._means) or any(metric.derived for metric in plan.metrics)
         self.ordered = plan.needs_reached or any(op not in ("sum", "count") for _, op, _, _ in self._steps)
         self._simple = not self.ordered and all(where is None for _, _, _, where in self._steps)
-        self._sums = [(at, of) for at, op, of, _ in self._steps if op == "sum"]
-        self._counts = [at for at, op, _, _ in self._steps if op == "count"]
+        self._sums = [(VALUES + at, of) for at, op, of, _ in self._steps if op == "sum"]
+        self._counts = [VALUES + at for at, op, _, _ in self._steps if op == "count"]
         kinds = [kind for kind, _ in plan.order]
         until = kinds.index("reached") if plan.needs_reached else 0
         self._before = [at for _, at in plan.order[:until]]
@@ -247,86 +231,94 @@ class Running(Shape):
         values: list[int | None] = [None] * (len(self.plan.metrics) + len(self._means))
         for at, op, _, _ in self._steps:
             values[at] = 0 if op in ("sum", "count") else None
-        return [values, [None] * len(values) if self.ordered else None, 0, None]
+        return [[None] * len(values) if self.ordered else None, 0, None, *values]
 
     def absorb(self, state: list[Any], mark: Mark) -> bool:
-        state[2] += 1
-        values, held = mark.values, state[0]
+        state[1] += 1
+        values = mark.values
         if mark.adjusts:
-            state[3] = adjusted(state[3], values, mark.order)
+            state[2] = adjusted(state[2], values, mark.order)
         elif self._simple:
             for at, of in self._sums:
                 value = values.get(of)
                 if value:
-                    held[at] += value
+                    state[at] += value
             for at in self._counts:
-                held[at] += 1
+                state[at] += 1
         else:
-            self._absorb_ordered(held, state[1], mark)
+            self._absorb_ordered(state, mark)
         return True
 
-    def absorb_all(self, rows: dict[str, Row], dirty: dict[str, Row], steps: Steps, batch: int) -> None:
-        if not self._simple or len(self._sums) != 1 or self._counts:
-            super().absorb_all(rows, dirty, steps, batch)
-            return
-        # `absorb` written out for one sum.
-        [(at, of)] = self._sums
-        for entrant, marks in steps:
-            row = rows.get(entrant)
-            if row is None:
-                row = rows[entrant] = Row(self.new())
-            row.touched = batch
-            if not row.dirty:
-                row.dirty = True
-                dirty[entrant] = row
-            state, total = row.state, 0
-            for mark in marks:
-                if mark.adjusts:  # type: ignore[union-attr]
-                    self.absorb(state, mark)  # type: ignore[arg-type]
-                else:
-                    state[2] += 1
-                    total += mark.values.get(of, 0)  # type: ignore[union-attr]
-            state[0][at] += total
+    def gist(self, steps: list[Step]) -> Any:
+        """Where the order of marks does not matter, all of them as one: (values to add, how many marks, adjustments)."""
+        if not self._simple:
+            return steps
+        added = [0] * len(self._sums)
+        marks = 0
+        rest = []
+        for mark in cast("list[Mark]", steps):
+            if mark.adjusts:
+                rest.append(mark)
+                continue
+            marks += 1
+            for number, (_, of) in enumerate(self._sums):
+                added[number] += mark.values.get(of, 0)
+        return added, marks, rest
+
+    def take(self, row: Row, gist: Any) -> bool:
+        if not self._simple:
+            return super().take(row, gist)
+        added, marks, rest = gist
+        state = row.state
+        state[1] += marks
+        for (at, _), value in zip(self._sums, added, strict=True):
+            state[at] += value
+        for at in self._counts:
+            state[at] += marks
+        for mark in rest:
+            self.absorb(state, mark)
+        return True
 
     def revoke(self, state: list[Any], mark: Mark) -> bool:
         if self.plan.needs_reached or not (mark.adjusts or self._simple):
             return False
-        if mark.adjusts and not unadjusted(state[3], mark.values):
+        if mark.adjusts and not unadjusted(state[2], mark.values):
             return False
-        state[2] -= 1
+        state[1] -= 1
         if not mark.adjusts:
             for at, of in self._sums:
-                state[0][at] -= mark.values.get(of, 0)
+                state[at] -= mark.values.get(of, 0)
             for at in self._counts:
-                state[0][at] -= 1
+                state[at] -= 1
         return True
 
-    def _absorb_ordered(self, held: list[int | None], orders: list[Order | None] | None, mark: Mark) -> None:
-        order = mark.order
+    def _absorb_ordered(self, state: list[Any], mark: Mark) -> None:
+        order, orders = mark.order, state[0]
         for at, op, of, where in self._steps:
             if where is not None and not where(mark):
                 continue
             value: int | None = 1 if op == "count" else mark.values.get(of)
             if value is None:
                 continue
+            held = state[VALUES + at]
             if op in ("sum", "count"):
-                held[at] = (held[at] or 0) + value
+                state[VALUES + at] = (held or 0) + value
                 if orders is not None and value:
                     since = orders[at]
                     orders[at] = order if since is None or since < order else since
-            elif orders is not None and _overtakes(op, value, order, held[at], orders[at]):
-                held[at], orders[at] = value, order
+            elif orders is not None and _overtakes(op, value, order, held, orders[at]):
+                state[VALUES + at], orders[at] = value, order
 
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
         plan = self.plan
-        values: list[int | None] = state[0]
-        orders: list[Order | None] | None = state[1]
-        _, _, marks, added = state
+        orders: list[Order | None] | None
+        values: list[int | None]
+        orders, marks, added, *values = state
         if not marks:
             return None, plan.extra([None] * len(plan.metrics))
         if not added and orders is None and not self._finishes:
             return plan.key(values, None, []), plan.extra(values)
-        values, orders = list(values), list(orders or [None] * len(values))
+        orders = list(orders or [None] * len(values))
         for name, (total, since) in (added or {}).items():
             for at, op, of, _ in self._steps:
                 if of == name and op != "count":
@@ -339,14 +331,14 @@ class Running(Shape):
         return plan.key(values, reached, []), plan.extra(values)
 
     def dump(self, state: list[Any]) -> bytes:
-        values, orders, marks, added = state
+        orders, marks, added, *values = state
         return _encode((values, orders, marks, dict(sorted(added.items())) if added else None))
 
     def load(self, data: bytes) -> list[Any]:
         values, orders, marks, added = _decode_running(data)
         if orders is not None:
             orders = [None if order is None else tuple(order) for order in orders]
-        return [values, orders, marks, loaded(added)]
+        return [orders, marks, loaded(added), *values]
 
 
 def _steps_of(metrics: "list[MetricPlan]") -> list[tuple[int, str, str, Predicate | None]]:

@@ -1,5 +1,8 @@
 """Tables: the rows of one ranking in memory, and what is done to them."""
 
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,6 +29,8 @@ class Stateless(Shape):
 
 
 STATELESS = Stateless()
+_SHAPE = attrgetter("shape")
+_ENTRANT = itemgetter(0)
 
 
 class Table:
@@ -79,6 +84,32 @@ class Lane(NamedTuple):
     tables: tuple[Table, ...]
     steps: dict[str, list[Step]]
     """By entrant, in the order of the log."""
+
+    def absorbing(self, batch: int, stride: int) -> Iterator[None]:
+        """Brings the rows up to date, with a pause every `stride` entrants.
+
+        One entrant after the other, all his rows at a time, in the order of the ids: so rows that are looked at together lie
+        together in memory, which is what this costs. Tables of one shape share what the steps come to.
+        """
+        by_shape = [(shape, list(alike)) for shape, alike in groupby(self.tables, _SHAPE)]
+        for number, (entrant, steps) in enumerate(sorted(self.steps.items(), key=_ENTRANT), 1):
+            for shape, alike in by_shape:
+                gist = shape.gist(steps)
+                for table in alike:
+                    row = table.rows.get(entrant)
+                    if row is None:
+                        row = table.rows[entrant] = Row(shape.new())
+                        shape.take(row, gist)
+                        changed = True
+                    else:
+                        changed = shape.take(row, gist)
+                    row.touched = batch
+                    if changed and not row.dirty:
+                        row.dirty = True
+                        table.dirty[entrant] = row
+            if number % stride == 0:
+                yield
+        yield
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):

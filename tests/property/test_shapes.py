@@ -10,6 +10,7 @@ from engine.boards import BoardPlan
 from engine.kept import Kept
 from engine.marks import Mark
 from engine.numbers import INFINITE
+from engine.shapes import Row
 from schemas.language import Board, Keep, Metric, MetricType, Range, Ruleset, Span, TieBreak
 from tests.property import naive
 
@@ -147,3 +148,17 @@ def test_what_is_withdrawn_was_never_there(case: Any, gone: set[int]) -> None:
         never = state_of(shape, [mark for mark in in_order(arriving) if mark.seq not in gone])
         assert shape.dump(state) == shape.dump(never)
         assert shape.result(state) == shape.result(never)
+
+
+@given(cases(), st.integers(0, 7))
+def test_steps_taken_together_leave_what_one_after_the_other_does(case: Any, cut: int) -> None:
+    board, logs = case
+    shape = BoardPlan("b", board, RULES).shape
+    for arriving in logs:
+        row = Row(shape.new())
+        for steps in (arriving[:cut], arriving[cut:]):
+            before = shape.dump(row.state)
+            changed = shape.take(row, shape.gist(list(steps)))
+            assert changed or shape.dump(row.state) == before
+        assert shape.dump(row.state) == shape.dump(state_of(shape, arriving))
+        assert shape.result(row.state) == shape.result(state_of(shape, arriving))
