@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import corrections, http, phases, report
+from bench import corrections, http, matrix, phases, report
 from bench.processes import BenchError, Child
 from bench.stack import Stack
 from bench.workload import RULES, SKEW, share_of_busiest
@@ -36,8 +36,7 @@ class Plan:
     events: int = 1_000_000
     players: int = 100_000
     rounds: int = 3
-    http_rounds: int = 5
-    http_s: int = 5
+    http: matrix.Plan = matrix.FULL
     latency_s: int = 20
     memory_players: int = 1_000_000
     correction_size: int = 100_000
@@ -47,8 +46,7 @@ QUICK = Plan(
     events=100_000,
     players=10_000,
     rounds=1,
-    http_rounds=1,
-    http_s=2,
+    http=matrix.QUICK,
     latency_s=4,
     memory_players=100_000,
     correction_size=10_000,
@@ -77,10 +75,10 @@ class Bench:
         self._console.print(f"{seconds // 60:3d}:{seconds % 60:02d}  {text}")
 
     def run(self) -> None:
-        """All phases. The boards of the last round are those that replay, HTTP and latency are measured on."""
+        """All phases. The boards of the last round are those that replay and latency are measured on."""
         plan = self.plan
-        # The other parts need the boards of one backlog, and its rate; memory needs boards of its own.
-        rounds = plan.rounds if "streams" in self.parts else int(any(part != "memory" for part in self.parts))
+        # Some parts need the boards of one backlog, and its rate; the others make boards of their own.
+        rounds = plan.rounds if "streams" in self.parts else int(not {"memory", "http"}.issuperset(self.parts))
         for number in range(1, rounds + 1):
             name = f"round {number} of {rounds}"
             if "streams" in self.parts:
@@ -91,6 +89,8 @@ class Bench:
                 if number == rounds:
                     self._streams_done()
                     self._on_the_boards(consumer)
+        if "http" in self.parts:
+            self._http()
         if "memory" in self.parts:
             told = f"memory with {plan.memory_players:,} players"
             self.results["memory"] = phases.memory(self.stack, plan.memory_players, lambda t: self.tell(f"{told}: {t}"))
@@ -126,8 +126,6 @@ class Bench:
         plan = self.plan
         if "replay" in self.parts:
             self.results["replay"] = {option: self._replay(option) for option in ("verify", "swap")}
-        if "http" in self.parts:
-            self._http()
         if "latency" in self.parts:
             self.tell(f"latency at {LATENCY_RATE:,} events/s for {plan.latency_s} s")
             self.results["latency"] = phases.latency(self.stack, consumer, LATENCY_RATE, plan.latency_s, plan.players)
@@ -148,14 +146,8 @@ class Bench:
         if http.wrk_path() is None:
             self.tell("HTTP is left out: wrk is missing (apt-get install wrk, brew install wrk)")
             return
-        plan = self.plan
-        self.results["http"] = http.measure(
-            self.stack,
-            self.folder,
-            plan.players,
-            plan.http_rounds,
-            plan.http_s,
-            lambda text: self.tell(f"HTTP, {text}"),
+        self.results["http"] = matrix.measure(
+            self.stack, self.folder, self.plan.http, lambda text: self.tell(f"HTTP, {text}")
         )
 
 

@@ -1,7 +1,7 @@
 """What the API is compared with: an aiohttp handler that returns bytes which it was given, and does nothing else.
 
-`python -m bench.bare PORT` reads one line of JSON, {"answers": {path: {"headers": {...}, "body": text}}}, serves each
-answer at its path, and prints {"ready": ...}. uvloop, no access log, no middleware.
+`python -m bench.bare PORT` reads one line of JSON, {"answers": {path: {"status": 200, "headers": {...}, "body": text}}}, serves
+each answer at its path, to GET and POST, whose body it reads, and prints {"ready": ...}. uvloop, no access log, no middleware.
 """
 
 import asyncio
@@ -15,11 +15,13 @@ import uvloop
 from aiohttp import web
 
 
-def handler(headers: dict[str, str], body: bytes) -> Callable[[web.Request], Awaitable[web.Response]]:
+def handler(status: int, headers: dict[str, str], body: bytes) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Returns these bytes, whatever was asked."""
 
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=body, headers=headers)
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            await request.read()
+        return web.Response(status=status, body=body, headers=headers)
 
     return answer
 
@@ -28,7 +30,9 @@ async def main(port: int, answers: dict[str, Any]) -> None:
     """Serves until the process is stopped."""
     app = web.Application()
     for path, answer in answers.items():
-        app.router.add_get(path, handler(answer["headers"], answer["body"].encode()))
+        respond = handler(answer["status"], answer["headers"], answer["body"].encode())
+        app.router.add_get(path, respond)
+        app.router.add_post(path, respond)
     # The same as the API does for itself.
     gc.collect()
     gc.freeze()

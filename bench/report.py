@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from rich.text import Text
 
+from bench.matrix import GROWTH_MAX, TARGETS
 from cli.terminal import out, table
 
 MIB = 1024 * 1024
@@ -63,10 +64,7 @@ def summary(phases: dict[str, Any]) -> list[Line]:
             found = replay[option]
             lines.append(Line(f"replay --{option}", _rate(found), found["ratio"], target, "of backlog"))
     if "http" in phases:
-        for kind, name, target in (("rank", "rank of a player", 0.6), ("page", "top 10", 0.8)):
-            found = phases["http"][kind]
-            shown = f"{median(found['requests_s']):,.0f} requests/s, p99 {found['p99_ms']:.1f} ms"
-            lines.append(Line(f"HTTP, {name}", shown, found["ratio"], target, "of a bare handler"))
+        lines += _http(phases["http"])
     if "latency" in phases:
         found = phases["latency"]
         shown = f"p50 {found['p50_ms']:.0f} ms, p99 {found['p99_ms']:.0f} ms"
@@ -89,6 +87,32 @@ def summary(phases: dict[str, Any]) -> list[Line]:
         shown = f"{found['peak_bytes'] / MIB:,.0f} MiB"
         lines.append(Line(f"consumer's peak memory, {found['players']:,} players", shown))
     return lines
+
+
+def _http(http: dict[str, Any]) -> list[Line]:
+    lines = []
+    for players, column in http["columns"].items():
+        for connections, kinds in column.items():
+            for kind, found in kinds.items():
+                name = f"HTTP, {kind}, {int(players):,} players, {connections} connections"
+                lines.append(Line(name, _load(found), found["ratio"], TARGETS[kind], "of a bare handler"))
+    for connections, kinds in http["growth"].items() if len(http["columns"]) > 1 else ():
+        shown = ", ".join(f"{kind} {times:.2f}" for kind, times in kinds.items())
+        worst = max(kinds.values())
+        lines.append(Line(f"HTTP, times dearer on the largest boards, {connections} connections", shown))
+        lines.append(
+            Line("  the worst of them", f"{worst:.2f} times", GROWTH_MAX / worst, 1.0, f"({GROWTH_MAX:g} times)")
+        )
+    for kind, found in http["limits"].items():
+        lines.append(
+            Line(f"HTTP, {kind}, requests counted for limits", _load(found), found["ratio"], None, "of uncounted")
+        )
+    return lines
+
+
+def _load(found: dict[str, Any]) -> str:
+    own = f"{found['requests_s']:,.0f} requests/s, p50 {found['p50_ms']:.1f} ms, p99 {found['p99_ms']:.1f} ms"
+    return f"{own} (beside it {found['bare_p50_ms']:.1f}, {found['bare_p99_ms']:.1f})"
 
 
 def _streams(streams: dict[str, Any]) -> list[Line]:
