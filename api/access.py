@@ -114,6 +114,13 @@ def require_board(request: web.Request, game: str, plan: BoardPlan) -> None:
         request[HOLDER].require(["read"], game)
 
 
+def require_official(request: web.Request, game: str) -> None:
+    """Refuses who is no official of a game."""
+    holder = request.get(HOLDER)
+    if holder is not None:
+        holder.require(["officiate"], game)
+
+
 def require_scopes(request: web.Request, game: str, events: Iterable[tuple[int, Event]]) -> None:
     """Refuses a batch with events, given with their indexes, that the key has no scope for."""
     holder = request.get(HOLDER)
@@ -239,7 +246,11 @@ def _token(request: web.Request) -> str | None:
 
 def group_of(method: str, template: str) -> Group:
     """What a route is counted as."""
-    if template.startswith(GAME) and (method == "PUT" or template.endswith(("/events", "/retry"))):
+    if template.startswith(GAME) and (
+        method == "PUT"
+        or template.endswith(("/events", "/retry"))
+        or (method, template) == ("POST", GAME + "/generations")
+    ):
         return "submissions"
     return "ranks" if "{player}" in template or template.endswith("/ranks") else "boards"
 
@@ -251,6 +262,8 @@ def scopes_of(method: str, template: str) -> tuple[Scope, ...]:
         return ()
     if template == GAME + "/events":
         return ("publish", "officiate", "admin")
+    if template == GAME + "/generations":
+        return ("admin",) if method == "POST" else ("officiate",)
     if template.startswith(GAME + "/ruleset"):
         return ("admin",) if method == "PUT" else ("read", "officiate")
     return ("read",) if template == GAME + "/rejections" else ("officiate",)

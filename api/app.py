@@ -15,6 +15,7 @@ from api.docs import Docs
 from api.explain import Explaining
 from api.export import Exports
 from api.freshness import Applied
+from api.generations import Generations
 from api.health import Health
 from api.jobs import Jobs
 from api.limits import Limiter
@@ -96,6 +97,7 @@ def make_app(
     letters = DeadLetters(views, pool, redis_log, applied)
     health = Health(pool, redis_log, rankings, security.access)
     jobs = Jobs(pool)
+    generations = Generations(views, pool, redis_rankings, rulesets, jobs)
     hub = Hub(views, names, Versions(redis_rankings, pool), pace)
     live = Listening(hub, pace.heartbeat_s)
     stats = Stats(rankings, pool, hub, applied.positions)
@@ -117,6 +119,8 @@ def make_app(
         ("GET", GAME + "/ruleset", rulesets.text),
         ("PUT", GAME + "/ruleset", rulesets.put),
         ("GET", GAME + "/ruleset/versions", rulesets.versions),
+        ("GET", GAME + "/generations", generations.listed),
+        ("POST", GAME + "/generations", generations.act),
         ("GET", GAME + "/players/{player}", strictly(players.player)),
         ("GET", GAME + "/players/{player}/stats", strictly(Statistics(views, pool).season)),
         ("GET", "/v1/games", listing.games),

@@ -16,11 +16,11 @@ import msgspec
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
-from api.access import official
+from api.access import official, require_official
 from api.encode import Metrics, tier_of
 from api.negotiate import Coding, coding_of, encoding_line, packer_of, unchanged
 from api.pages import etag
-from api.params import instant_of, name_of, parameters, position_of, target
+from api.params import generation_of, instant_of, name_of, parameters, position_of, target
 from api.problems import UNAVAILABLE, RefusedError, invalid, respond
 from api.response import NO_CACHE, Ready, date_line
 from api.spreadsheet import row
@@ -66,7 +66,11 @@ class Exports:
     async def export(self, request: web.Request) -> Ready:
         """GET .../boards/{board}/export"""
         (_, _, _, game, _, board, _), query = target(request)
-        given = parameters(query, "format", "period", "segment", "min_position", "known_at", "view")
+        known = ("format", "period", "segment", "min_position", "known_at", "view", "generation")
+        given = parameters(query, *known)
+        generation = generation_of(given)
+        if generation is not None:
+            require_official(request, name_of(game, "game"))
         form = given.get("format", "csv")
         if form not in ("csv", "jsonl"):
             raise invalid("format", "csv or jsonl")
@@ -77,6 +81,7 @@ class Exports:
             given.get("segment"),
             position_of(given),
             instant_of(given),
+            generation,
             official=official(request, name_of(game, "game"), given.get("view")),
         )
         state = await state_of(self._pool, view.ranking_id or 0, view.info.shard)

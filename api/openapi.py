@@ -11,6 +11,7 @@ from api import problems
 from api.batch import EVENTS_MAX
 from api.changes import Ranks
 from api.dead_letters import STATUSES
+from api.generations import GenerationAction
 from api.jobs import Job
 from api.operations import JSON, OPERATIONS, Operation, Players
 from api.params import AROUND_MAX, CURSOR_CHARS_MAX, LIVE_MAX, PAGE_MAX, SEARCH_CHARS_MAX
@@ -27,6 +28,7 @@ ALWAYS = (problems.INTERNAL, problems.UNAVAILABLE)
 TAGS = {
     "games": "What exists.",
     "boards": "Rankings, and the places in them.",
+    "generations": "Builds of a game's boards, one of which is live.",
     "live": "Changes as they happen.",
     "players": "Players across boards.",
     "events": "Facts: publishing them, and what became of them.",
@@ -69,6 +71,10 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "after": ({"type": "string", "maxLength": CURSOR_CHARS_MAX}, "A cursor: `next` of another page."),
     "before": ({"type": "string", "maxLength": CURSOR_CHARS_MAX}, "A cursor: `previous` of another page."),
     "min_position": (POSITION, "Wait until readers see this position; 503 when that takes too long."),
+    "generation": (
+        {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+        "As this generation beside the live one shows it: for officials.",
+    ),
     "known_at": (
         {"type": "string", "examples": ["2026-02-08T18:30:00Z", "1770575400000", "1.0.1770575400000-0"]},
         "What was displayed then: a time, or a position. 410 when that is kept no longer.",
@@ -132,6 +138,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.status != 101:
         answer["content"] = {media: {"schema": schema} for media in operation.media.split(", ")}
     found = {str(operation.status): answer}
+    if operation.job:
+        found["202"] = {"description": "It goes on as a job.", "content": {JSON: {"schema": _reference(Job)}}}
     if operation.tagged:
         answer["headers"] = {"ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}}}
         found["304"] = {"description": "As it was under the ETag given."}
@@ -182,7 +190,8 @@ def _reference(type_: Any) -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     """The definitions of all structs that an answer or a body has, as they are on the wire."""
     answers = [operation.answer for operation in OPERATIONS if operation.answer is not None]
-    (events, *_), definitions = components([AnyEvent, Details, Players, Question, Ranks, *answers], REFERENCE)
+    bodies = [AnyEvent, Details, Players, Question, Ranks, GenerationAction]
+    (events, *_), definitions = components([*bodies, *answers], REFERENCE)
     for name in [reference.rpartition("/")[2] for reference in events["discriminator"]["mapping"].values()]:
         # The path names the game.
         definitions[name]["required"].remove("game")
@@ -217,6 +226,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "Question": {JSON: {"schema": {"$ref": REFERENCE.format(name="Question")}}},
     "ruleset": {media: {"schema": _TOML} for media in MEDIA},
     "Players": {JSON: {"schema": {"$ref": REFERENCE.format(name="Players")}}},
+    "GenerationAction": {JSON: {"schema": {"$ref": REFERENCE.format(name="GenerationAction")}}},
     "events": {
         JSON: {"schema": {"anyOf": [_EVENT, _EVENTS, _BATCH]}},
         "application/x-ndjson": {"schema": _LINES},

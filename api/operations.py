@@ -11,6 +11,7 @@ from api import problems
 from api.dead_letters import DeadLetterPage, Retried
 from api.encode import FriendPlaces, History, Page, PlayerPlace
 from api.explain import Explanation
+from api.generations import GenerationDone, GenerationPage
 from api.health import PoolState, Readiness
 from api.jobs import Job
 from api.listing import GameDetails, GamePage, SegmentPage
@@ -59,6 +60,7 @@ class Operation(NamedTuple):
     media: str = JSON
     body: str | None = None
     job: bool = False
+    """Whether it may answer 202 with a job instead."""
 
     @property
     def tagged(self) -> bool:
@@ -77,6 +79,7 @@ PERIODIC = ("period", "segment")
 SEEN = "min_position"
 VIEW = "view"
 KNOWN = "known_at"
+BESIDE = "generation"
 PAST = (*READ, problems.GONE)
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -89,7 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A page of a board",
         Page,
-        (*PERIODIC, "limit", "after", "before", "q", KNOWN, VIEW, SEEN),
+        (*PERIODIC, "limit", "after", "before", "q", KNOWN, VIEW, BESIDE, SEEN),
         PAST,
     ),
     Operation(
@@ -99,7 +102,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A player's place on a board, and who is around it",
         PlayerPlace,
-        (*PERIODIC, "around", KNOWN, VIEW, SEEN),
+        (*PERIODIC, "around", KNOWN, VIEW, BESIDE, SEEN),
         PAST,
     ),
     Operation(
@@ -109,7 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "The places of many players, ranked globally and among themselves",
         FriendPlaces,
-        (*PERIODIC, KNOWN, VIEW, SEEN),
+        (*PERIODIC, KNOWN, VIEW, BESIDE, SEEN),
         (*PAST, problems.TOO_LARGE),
         body="Players",
     ),
@@ -150,7 +153,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A whole board as a file: CSV, or JSON lines of `ExportLine`",
         None,
-        ("format", *PERIODIC, KNOWN, VIEW, SEEN),
+        ("format", *PERIODIC, KNOWN, VIEW, BESIDE, SEEN),
         PAST,
         media="text/csv, application/jsonl",
     ),
@@ -312,6 +315,34 @@ OPERATIONS: tuple[Operation, ...] = (
             problems.TOO_LARGE,
         ),
         body="Question",
+        job=True,
+    ),
+    Operation(
+        "GET",
+        GAME + "/generations",
+        "generations",
+        "generations",
+        "Every build of a game's boards: the live one, shadows, what is being built, what was live before",
+        GenerationPage,
+        (),
+        READ[:2],
+    ),
+    Operation(
+        "POST",
+        GAME + "/generations",
+        "change_generations",
+        "generations",
+        "Build a generation, make one live, take that back, or drop one; 202 with a `Job` for what takes long",
+        GenerationDone,
+        (),
+        (
+            *READ,
+            problems.INVALID_RULESET,
+            problems.CONFLICT,
+            problems.TOO_LARGE,
+            problems.LOG_BROKEN,
+        ),
+        body="GenerationAction",
         job=True,
     ),
     Operation(

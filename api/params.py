@@ -25,6 +25,7 @@ LIVE_DEFAULT = 10
 LIVE_MAX = 100
 CURSOR_CHARS_MAX = 12_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PAGE = ("period", "segment", "limit", "after", "before", "min_position", "q", "known_at", "view", "generation")
 _LIVE = ("period", "segment", "last_event_id", "view")
 
 
@@ -59,6 +60,7 @@ class PageQuery(NamedTuple):
     q: str | None = None
     known_at: Instant | None = None
     view: str | None = None
+    generation: int | None = None
 
 
 class PlaceQuery(NamedTuple):
@@ -70,6 +72,7 @@ class PlaceQuery(NamedTuple):
     min_position: Position | None
     known_at: Instant | None = None
     view: str | None = None
+    generation: int | None = None
 
 
 class LiveQuery(NamedTuple):
@@ -139,9 +142,7 @@ def member_of(cursor: str, field: str) -> bytes:
 @functools.lru_cache(maxsize=4096)
 def page_query(query: str) -> PageQuery:
     """The parameters of a page."""
-    given = _parameters(
-        query, ("period", "segment", "limit", "after", "before", "min_position", "q", "known_at", "view")
-    )
+    given = _parameters(query, PAGE)
     if "after" in given and "before" in given:
         raise invalid("before", "a page is either behind or in front of a cursor")
     return PageQuery(
@@ -154,6 +155,7 @@ def page_query(query: str) -> PageQuery:
         _search(given["q"]) if "q" in given else None,
         instant_of(given),
         given.get("view"),
+        generation_of(given),
     )
 
 
@@ -166,14 +168,16 @@ def _search(text: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def place_query(query: str, number: str | None = "around") -> PlaceQuery:
     """The parameters of a place; `number` names the one that holds a number, if there is one."""
-    given = _parameters(query, ("period", "segment", "min_position", "known_at", "view", *([number] if number else [])))
+    beside = () if number == "limit" else ("generation",)
+    known = ("period", "segment", "min_position", "known_at", "view", *beside, *([number] if number else []))
+    given = _parameters(query, known)
     if number == "around":
         count = number_of(given, "around", 0, 0, AROUND_MAX)
     else:
         count = number_of(given, number, HISTORY_DEFAULT, 1, PAGE_MAX) if number else 0
-    return PlaceQuery(
-        given.get("period"), given.get("segment"), count, position_of(given), instant_of(given), given.get("view")
-    )
+    copy = given.get("period"), given.get("segment")
+    beyond = given.get("view"), generation_of(given)
+    return PlaceQuery(*copy, count, position_of(given), instant_of(given), *beyond)
 
 
 def live_query(query: str, alone: str | None = None) -> LiveQuery:
@@ -256,6 +260,13 @@ def instant_of(given: dict[str, str], name: str = "known_at") -> Instant | None:
     except (ValueError, OverflowError):
         rule = "a time (RFC 3339 with an offset, or epoch milliseconds) or a position such as 1.0.1763840000000-0"
         raise invalid(name, rule) from None
+
+
+def generation_of(given: dict[str, str]) -> int | None:
+    """The generation beside the live one that a parameter names, if it is given."""
+    if "generation" in given and "known_at" in given:
+        raise invalid("generation", "either a generation or what was displayed at a time")
+    return number_of(given, "generation", 0, 1, 999_999_999) if "generation" in given else None
 
 
 def _when(text: str) -> datetime | Position:

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import HOLDER, official
+from api.access import HOLDER, official, require_official
 from api.badges import badges_shown
 from api.bodies import read_body
 from api.encode import friends_bytes, history_bytes, place_bytes, with_position
@@ -61,6 +61,10 @@ class Reads:
             asked = f"official {asked}"
         page = self._served.get(asked)
         if page is None or monotonic() >= page.fresh_until:
+            url = target(request)
+            # Before it is asked together with others, who may be officials.
+            if page_query(url.query).generation is not None:
+                require_official(request, name_of(url.parts[3], "game"))
             page = await self._flights.do(asked, lambda: self._page(asked, request))
         return _answer(request, page.etag, page.body)
 
@@ -73,7 +77,7 @@ class Reads:
             tag = etag(view, found.version, shown.profiles)
             return Page(with_position(shown.text, found.rest), tag, monotonic() + FRESH_S)
         page = await self._pages.page(view, query, shown)
-        if page.fresh_until and len(page.body) <= SERVED_BYTES_MAX:
+        if page.fresh_until and len(page.body) <= SERVED_BYTES_MAX and query.generation is None:
             if len(self._served) >= SERVED_MAX:
                 self._served.clear()
             self._served[asked] = page
@@ -133,9 +137,11 @@ class Reads:
         self, request: web.Request, game: str, board: str, query: PlaceQuery | PageQuery
     ) -> tuple[View, Shown]:
         names = name_of(game, "game"), name_of(board, "board")
+        if query.generation is not None:
+            require_official(request, names[0])
         seen = official(request, names[0], query.view)
         copy = query.period, query.segment
-        return await self._views.see(*names, *copy, query.min_position, query.known_at, official=seen)
+        return await self._views.see(*names, *copy, query.min_position, query.known_at, query.generation, official=seen)
 
     async def _history(self, view: View, player: str, limit: int) -> list[Any]:
         info = view.named

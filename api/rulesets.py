@@ -118,10 +118,13 @@ class Rulesets:
         game = name_of(segment, "game")
         given = parameters(query, "wait")
         wait_ms = number_of(given, "wait", 0, 0, WAIT_MS_MAX) if "wait" in given else None
-        text = await _text(request)
-        compile_ruleset(parse(text, game=game))
-        answer = await self._known(game, text) or await self._publish(game, text, wait_ms)
+        answer = await self.apply(game, await _text(request), wait_ms)
         return Ready(202, JSON + NO_STORE, _encode(answer))
+
+    async def apply(self, game: str, text: str, wait_ms: int | None) -> RulesetPut:
+        """Makes a text the next version of a game's rules, unless it is the newest one already."""
+        compile_ruleset(parse(text, game=game))
+        return await self._known(game, text) or await self._publish(game, text, wait_ms)
 
     async def _known(self, game: str, text: str) -> RulesetPut | None:
         """The newest version, if it says the same."""

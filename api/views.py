@@ -101,18 +101,19 @@ class Views:
         segment: str | None,
         min_position: Position | None,
         known_at: Instant | None = None,
+        generation: int | None = None,
         *,
         official: bool = False,
     ) -> tuple[View, Shown]:
         """A view, and what it shows at least. In this order: what was published by then includes the ranking itself.
 
-        Officials see on while a board is frozen.
+        With a generation it is of one beside the live one. Officials see on while a board is frozen.
         """
         info = self.catalog.known(game) or await self.catalog.game(game)
-        if min_position is None:
-            shown = self.applied.recent(info.shard) or await self.applied.read(info.shard)
-        else:
-            shown = await self.shown(info.shard, min_position)
+        shown = await self.shown(info.shard, min_position)
+        if generation is not None:
+            beside = await self.catalog.beside(info, generation)
+            return await self._find(beside, board, period, segment, None), shown
         if known_at is not None:
             return await self._see_past(info, (board, period, segment), known_at, shown, official=official)
         view = await self.find(game, board, period, segment, shown, official=official)

@@ -1,15 +1,15 @@
 """The archive of one game, read in log order and folded as it comes, with all rows and contests of the fold in memory."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from engine.erasure import erases
 from engine.fold import Fold
 from projections import past
 from projections.database import Connection, queries
 from schemas.codec import decode_archived
-from schemas.events import Player, Reinstate, Score, Void
+from schemas.events import Event, Player, Reinstate, Score, Void
 from schemas.position import Position
 
 Q = queries("replay")
@@ -19,6 +19,25 @@ Progress = Callable[[int, int], None]
 Place = tuple[int, int, int]
 """(epoch, ms, seq): an entry of the game's shard."""
 
+T = TypeVar("T")
+
+
+class Runs(Protocol):
+    """Runs what keeps a processor busy for a while, here or elsewhere, and returns what it returned."""
+
+    async def __call__(self, call: Callable[[], T], /) -> T: ...
+
+
+async def here(call: Callable[[], T], /) -> T:
+    """For who has nothing else to do meanwhile."""
+    return call()
+
+
+async def in_a_thread(call: Callable[[], T], /) -> T:
+    """For who answers others meanwhile."""
+    return await asyncio.to_thread(call)
+
+
 CHUNK = 5_000
 ABSORB = 100_000
 """Staged events before they are absorbed: the more, the more of them meet the same row while it is at hand."""
@@ -27,7 +46,7 @@ ABSORB = 100_000
 class Archive:
     """The accepted events of one game. `upto` is the place up to which they are folded, `events` how many that were."""
 
-    def __init__(self, game_id: int, fold: Fold, total: int, progress: Progress) -> None:
+    def __init__(self, game_id: int, fold: Fold, total: int, progress: Progress, run: Runs = here) -> None:
         self.game_id = game_id
         self.fold = fold
         self.total = total
@@ -35,6 +54,7 @@ class Archive:
         self.upto: Place = (0, 0, 0)
         self.erased: list[tuple[str, Position]] = []
         """Who was erased by the events that were folded: rows that are stored have to be renamed before others are written."""
+        self.run = run
         self._progress = progress
 
     async def read(self, connection: Connection, upto: Place, *, limit: int | None = None) -> int:
@@ -50,7 +70,7 @@ class Archive:
             await self._stage(connection, rows, ahead)
             staged += len(rows)
             if staged >= ABSORB:
-                self.fold.absorb()
+                await self.run(self.fold.absorb)
                 staged = 0
             self.events += len(rows)
             self._progress(self.events, max(self.total, self.events))
@@ -58,24 +78,38 @@ class Archive:
             if rows and limit is not None and self.events - before >= limit:
                 upto = (last[0], last[2], last[3])
                 break
-        self.fold.absorb()
+        await self.run(self.fold.absorb)
         await connection.execute(Q["any_order"])
         self.upto = upto
         return self.events - before
 
     async def _stage(self, connection: Connection, rows: list[Any], ahead: "asyncio.Future[Any]") -> None:
         fold = self.fold
-        plain, closed = not fold.game.badged, fold.closes.held
-        for epoch, shard, ms, seq, body in rows:
-            event = decode_archived(body)
-            if type(event) is Score and plain and not closed:
-                fold.stage_score(event, ms, seq)
-            elif isinstance(event, Void | Reinstate):
+        events = await self.run(lambda: [decode_archived(row[4]) for row in rows])
+        start = 0
+        for at, event in enumerate(events):
+            if isinstance(event, Void | Reinstate):
+                await self._stage_plain(rows[start:at], events[start:at])
+                start = at + 1
                 # One thing at a time on a connection.
                 await asyncio.wait((ahead,))
-                await past.correct(connection.fetch, self.game_id, fold, event, Position(epoch, shard, ms, seq))
-            else:
+                await past.correct(connection.fetch, self.game_id, fold, event, Position(*rows[at][:4]))
+        await self._stage_plain(rows[start:], events[start:])
+        fold.pass_time(max(row[2] for row in rows))
+
+    async def _stage_plain(self, rows: list[Any], events: Sequence[Event]) -> None:
+        """Stages events that need nothing but what is in memory."""
+        fold = self.fold
+        plain, closed = not fold.game.badged, fold.closes.held
+
+        def stage() -> None:
+            for (epoch, shard, ms, seq, _), event in zip(rows, events, strict=True):
+                if type(event) is Score and plain and not closed:
+                    fold.stage_score(event, ms, seq)
+                    continue
                 fold.stage(event, Position(epoch, shard, ms, seq))
                 if isinstance(event, Player) and erases(event):
                     self.erased.append((event.player, Position(epoch, shard, ms, seq)))
-        fold.pass_time(max(row[2] for row in rows))
+
+        if events:
+            await self.run(stage)

@@ -5,6 +5,7 @@ All rows of the generation are in memory meanwhile.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 
 from engine.tables import Table
 from projections import resuming, surrogates
-from projections.archive import Archive, Place, Progress
+from projections.archive import Archive, Place, Progress, Runs, here
 from projections.batch import Batch, LiveGame, ShardState
 from projections.commit import write
 from projections.database import Connection, queries
@@ -39,7 +40,13 @@ class Build:
     """One generation while it is built, or while one that was retired catches up. `open` it first."""
 
     def __init__(
-        self, store: Store, live: LiveGame, row: asyncpg.Record, progress: Progress, crash: Callable[[str], None]
+        self,
+        store: Store,
+        live: LiveGame,
+        row: asyncpg.Record,
+        progress: Progress,
+        crash: Callable[[str], None],
+        run: Runs,
     ) -> None:
         self.store = store
         self.live = live
@@ -47,7 +54,7 @@ class Build:
         self.was_live = row["retired_at"] is not None
         """What it has shown is kept: changed places leave history."""
         self.saved: Place = (row["folded_epoch"], row["folded_ms"], row["folded_seq"])
-        self.archive = Archive(live.game_id, live.fold, 0, progress)
+        self.archive = Archive(live.game_id, live.fold, 0, progress, run)
         self.archive.upto, self.archive.events = self.saved, row["folded_events"]
         self.state = ShardState(1, 0, 0, 0, 0)
         self.crash = crash
@@ -55,7 +62,12 @@ class Build:
 
     @classmethod
     async def open(
-        cls, pool: asyncpg.Pool, generation_id: int, progress: Progress, crash: Callable[[str], None] = lambda _: None
+        cls,
+        pool: asyncpg.Pool,
+        generation_id: int,
+        progress: Progress,
+        crash: Callable[[str], None] = lambda _: None,
+        run: Runs = here,
     ) -> "Build":
         """The build of a generation, from where it stopped. Raises NotFound."""
         store = Store(pool)
@@ -63,7 +75,7 @@ class Build:
         if row is None:
             raise NotFound("generation", str(generation_id))
         [live] = await store.resumed([row])
-        build = cls(store, live, row, progress, crash)
+        build = cls(store, live, row, progress, crash, run)
         if build.saved != NOWHERE:
             async with pool.acquire() as connection, connection.transaction(readonly=True):
                 build._stale = await resuming.load(connection, build.live)
@@ -82,6 +94,11 @@ class Build:
             await self._save()
             if events <= (TAIL_EVENTS_MAX if until is None else 0):
                 break
+
+    async def present(self) -> Place:
+        """Where the game's shard is."""
+        row: Any = await self.store.pool.fetchrow(EPOCHS["state_of_game"], self.live.game_id)
+        return (row["epoch"], row["ms"], row["seq"])
 
     async def _read(self, until: Place | None) -> int:
         async with (
@@ -111,10 +128,11 @@ class Build:
         """What was folded since the last time, as rows of a publication."""
         batch = Batch(self.live.shard, self.state._replace(version=version - 1), self.archive.upto[1:])
         fold = self.live.fold
-        stretches = list(fold.settling())
+        run = self.archive.run
+        stretches = await run(lambda: list(fold.settling()))
         await self.store.name_rankings(self.live, batch)
         for table, changes in stretches:
-            batch.take(table, changes)
+            await run(partial(batch.take, table, changes))
         for player, position in self.archive.erased:
             batch.take_erasing(
                 self.live, surrogates.Erasing(self.live.game_id, self.live.generation_id, player, position)

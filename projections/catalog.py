@@ -96,7 +96,12 @@ class Catalog:
             epoch = await latest(connection)
             rows = await connection.fetch(Q["catalog"])
             games = {row["name"]: self._games[row["name"]] for row in rows if self._is_known(row)}
-            games.update(await self._learn(connection, [row for row in rows if row["name"] not in games]))
+            new = [row for row in rows if row["name"] not in games]
+            games.update(await self._learn(connection, new))
+            if self._retired:
+                # What was retired may have gone on and be retired again.
+                changed = {row["game_id"] for row in new}
+                self._retired = {number: info for number, info in self._retired.items() if info.game_id not in changed}
             self._by_generation = {info.generation_id: info for info in games.values()}
             self._games, self.epoch = games, epoch
             # Ids are drawn before their transaction commits, so one a little lower may become visible later.
@@ -189,6 +194,18 @@ class Catalog:
             return False
         await self.refresh()
         return True
+
+    async def beside(self, info: GameInfo, generation_id: int) -> GameInfo:
+        """The game as a generation beside the live one has it just now; raises NotFound."""
+        if generation_id == info.generation_id:
+            return info
+        async with self.pool.acquire() as connection:
+            row = await connection.fetchrow(Q["beside"], info.game_id, generation_id)
+            if row is None:
+                raise NotFound("generation", str(generation_id))
+            found = (await self._learn(connection, [row]))[row["name"]]
+        found.retired = True
+        return found
 
     async def ranking(self, info: GameInfo, board: str, period: str, segment: str = "") -> int | None:
         """The id of a ranking, or None when nothing was ever folded into it."""

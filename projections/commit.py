@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 ACCEPTED, DUPLICATE, REFUSED = 0, 1, 2
 """Ingest verdicts of archived entries. Replay folds what was accepted."""
 
+ROWS = 50_000
+"""Rows that are updated by one statement: a build has many more than a batch of the log."""
+
 Q = queries("writer")
 LOG = ("game_id", "epoch", "shard", "ms", "seq", "verdict", "subject", "body")
 IDS = ("game_id", "id_hash", "body_hash", "epoch", "shard", "ms", "seq")
@@ -73,8 +76,8 @@ async def write(connection: Connection, batch: "Batch") -> None:
         await surrogates.write(connection, batch.erasings)
     if batch.new_rows:
         await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
-    if batch.changed_rows:
-        await connection.execute(Q["update_standings"], *columns(batch.changed_rows, 7))
+    for at in range(0, len(batch.changed_rows), ROWS):
+        await connection.execute(Q["update_standings"], *columns(batch.changed_rows[at : at + ROWS], 7))
     await batch.clock.write(connection)
     if batch.history:
         await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)

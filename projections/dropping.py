@@ -20,7 +20,15 @@ GRACE_S = 2.0
 """Readers take so long at most to notice a swap; what they may still read is left alone for that time."""
 
 _OF_RANKING = ("drop_standings", "drop_dues", "drop_history")
-_OF_GENERATION = ("drop_picks", "drop_badges", "drop_rejections", "drop_players", "drop_fixtures", "drop_voids")
+_OF_GENERATION = (
+    "drop_picks",
+    "drop_badges",
+    "drop_rejections",
+    "drop_players",
+    "drop_fixtures",
+    "drop_voids",
+    "drop_closes",
+)
 
 
 async def empty(pool: asyncpg.Pool, redis: Redis, game_id: int) -> list[int]:

@@ -90,11 +90,11 @@ async def _renew(pool: asyncpg.Pool, rankings: Redis, name: str, progress: Progr
                 continue
         renewed = renewed or one.live
         if not one.live:
-            await generations.drop(pool, rankings, name, one.generation_id)
+            await generations.drop(pool, rankings, name, one.generation_id, though_frozen=True)
         fresh = await generations.begin(pool, name, version=one.ruleset_version, label=one.name)
         await generations.build(pool, rankings, fresh, progress, to="live" if one.live else "shadow")
         if one.live:
-            await generations.drop(pool, rankings, name, one.generation_id)
+            await generations.drop(pool, rankings, name, one.generation_id, though_frozen=True)
     return renewed
 
 

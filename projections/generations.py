@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from projections import dropping
-from projections.archive import Place, Progress
+from projections.archive import Place, Progress, Runs, here
 from projections.batch import LiveGame
 from projections.building import Build
 from projections.database import Connection, queries
@@ -131,12 +131,19 @@ async def begin(pool: asyncpg.Pool, name: str, *, version: int | None = None, la
 
 
 async def build(
-    pool: asyncpg.Pool, redis: Redis, generation_id: int, progress: Progress, *, to: Part, crash: Crash = _never
+    pool: asyncpg.Pool,
+    redis: Redis,
+    generation_id: int,
+    progress: Progress,
+    *,
+    to: Part,
+    crash: Crash = _never,
+    run: Runs = here,
 ) -> Built:
     """Builds a generation, or goes on building it, and makes it live or a shadow. It can be broken off and called again."""
     started = time.monotonic()
     try:
-        built = await Build.open(pool, generation_id, progress, crash)
+        built = await Build.open(pool, generation_id, progress, crash, run)
         await built.catch_up()
         await built.show(redis)
         await built.catch_up()
@@ -151,29 +158,27 @@ async def build(
 
 
 async def build_until(
-    pool: asyncpg.Pool, generation_id: int, until: Place, progress: Progress, *, crash: Crash = _never
+    pool: asyncpg.Pool, generation_id: int, until: Place | None, progress: Progress, *, run: Runs = here
 ) -> Built:
-    """Builds a generation up to an entry of the log, to look at; it stays there."""
+    """Builds a generation up to an entry of the log (None: the present one), to look at; it stays there."""
     started = time.monotonic()
-    built = await Build.open(pool, generation_id, progress, crash)
-    await built.catch_up(until)
+    built = await Build.open(pool, generation_id, progress, run=run)
+    await built.catch_up(until or await built.present())
     await pool.execute(Q["rest"], generation_id)
     return Built(generation_id, built.archive.events, built.position, time.monotonic() - started)
 
 
 async def swap(
-    pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int, progress: Progress, *, crash: Crash = _never
+    pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int, progress: Progress, *, run: Runs = here
 ) -> Built:
     """Makes a generation live: a shadow at once, any other after it has caught up. The one that was live is retired."""
     started = time.monotonic()
     found = next((one for one in await listed(pool, name) if one.generation_id == generation_id), None)
     if found is None:
         raise NotFound("generation", str(generation_id))
-    if found.status in ("live", "failed"):
-        reason = "" if found.reason is None else f": {found.reason}"
-        raise Conflict(f"generation {generation_id} is {found.status}{reason}")
+    may_go_live(found)
     if found.status != "shadow":
-        return await build(pool, redis, generation_id, progress, to="live", crash=crash)
+        return await build(pool, redis, generation_id, progress, to="live", run=run)
     live = await _game(pool, name)
     async with pool.acquire() as connection, connection.transaction():
         row = await lock_home(connection, live["game_id"], live["shard"])
@@ -185,17 +190,38 @@ async def swap(
     return Built(generation_id, 0, position, time.monotonic() - started)
 
 
-async def swap_back(pool: asyncpg.Pool, redis: Redis, name: str, progress: Progress, *, crash: Crash = _never) -> Built:
+async def swap_back(pool: asyncpg.Pool, redis: Redis, name: str, progress: Progress) -> Built:
     """Makes the generation live again that was live before the present one, after it has caught up."""
+    return await swap(pool, redis, name, await previous(pool, name), progress)
+
+
+def may_go_live(one: Generation) -> None:
+    """Raises Conflict for a generation that is live, or cannot be."""
+    if one.status in ("live", "failed"):
+        reason = "" if one.reason is None else f": {one.reason}"
+        raise Conflict(f"generation {one.generation_id} is {one.status}{reason}")
+
+
+def may_be_dropped(one: Generation) -> None:
+    """Raises Conflict for the live generation."""
+    if one.live:
+        raise Conflict(f"generation {one.generation_id} is live; swap another one in first")
+
+
+async def previous(pool: asyncpg.Pool, name: str) -> int:
+    """The generation that was live before the present one; raises NotFound."""
     live = await _game(pool, name)
-    previous = await pool.fetchval(Q["previous"], live["game_id"])
-    if previous is None:
+    found: int | None = await pool.fetchval(Q["previous"], live["game_id"])
+    if found is None:
         raise NotFound("earlier generation of", name)
-    return await swap(pool, redis, name, previous, progress, crash=crash)
+    return found
 
 
-async def drop(pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int) -> None:
-    """Drops a generation that is not live, and whatever is left of those dropped before."""
+async def drop(pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int, *, though_frozen: bool = False) -> None:
+    """Drops a generation that is not live, and whatever is left of those dropped before.
+
+    Refuses one that a frozen or closed board is shown from, unless `though_frozen`.
+    """
     live = await _game(pool, name)
     async with pool.acquire() as connection, connection.transaction():
         await lock_home(connection, live["game_id"], live["shard"])
@@ -204,6 +230,8 @@ async def drop(pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int) 
             raise NotFound("generation", str(generation_id))
         if held["status"] == "live":
             raise Conflict(f"generation {generation_id} is live; swap another one in first")
+        if not though_frozen and await connection.fetchval(Q["shown_frozen"], live["game_id"], generation_id):
+            raise Conflict(f"a frozen or closed board is shown from generation {generation_id}; thaw it first")
         if held["status"] != "dropped":
             await connection.execute(Q["drop"], generation_id)
         if held["status"] == "shadow":

@@ -102,6 +102,14 @@ UPDATE generations n SET status = $2, reason = $3, folded_epoch = s.epoch, folde
 FROM games g JOIN shards s USING (shard)
 WHERE n.generation_id = $1 AND g.game_id = n.game_id AND n.status = 'shadow'
 
+-- name: shown_frozen
+-- Whether readers are shown a frozen board from a generation.
+SELECT EXISTS (
+    SELECT FROM freezes f JOIN live_spans s ON s.game_id = f.game_id AND s.from_version <= f.from_version
+        AND (s.to_version IS NULL OR s.to_version > f.from_version)
+    WHERE f.game_id = $1 AND f.to_version IS NULL AND s.generation_id = $2
+)
+
 -- name: drop
 UPDATE generations SET status = 'dropped', reason = NULL WHERE generation_id = $1
 
@@ -148,6 +156,9 @@ DELETE FROM fixtures WHERE ctid = ANY (ARRAY(SELECT ctid FROM fixtures WHERE gen
 
 -- name: drop_voids
 DELETE FROM voids WHERE ctid = ANY (ARRAY(SELECT ctid FROM voids WHERE generation_id = $1 LIMIT $2))
+
+-- name: drop_closes
+DELETE FROM closes WHERE ctid = ANY (ARRAY(SELECT ctid FROM closes WHERE generation_id = $1 LIMIT $2))
 
 -- name: drop_ranking
 DELETE FROM rankings WHERE ranking_id = $1

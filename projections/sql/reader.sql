@@ -5,6 +5,11 @@ SELECT g.game_id, g.name, g.shard, g.live_generation, n.ruleset_version
 FROM games g JOIN generations n ON n.generation_id = g.live_generation
 ORDER BY g.name
 
+-- name: beside
+SELECT g.game_id, g.name, g.shard, n.generation_id AS live_generation, n.ruleset_version
+FROM generations n JOIN games g USING (game_id)
+WHERE n.game_id = $1 AND n.generation_id = $2 AND n.status <> 'dropped'
+
 -- name: ruleset_texts
 SELECT r.game_id, r.text
 FROM unnest($1::integer[], $2::integer[]) AS wanted (game_id, version) JOIN rulesets r USING (game_id, version)

@@ -45,6 +45,7 @@ _OF_GENERATION = {
     "players": "player, name, attributes, status, joined_ms",
     "badges": "board, period, player, badge, epoch, shard, ms, seq, occurred_ms",
     "voids": "event",
+    "closes": "board, period, epoch, shard, ms, seq",
 }
 _OF_RANKING = {
     "standings": "player, prefix, extra, state, hidden",

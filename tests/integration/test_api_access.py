@@ -184,6 +184,11 @@ async def test_rejections_and_readiness(stack: Stack) -> None:
         ("GET", f"{GAME}/ruleset", {"read", "officiate", "admin"}),
         ("GET", f"{GAME}/ruleset/versions", {"read", "officiate", "admin"}),
         ("PUT", f"{GAME}/ruleset", {"admin"}),
+        ("GET", f"{GAME}/generations", {"officiate", "admin"}),
+        ("POST", f"{GAME}/generations", {"admin"}),
+        ("GET", f"{GAME}/boards/best?generation=1", {"officiate", "admin"}),
+        ("GET", f"{GAME}/boards/best/players/ada?generation=1", {"officiate", "admin"}),
+        ("GET", f"{GAME}/boards/best/export?generation=1", {"officiate", "admin"}),
     ],
 )
 async def test_what_is_for_officials(stack: Stack, method: str, path: str, scopes: set[str]) -> None:

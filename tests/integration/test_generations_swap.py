@@ -209,3 +209,14 @@ async def test_what_cannot_be_swapped(harness: Harness) -> None:
         await swap(harness, 2)
     with pytest.raises(NotFound):
         await generations.place_at(harness.pool, "arcade", Position(1, 0, 1, 0))
+
+
+async def test_what_a_frozen_board_is_shown_from_is_not_dropped(harness: Harness) -> None:
+    await begun(harness, RULES, [score("e1", "ann", 3), event("freeze", "cold", board="total")])
+    await harness.swap()
+    with pytest.raises(Conflict, match="thaw it first"):
+        await drop(harness, 1)
+    async with harness.consuming() as reader:
+        await harness.publish(event("thaw", "warm", board="total"))
+        await reader.drain()
+    await drop(harness, 1)
