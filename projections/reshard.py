@@ -158,6 +158,7 @@ class _Change:
                 # Nobody uses these yet; a consumer that takes one at once finds it in its epoch.
                 await self.log.set(epoch_key(shard), number)
             await connection.execute(Q["new_shards"], number, list(range(self.shards)))
+            await connection.execute(Q["keep_floors"])
             await connection.execute(Q["begin"], number, version)
             moves = await self._moves(connection)
             await connection.execute(Q["move"], *columns(moves, 2), version)

@@ -23,10 +23,15 @@ SELECT shard, epoch, ms, seq, version FROM shards ORDER BY shard FOR UPDATE
 INSERT INTO shards (shard, epoch, ms, seq, version, catalog)
 SELECT shard, $1, 0, 0, 0, 0 FROM unnest($2::integer[]) AS added (shard) ON CONFLICT DO NOTHING
 
+-- name: keep_floors
+-- What a shard has forgotten is gone for its games, wherever they live from now on.
+UPDATE games g SET kept_from = s.kept_from FROM shards s WHERE s.shard = g.shard AND s.kept_from > g.kept_from
+
 -- name: begin
 -- catalog: whoever folds a shard forgets what he knows. profiles: readers look for names that changed.
 WITH moved AS (
-    UPDATE shards SET epoch = $1, version = $2, catalog = catalog + 1, profiles = $2 RETURNING shard, version, epoch, ms, seq
+    UPDATE shards SET epoch = $1, version = $2, catalog = catalog + 1, profiles = $2, kept_from = 0
+    RETURNING shard, version, epoch, ms, seq
 )
 INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved
 

@@ -2,16 +2,19 @@
 
 -- name: raise_floor
 -- The oldest version that is kept: the one that was displayed so many seconds ago, or the oldest one that is still shown of a
--- frozen or closed board.
+-- frozen or closed board. One of the present epoch: earlier versions may be those of other shards, from which games have come.
 UPDATE shards s SET kept_from = f.version
 FROM (
-    SELECT least(
-        (SELECT version FROM publications WHERE shard = $1 AND committed_at <= now() - $2 * interval '1 second'
-            ORDER BY committed_at DESC, version DESC LIMIT 1),
-        (SELECT min(z.from_version) FROM freezes z JOIN games g USING (game_id) WHERE g.shard = $1 AND z.to_version IS NULL)
-    ) AS version
+    SELECT least(old.version, (
+        SELECT min(z.from_version) FROM freezes z JOIN games g USING (game_id) WHERE g.shard = $1 AND z.to_version IS NULL
+    )) AS version
+    FROM (
+        SELECT version FROM publications WHERE shard = $1 AND committed_at <= now() - $2 * interval '1 second'
+        ORDER BY committed_at DESC, version DESC LIMIT 1
+    ) old
 ) f
 WHERE s.shard = $1 AND s.kept_from < f.version
+    AND EXISTS (SELECT FROM publications p WHERE p.shard = s.shard AND p.version = f.version AND p.epoch = s.epoch)
 
 -- name: floor
 SELECT kept_from FROM shards WHERE shard = $1

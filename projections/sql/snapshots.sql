@@ -2,7 +2,7 @@
 
 -- name: by_time
 -- The last publication up to and with a time. A game has had few homes; the latest one that has such a publication tells.
-SELECT $2::timestamptz > clock_timestamp() AS future, s.kept_from, p.*
+SELECT $2::timestamptz > clock_timestamp() AS future, greatest(g.kept_from, s.kept_from) AS kept_from, p.*
 FROM games g JOIN shards s ON s.shard = g.shard
 LEFT JOIN LATERAL (
     SELECT found.* FROM homes h CROSS JOIN LATERAL (
@@ -17,7 +17,7 @@ WHERE g.game_id = $1
 
 -- name: by_position
 -- The same up to and with a position.
-SELECT (s.epoch, s.ms, s.seq) < ($2::integer, $3::bigint, $4::bigint) AS future, s.kept_from, p.*
+SELECT (s.epoch, s.ms, s.seq) < ($2::integer, $3::bigint, $4::bigint) AS future, greatest(g.kept_from, s.kept_from) AS kept_from, p.*
 FROM games g JOIN shards s ON s.shard = g.shard
 LEFT JOIN LATERAL (
     SELECT found.* FROM homes h CROSS JOIN LATERAL (
@@ -55,7 +55,7 @@ CROSS JOIN LATERAL (
     FROM standings_history WHERE ranking_id = r.ranking_id AND player = $5
 ) h
 CROSS JOIN LATERAL (
-    SELECT greatest(h.from_version, s.from_version, k.kept_from) AS from_version,
+    SELECT greatest(h.from_version, s.from_version, g.kept_from, k.kept_from) AS from_version,
         CASE WHEN least(h.to_version, s.to_version) <= $6 THEN least(h.to_version, s.to_version) END AS to_version
 ) c
 JOIN game_publications f ON f.game_id = s.game_id AND f.version = c.from_version

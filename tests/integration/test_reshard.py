@@ -2,88 +2,24 @@
 
 import asyncio
 import os
-import random
 import signal
 import sys
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
-from api.app import make_app
 from consumers.crash import RESHARD_POINTS
 from projections import building, dead_letters, generations, reshard
 from projections.epochs import latest
 from projections.names import closed_key, epoch_key, shard_of
-from projections.reshard import Resharded
+from projections.retention import forget
 from schemas.errors import LogBroken, RankfoldError
 from tests.harness import ROOT, Harness, event, renamed, ruleset, score, silent
+from tests.integration.resharding import NAMES, Games, answer, change, serving
 from tests.services import eventually
 
 pytestmark = pytest.mark.services
-
-NAMES = [f"game-{number}" for number in range(12)]
-
-
-class Games:
-    """Scores of several games, published where the game lives by now, and what must come of them."""
-
-    def __init__(self, harness: Harness) -> None:
-        self.harness = harness
-        self.drawn = random.Random(7)
-        self.totals: dict[str, Counter[str]] = {name: Counter() for name in NAMES}
-        self.said: list[dict[str, Any]] = []
-        self.accepted = 0
-        self.duplicates = 0
-
-    async def start(self, shards: int) -> None:
-        for name in NAMES:
-            await self.harness.publish(ruleset(renamed(name), game=name), shard=shard_of(name, shards))
-        self.accepted += len(NAMES)
-
-    def take(self, count: int) -> list[dict[str, Any]]:
-        """New scores, and some that were said before, be it in another epoch."""
-        bodies = []
-        for _ in range(count):
-            if self.said and self.drawn.random() < 0.2:
-                bodies.append(self.drawn.choice(self.said))
-                self.duplicates += 1
-                continue
-            name, player, points = self.drawn.choice(NAMES), f"p{self.drawn.randrange(5)}", self.drawn.randrange(100)
-            bodies.append(score(f"e{len(self.said)}", player, points, game=name))
-            self.said.append(bodies[-1])
-            self.totals[name][player] += points
-            self.accepted += 1
-        return bodies
-
-    async def publish(self, count: int) -> None:
-        homes = dict(await self.harness.pool.fetch("SELECT name, shard FROM games"))
-        for body in self.take(count):
-            await self.harness.publish(body, shard=homes[body["game"]])
-
-    async def say(self, client: TestClient[Any, Any], name: str, points: int) -> None:
-        """Publishes a score of its own over HTTP, as often as it takes."""
-        body = score(f"said-{points}", "ada", points, game=name)
-        while (await client.post(f"/v1/games/{name}/events?wait=10000", json=[body])).status != 202:
-            await asyncio.sleep(0.05)
-        self.totals[name]["ada"] += points
-        self.accepted += 1
-
-    async def check(self, streams: int) -> None:
-        for shard in range(streams):
-            await self.harness.caught_up(shard, 60)
-        for name in NAMES:
-            assert await self.harness.points(game=name) == dict(self.totals[name])
-        verdicts = await self.harness.verdicts()
-        assert (verdicts[0], verdicts.get(1, 0)) == (self.accepted, self.duplicates)
-        await self.harness.assert_exact()
-
-
-async def change(harness: Harness, shards: int, **options: float) -> Resharded:
-    return await reshard.reshard(harness.pool, harness.log, shards, silent, **options)
 
 
 async def test_there_and_back_with_live_consumers(harness: Harness) -> None:
@@ -108,22 +44,6 @@ async def test_there_and_back_with_live_consumers(harness: Harness) -> None:
         assert await harness.points(game=name) == {"ada": 5}
     log = "".join(child.log for child in harness.children)
     assert "Traceback" not in log, log[log.index("Traceback") - 500 :]
-
-
-@asynccontextmanager
-async def serving(harness: Harness) -> AsyncIterator[TestClient[Any, Any]]:
-    """An API process, whose connections end before the harness's do."""
-    app = make_app(harness.pool, harness.log, harness.rankings)
-    async with TestClient(TestServer(app)) as client:
-        yield client
-
-
-async def answer(client: TestClient[Any, Any], method: str, path: str, value: Any = None) -> Any:
-    """What comes back, when it is no problem."""
-    async with client.request(method, path, json=value) as response:
-        body = await response.json()
-        assert response.status < 300, body
-        return body
 
 
 async def test_publishers_and_readers_over_http_notice_nothing(harness: Harness) -> None:
@@ -357,6 +277,50 @@ async def test_a_board_that_is_frozen_stays_so_and_can_be_thawed(harness: Harnes
             await harness.publish(event("thaw", "t1", game=mine), shard=home)
             await harness.caught_up(home)
             await sees(client, 7, frozen=False)
+
+
+async def test_what_was_forgotten_stays_so_and_no_more_is(harness: Harness) -> None:
+    """Versions of two shards do not compare: what one has forgotten says nothing of a game that comes from the other."""
+    mine, busy = (next(name for name in NAMES if shard_of(name, 2) == shard) for shard in (1, 0))
+    home = shard_of(mine, 3)
+    assert home != 1
+    async with serving(harness) as client:
+
+        async def then(known_at: str) -> Any:
+            path = f"/v1/games/{mine}/boards/total/players/ada?known_at={known_at}"
+            async with client.get(path) as response:
+                return (await response.json())["metrics"]["points"] if response.status == 200 else response.status
+
+        async def history() -> list[int]:
+            lines = await answer(client, "GET", f"/v1/games/{mine}/boards/total/players/ada/history")
+            return [line["metrics"]["points"] for line in lines["history"]]
+
+        with harness.living(shards=2):
+            await eventually(lambda: latest(harness.pool), 30)
+            await harness.publish(ruleset(renamed(busy), game=busy))
+            for number in range(30):
+                await harness.publish(score(f"b{number}", "bob", 1, game=busy))
+                await harness.caught_up()
+            await harness.publish(ruleset(renamed(mine), game=mine), shard=1)
+            entries = []
+            for points in (1, 2):
+                entries += await harness.publish(score(f"e{points}", "ada", points, game=mine), shard=1)
+                await harness.caught_up(1)
+            await forget(harness.pool, 0, 0)
+            await change(harness, 3)
+            entries += await harness.publish(score("e4", "ada", 4, game=mine), shard=home)
+            await harness.caught_up(home)
+            positions = [
+                f"{epoch}.{shard}.{ms}-{seq}"
+                for (epoch, shard), (ms, seq) in zip([(1, 1), (1, 1), (2, home)], entries, strict=True)
+            ]
+            assert [await then(position) for position in positions] == [1, 3, 7]
+            assert await history() == [7, 3, 1]
+            # As old as the epoch: what was before it goes as a whole.
+            await forget(harness.pool, home, 0)
+            await forget(harness.pool, 1, 0)
+            assert [await then(position) for position in positions] == [410, 410, 7]
+            assert await history() == [7]
 
 
 async def test_it_refuses_a_log_that_is_not_the_archived_one(harness: Harness) -> None:

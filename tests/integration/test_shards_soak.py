@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient
 
 from projections.epochs import latest
 from tests.harness import Child, Harness
-from tests.integration.test_reshard import NAMES, Games, answer, change, serving
+from tests.integration.resharding import NAMES, Games, answer, change, serving
 from tests.services import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
