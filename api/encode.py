@@ -11,6 +11,7 @@ from api.badges import Badges
 from api.movement import STILL, Moves
 from api.names import Names
 from api.params import cursor_of
+from api.progress import RankLine
 from api.views import Past, View
 from engine.boards import BoardPlan
 from engine.keys import member
@@ -160,6 +161,7 @@ class History(msgspec.Struct, frozen=True):
     known_at: str | msgspec.UnsetType = msgspec.UNSET
     frozen: datetime | msgspec.UnsetType = msgspec.UNSET
     final: bool | msgspec.UnsetType = msgspec.UNSET
+    ranks: list[RankLine] | msgspec.UnsetType = msgspec.UNSET
 
 
 def lines_of(plan: BoardPlan, window: Window | None, names: Names, moves: Moves = STILL) -> list[Line]:
@@ -347,14 +349,16 @@ def ranks_among(style: str, prefixes: list[bytes]) -> list[int]:
     return ranks
 
 
-def history_bytes(view: View, position: str, player: str, rows: list[HistoryRow]) -> bytes:
+def history_bytes(
+    view: View, position: str, player: str, rows: list[HistoryRow], ranks: list[RankLine] | None = None
+) -> bytes:
     """A player's history as JSON."""
     lines = [
         HistoryLine(row.from_at, row.to_at, str(row.position), row.ranked, row.metrics, row.hidden or msgspec.UNSET)
         for row in rows
     ]
     info, plan, period, _, segment, past, _ = view
+    seen = known_at(past), frozen(past), final(past)
+    moves = msgspec.UNSET if ranks is None else ranks
     named = segment or msgspec.UNSET
-    return _encode(
-        History(position, info.name, plan.name, period, player, lines, named, known_at(past), frozen(past), final(past))
-    )
+    return _encode(History(position, info.name, plan.name, period, player, lines, named, *seen, moves))

@@ -79,6 +79,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "string", "examples": ["2026-02-08T18:30:00Z", "1770575400000", "1.0.1770575400000-0"]},
         "What was displayed then: a time, or a position. 410 when that is kept no longer.",
     ),
+    "by": ({"enum": ["change", "day", "round"]}, "Also the ranks at each change, day or round; 100 at most."),
     "view": (
         {"enum": ["public", "official"]},
         "What is seen of frozen boards: officials see on. With keys it needs, and is by default for, the scope `officiate`.",

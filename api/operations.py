@@ -123,7 +123,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "What a board has shown of a player, newest first",
         History,
-        (*PERIODIC, "limit", KNOWN, VIEW, SEEN),
+        (*PERIODIC, "limit", "by", KNOWN, VIEW, SEEN),
         PAST,
     ),
     Operation(

@@ -73,6 +73,7 @@ class PlaceQuery(NamedTuple):
     known_at: Instant | None = None
     view: str | None = None
     generation: int | None = None
+    by: str | None = None
 
 
 class LiveQuery(NamedTuple):
@@ -168,7 +169,7 @@ def _search(text: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def place_query(query: str, number: str | None = "around") -> PlaceQuery:
     """The parameters of a place; `number` names the one that holds a number, if there is one."""
-    beside = () if number == "limit" else ("generation",)
+    beside = ("by",) if number == "limit" else ("generation",)
     known = ("period", "segment", "min_position", "known_at", "view", *beside, *([number] if number else []))
     given = _parameters(query, known)
     if number == "around":
@@ -176,8 +177,8 @@ def place_query(query: str, number: str | None = "around") -> PlaceQuery:
     else:
         count = number_of(given, number, HISTORY_DEFAULT, 1, PAGE_MAX) if number else 0
     copy = given.get("period"), given.get("segment")
-    beyond = given.get("view"), generation_of(given)
-    return PlaceQuery(*copy, count, position_of(given), instant_of(given), *beyond)
+    when = position_of(given), instant_of(given)
+    return PlaceQuery(*copy, count, *when, given.get("view"), generation_of(given), given.get("by"))
 
 
 def live_query(query: str, alone: str | None = None) -> LiveQuery:

@@ -18,6 +18,7 @@ from api.negotiate import unchanged
 from api.pages import Page, Pages, etag
 from api.params import PageQuery, PlaceQuery, name_of, page_query, place_query, player_of, target
 from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
+from api.progress import Progress, kind_of
 from api.response import JSON, NO_CACHE, Ready, read_response
 from api.search import Searching
 from api.views import View, Views
@@ -47,6 +48,7 @@ class Reads:
         self._views = views
         self._names = names
         self._movements = Movements(views)
+        self._progress = Progress(views, pool)
         self._pages = pages
         self._searching = Searching(views, names, pool)
         self._pool = pool
@@ -131,7 +133,9 @@ class Reads:
         rows = await self._history(view, player, query.number)
         if not rows:
             raise NotFound("player", player)
-        return read_response(request, history_bytes(view, shown.text, player, rows))
+        by = kind_of(query.by, view)
+        ranks = await self._progress.lines(view, shown, player, by, query.number, rows) if by is not None else None
+        return read_response(request, history_bytes(view, shown.text, player, rows, ranks))
 
     async def _see(
         self, request: web.Request, game: str, board: str, query: PlaceQuery | PageQuery

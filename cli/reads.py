@@ -144,16 +144,25 @@ def history_command(
     period: Period = None,
     segment: Segment = None,
     limit: Annotated[int, typer.Option(min=1, max=PAGE_MAX, help="How many lines.")] = 20,
+    by: Annotated[str | None, typer.Option(help="Show ranks instead, by change, day or round.")] = None,
     known_at: KnownAt = None,
     min_position: MinPosition = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a board has shown of a player, newest first."""
     path = ("games", game, "boards", board, "players", player, "history")
-    query = {"period": period, "segment": segment, "limit": limit, "known_at": known_at}
+    query = {"period": period, "segment": segment, "limit": limit, "by": by, "known_at": known_at}
     answer = fetch(*path, **query, min_position=min_position)
     if as_json:
         show_json(answer)
+        return
+    title = " · ".join(filter(None, (player, board, answer["period"], answer.get("segment"))))
+    if "ranks" in answer:
+        ranks = [
+            [_moment(line["at"]), line.get("day") or line.get("round"), line["rank"], line["total"], line["position"]]
+            for line in answer["ranks"]
+        ]
+        out().print(table(title, ["at (UTC)", by or "", "rank", "of", "position"], ranks, ["rank", "of"]))
         return
     lines = answer["history"]
     metrics = list(dict.fromkeys(name for line in lines for name in line["metrics"]))
@@ -161,7 +170,6 @@ def history_command(
         [_moment(line["from"]), _moment(line["to"]), *(line["metrics"].get(name) for name in metrics), line["position"]]
         for line in lines
     ]
-    title = " · ".join(filter(None, (player, board, answer["period"], answer.get("segment"))))
     out().print(table(title, ["from (UTC)", "to", *metrics, "position"], rows, metrics))
 
 

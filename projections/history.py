@@ -28,6 +28,8 @@ class HistoryRow(msgspec.Struct, frozen=True):
     ranked: bool
     metrics: dict[str, int | str | None]
     hidden: bool = False
+    version: int = 0
+    generation_id: int = 0
 
 
 class Copy(NamedTuple):
@@ -71,6 +73,8 @@ def _line(plan: BoardPlan, row: asyncpg.Record) -> HistoryRow:
         row["prefix"] is not None,
         plan.decode(row["prefix"], row["extra"]) if row["prefix"] is not None else {},
         row["hidden"],
+        row["from_version"],
+        row["generation_id"],
     )
 
 

@@ -55,3 +55,18 @@ async def moment_of(pool: asyncpg.Pool, game_id: int, when: datetime | Position)
 def _elsewhere(when: datetime | Position, row: asyncpg.Record) -> bool:
     """Whether a position lies on a shard on which the game did not live then."""
     return isinstance(when, Position) and when.epoch == row["epoch"] and when.shard != row["shard"]
+
+
+async def moment_at(pool: asyncpg.Pool, game_id: int, version: int) -> Moment | None:
+    """The publication of a version; None when it is kept no longer."""
+    row = await pool.fetchrow(Q["by_version"], game_id, version)
+    span = await pool.fetchrow(Q["span"], game_id, version)
+    if row is None or span is None:
+        return None
+    position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
+    return Moment(version, position, row["committed_at"], span["generation_id"])
+
+
+async def rounds_of(pool: asyncpg.Pool, game_id: int, board: str, version: int) -> list[tuple[str, int]]:
+    """The rounds that a board has displayed up to a version, each with the version that it began in; the newest first."""
+    return [(row["period"], row["began"]) for row in await pool.fetch(Q["rounds"], game_id, board, version)]

@@ -120,3 +120,15 @@ SELECT p.player FROM (
 ) p
 WHERE EXISTS (SELECT FROM standings_at($1, $6) s WHERE s.player COLLATE "C" = p.player AND s.prefix IS NOT NULL)
 ORDER BY p.name USING ~<~ LIMIT $4
+
+-- name: by_version
+SELECT version, epoch, shard, ms, seq, committed_at FROM game_publications WHERE game_id = $1 AND version = $2
+
+-- name: rounds
+-- The rounds of a board and in which version each was first displayed, the newest first.
+SELECT r.period, min(greatest(r.since, s.from_version)) AS began
+FROM live_spans s JOIN rankings r ON r.generation_id = s.generation_id AND r.board = $2 AND r.segment = ''
+    AND r.period >= 'round:' AND r.period < 'round;'
+WHERE s.game_id = $1 AND r.since < coalesce(s.to_version, $3 + 1)
+GROUP BY r.period HAVING min(greatest(r.since, s.from_version)) <= $3
+ORDER BY began DESC, r.period DESC

@@ -26,6 +26,11 @@ points = { op = "sum", of = "points" }
 runs = { op = "count" }
 [boards.best.badges]
 thirty = { where = { points = { min = 30 } }, title = "Thirty points" }
+[boards.rounds]
+rank_by = ["points desc"]
+periods = ["all", "round"]
+[boards.rounds.metrics]
+points = { op = "sum", of = "points" }
 [boards.dense]
 rank_by = ["points desc"]
 ranks = "dense"
@@ -245,3 +250,34 @@ async def test_what_a_frozen_board_shows_is_not_forgotten(stack: Stack) -> None:
 
 async def frozen(stack: Stack) -> bool:
     return bool((await stack.get("/v1/games/arcade")).json["frozen"])
+
+
+async def ranks(stack: Stack, by: str, more: str = "") -> list[tuple[Any, ...]]:
+    lines = (await stack.get(f"{BOARD}/players/ann/history?by={by}{more}")).json["ranks"]
+    return [(line.get("round") or line.get("day"), line["rank"], line["total"]) for line in lines]
+
+
+async def test_how_a_rank_has_gone(stack: Stack) -> None:
+    await stack.publish(score("e1", "ann", 5, round=1))
+    await stack.publish(score("e2", "bob", 9, round=1), score("e3", "cid", 9, round=1))
+    early = (await stack.get(BOARD)).json["position"]
+    await stack.publish(score("e4", "ann", 2, round=2))
+    await swap(stack)
+    await stack.publish(score("e5", "ann", 9, round=3))
+    assert await ranks(stack, "change") == [(None, 1, 3), (None, 3, 3), (None, 1, 1)]
+    assert await ranks(stack, "change", "&limit=1") == [(None, 1, 3)]
+    [today] = await ranks(stack, "day", "&limit=1")
+    assert today[1:] == (1, 3)
+    assert await ranks(stack, "day", f"&limit=1&known_at={early}") == [(today[0], 3, 3)]
+    refused = await stack.get(f"{BOARD}/players/ann/history?by=round")
+    assert (refused.status, refused.json["problems"][0]["field"]) == (400, "by")
+    assert (await stack.get(f"{BOARD}/players/ann/history?by=year")).status == 400
+    board = "/v1/games/arcade/boards/rounds"
+    answer = (await stack.get(f"{board}/players/ann/history?by=round&period=all")).json
+    assert [(line["round"], line["rank"]) for line in answer["ranks"]] == [("3", 1), ("2", 3), ("1", 3)]
+    # Days without publications stand as the days before have left them.
+    await stack.pool.execute(
+        "UPDATE publications SET committed_at = committed_at - interval '3 days' WHERE version < 4"
+    )
+    days = await ranks(stack, "day", "&limit=3")
+    assert [line[1] for line in days[:2]] == [1, 3 if len(days) > 1 else None]
