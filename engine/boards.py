@@ -70,7 +70,8 @@ class BoardPlan:
         self.has_extra = bool(self._extra)
         self.tiers = Tiers(board.tiers, self.metrics, self.values) if board.tiers else None
         only = self.metrics[self.order[0][1]]
-        self._only_whole = len(self.order) == len(self.metrics) == len(ranked) == 1 and only.scale == 0 and not only.big
+        alone = len(self.metrics) == len(ranked) == 1 and self.order[0][0] in ("asc", "desc") and not self.head_to_heads
+        self._only_whole = alone and only.scale == 0 and not only.big
         used = board.sources if board.sources is not None else list(rules.sources)
         # Contests are settled anew, and what teams were given cannot be looked up by a player: both need their marks.
         feeding = [rules.sources[name] for name in used]
@@ -183,7 +184,7 @@ class BoardPlan:
     def decode(self, prefix: bytes, extra: bytes) -> dict[str, int | str | None]:
         """The metrics of an entry as JSON shows them; behind them the numbers of a head-to-head."""
         if self._only_whole:
-            # Written out because it is the usual board, and every line of every page comes by here.
+            # The usual board, whatever breaks its ties. Written out because every line of every page comes by here.
             value, _ = decode_int(prefix, 0)
             return {self.metric_names[0]: -value if value is not None and self.order[0][0] == "desc" else value}
         values = self.values(prefix, extra)

@@ -5,7 +5,7 @@ rows are folded anew from what the log says of him. Voided picks and results set
 needs of the past is looked up by a `Past`, in bulk, before the event is staged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from zlib import crc32
@@ -116,7 +116,7 @@ class Log:
         if event.id in self._by_id:
             return
         self._by_id[event.id] = (position, event)
-        subject = subject_of(event)
+        subject = marks_of(event.player) if type(event) is Score else subject_of(event)
         if subject is not None:
             self._by_subject.setdefault(subject, []).append((position, event))
 
@@ -230,13 +230,23 @@ class Corrections:
 
     def refold(self) -> None:
         """Folds the rows anew that wait for it, from the past of their players."""
+        for _ in self.refolding():
+            pass
+
+    def refolding(self, stride: int = 1_000) -> Iterator[None]:
+        """`refold`, with a pause every `stride` events for who has something else to do."""
         refolds, self._refolds = self._refolds, {}
         for person, tables in refolds.items():
             for table in tables:
                 row = table.rows[person.row]
                 row.state = table.shape.renewed(row.state)
-            for position, event in self._valid(marks_of(person.player)):
-                if isinstance(event, Score | Adjustment) and person.said(position):
-                    for named, mark, places in self.fold.entries(event, position.ms, position.seq):
-                        for table in tables.intersection(places) if named == event.player else ():
-                            table.shape.absorb(table.rows[person.row].state, mark)
+            past = [said for said in self._valid(marks_of(person.player)) if person.said(said[0])]
+            for at in range(0, len(past), stride):
+                self._fold_again(person, tables, past[at : at + stride])
+                yield
+
+    def _fold_again(self, person: Person, tables: "set[Table]", past: list[Said]) -> None:
+        for lane in self.fold.staged_apart(past):
+            steps = lane.steps.get(person.player, [])
+            for table in tables.intersection(lane.tables) if steps else ():
+                table.shape.take(table.rows[person.row], table.shape.gist(steps))

@@ -26,7 +26,7 @@ from engine.roster import Roster
 from engine.rules import Game
 from engine.settlement import Settlement
 from engine.shapes import Row, Step
-from engine.tables import Change, Lane, Table, TableName
+from engine.tables import Change, Lane, Table, TableName, lay
 from schemas.codec import epoch_ms
 from schemas.events import Adjustment, Event, Fixture, Pick, Player, Reinstate, Result, Round, Score, Tick, Void
 from schemas.language import Ruleset
@@ -156,6 +156,18 @@ class Fold:
         if self._closed:
             self.closes.settle(self, event, Position(*self.home, ms, seq))
 
+    def staged_apart(self, said: Iterable[tuple[Position, Event]]) -> list[Lane]:
+        """What scores and adjustments of the past give, as lanes of their own; nothing waits for it."""
+        lanes, self._lanes = self._lanes, []
+        for position, event in said:
+            if type(event) is Score and self.game.straight and not self._closed:
+                self.stage_score(event, position.ms, position.seq)
+            elif isinstance(event, Score | Adjustment):
+                for entrant, mark, tables in self.entries(event, position.ms, position.seq):
+                    lay(self._lanes, tuple(tables), entrant, mark)
+        apart, self._lanes = self._lanes, lanes
+        return apart
+
     def _judge(self, ms: int, seq: int, occurred_at: datetime | int | None) -> None:
         """An event is over: the rows that it touched are judged for badges."""
         occurred = ms if occurred_at is None else epoch_ms(occurred_at)
@@ -210,15 +222,11 @@ class Fold:
         ]
 
     def push(self, tables: tuple[Table, ...], entrant: str, step: Step) -> None:
-        lanes = self._lanes
         if self._closed:
             self.closes.see(tables)
         if self.game.badged and (earning := tuple(table for table in tables if table.badged)):
             self._earners[earning, entrant] = None
-        if tables and not (lanes and lanes[-1].tables == tables):
-            lanes.append(Lane(tables, {}))
-        if tables:
-            lanes[-1].steps.setdefault(entrant, []).append(step)
+        lay(self._lanes, tables, entrant, step)
 
     def table(self, board: str, period: str, segment: str = "") -> Table:
         """The table of a ranking, made when it is the first time."""

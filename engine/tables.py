@@ -112,6 +112,14 @@ class Lane(NamedTuple):
         yield
 
 
+def lay(lanes: list[Lane], tables: tuple[Table, ...], entrant: str, step: Step) -> None:
+    """Adds a step behind those that are there."""
+    if tables and not (lanes and lanes[-1].tables == tables):
+        lanes.append(Lane(tables, {}))
+    if tables:
+        lanes[-1].steps.setdefault(entrant, []).append(step)
+
+
 class Change(msgspec.Struct, frozen=True, gc=False):
     """A row whose place or state changed. `moved` says whether the place did; before_* are what was shown until now."""
 

@@ -1,5 +1,6 @@
 """The past that corrections need, out of the archive: events by their ids, and those about a player or a fixture."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from schemas.events import Event, Pick, Reinstate, Result, Void
 from schemas.position import Position
 
 Q = queries("past")
+TAKE = 1_000
+"""Events that are decoded between two turns of the event loop."""
+
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
 """Runs a query with its arguments."""
 
@@ -42,7 +46,8 @@ async def refold(fetch: Fetch, game_id: int, fold: Fold, upto: Position) -> None
     if corrections.lacking:
         assert isinstance(corrections.past, Log)
         await _load_about(fetch, game_id, corrections.past, corrections.lacking, upto)
-        corrections.refold()
+        for _ in corrections.refolding():
+            await asyncio.sleep(0)
 
 
 async def correct(fetch: Fetch, game_id: int, fold: Fold, event: Void | Reinstate, position: Position) -> None:
@@ -57,7 +62,10 @@ async def correct(fetch: Fetch, game_id: int, fold: Fold, event: Void | Reinstat
 async def _load_about(fetch: Fetch, game_id: int, log: Log, subjects: Iterable[str], upto: Position) -> None:
     numbers = [subject_number(subject) for subject in subjects]
     if numbers:
-        _take(log, await fetch(Q["events_about"], game_id, numbers, upto.epoch, upto.ms, upto.seq))
+        rows = await fetch(Q["events_about"], game_id, numbers, upto.epoch, upto.ms, upto.seq)
+        for at in range(0, len(rows), TAKE):
+            _take(log, rows[at : at + TAKE])
+            await asyncio.sleep(0)
 
 
 def _take(log: Log, rows: list[asyncpg.Record]) -> None:
