@@ -12,6 +12,7 @@ from api.access import Access, Keys, Security
 from api.cors import Cors
 from api.dead_letters import DeadLetters
 from api.docs import Docs
+from api.effective import Effective
 from api.explain import Explaining
 from api.export import Exports
 from api.freshness import Applied
@@ -39,6 +40,7 @@ from api.statistics import Statistics
 from api.views import Views, wall_clock_ms
 from projections.append import Appender
 from projections.catalog import Catalog
+from projections.effective import EVENTS_MAX, Truths
 from projections.fallback import PostgresRankings
 from projections.rankings import RedisRankings
 from projections.snapshots import Snapshots
@@ -67,6 +69,7 @@ def make_app(
     pace: Pace | None = None,
     security: Security | None = None,
     cors_origins: tuple[str, ...] = (),
+    fold_events_max: int = EVENTS_MAX,
 ) -> web.Application:
     """The application; whoever gives the connections closes them. `clock_ms` chooses the period shown by default."""
     pace = pace or Pace()
@@ -89,26 +92,27 @@ def make_app(
 
         return handle
 
-    reads = Reads(views, names, Pages(views, names), pool)
+    jobs = Jobs(pool)
+    effective = Effective(views, Truths(pool, fold_events_max), jobs)
+    reads = Reads(views, names, Pages(views, names), pool, effective)
     players = Players(views, pool)
     publishing = Publishing(catalog, Appender(redis_log, pool), applied, shards)
     listing = Listing(catalog, views)
     rulesets = Rulesets(views, pool, publishing)
     letters = DeadLetters(views, pool, redis_log, applied)
     health = Health(pool, redis_log, rankings, security.access)
-    jobs = Jobs(pool)
     generations = Generations(views, pool, redis_rankings, rulesets, jobs)
     hub = Hub(views, names, Versions(redis_rankings, pool), pace)
     live = Listening(hub, pace.heartbeat_s)
     stats = Stats(rankings, pool, hub, applied.positions)
     routes: Routes = [
-        ("GET", PLAYER, reads.place),
-        ("GET", BOARD, reads.board),
-        ("POST", BOARD + "/ranks", reads.friends),
+        ("GET", PLAYER, effective.deferred(reads.place)),
+        ("GET", BOARD, effective.deferred(reads.board)),
+        ("POST", BOARD + "/ranks", effective.deferred(reads.friends)),
         ("GET", PLAYER + "/history", strictly(reads.history)),
         ("GET", PLAYER + "/explain", strictly(Explaining(views, pool).explain)),
         ("GET", BOARD + "/segments", listing.segments),
-        ("GET", BOARD + "/export", Exports(views, pool, clock_ms).export),
+        ("GET", BOARD + "/export", Exports(views, names, pool, clock_ms, effective).export),
         ("GET", BOARD + "/live", live.board),
         ("GET", PLAYER + "/live", live.player),
         ("GET", BOARD + "/ws", live.socket),

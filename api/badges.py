@@ -27,8 +27,9 @@ Badges = list[BadgeLine] | msgspec.UnsetType | None
 
 
 async def badges_shown(pool: asyncpg.Pool, view: View, player: str) -> Badges:
-    """What a player was awarded on the whole board in a period."""
-    if view.plan.badges is None or view.segment or view.period in view.plan.windows:
+    """What a player was awarded on the whole board in a period. It was so then, so what was true does not say it."""
+    truly = view.past is not None and view.past.truth is not None
+    if view.plan.badges is None or view.segment or view.period in view.plan.windows or truly:
         return msgspec.UNSET
     try:
         held = await badges_of(pool, view.info.generation_id, player, view.plan.name, view.period)

@@ -66,6 +66,7 @@ class Page(msgspec.Struct, frozen=True):
     known_at: str | msgspec.UnsetType = msgspec.UNSET
     frozen: datetime | msgspec.UnsetType = msgspec.UNSET
     final: bool | msgspec.UnsetType = msgspec.UNSET
+    effective_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
@@ -101,6 +102,7 @@ class PlayerPlace(msgspec.Struct, frozen=True, gc=False):
     known_at: str | msgspec.UnsetType = msgspec.UNSET
     frozen: datetime | msgspec.UnsetType = msgspec.UNSET
     final: bool | msgspec.UnsetType = msgspec.UNSET
+    effective_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class FriendPlace(msgspec.Struct, frozen=True):
@@ -132,6 +134,7 @@ class FriendPlaces(msgspec.Struct, frozen=True):
     known_at: str | msgspec.UnsetType = msgspec.UNSET
     frozen: datetime | msgspec.UnsetType = msgspec.UNSET
     final: bool | msgspec.UnsetType = msgspec.UNSET
+    effective_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class HistoryLine(msgspec.Struct, frozen=True, rename={"from_at": "from", "to_at": "to"}):
@@ -201,6 +204,7 @@ def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -
         known_at=known_at(past),
         frozen=frozen(past),
         final=final(past),
+        effective_at=effective_at(past),
     )
     return _encode(page)
 
@@ -208,6 +212,11 @@ def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -
 def known_at(past: Past | None) -> str | msgspec.UnsetType:
     """The time or position that was asked for."""
     return msgspec.UNSET if past is None else past.known_at or msgspec.UNSET
+
+
+def effective_at(past: Past | None) -> str | msgspec.UnsetType:
+    """The time or position that was asked for as it truly was."""
+    return msgspec.UNSET if past is None else past.effective_at or msgspec.UNSET
 
 
 def frozen(past: Past | None) -> datetime | msgspec.UnsetType:
@@ -256,6 +265,7 @@ def place_bytes(
             known_at(past),
             frozen(past),
             final(past),
+            effective_at(past),
         )
     )
 
@@ -324,6 +334,7 @@ def friends_bytes(
             known_at(past),
             frozen(past),
             final(past),
+            effective_at(past),
         )
     )
 

@@ -17,16 +17,20 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from api.access import official, require_official
+from api.effective import Effective, TrueLines
 from api.encode import Metrics, tier_of
+from api.freshness import Shown
+from api.names import NameBooks
 from api.negotiate import Coding, coding_of, encoding_line, packer_of, unchanged
 from api.pages import etag
-from api.params import generation_of, instant_of, name_of, parameters, position_of, target
+from api.params import effective_of, generation_of, instant_of, name_of, parameters, position_of, target
 from api.problems import UNAVAILABLE, RefusedError, invalid, respond
 from api.response import NO_CACHE, Ready, date_line
 from api.spreadsheet import row
 from api.views import View, Views
 from engine.boards import BoardPlan
 from engine.places import Entry
+from projections.effective import TooManyEvents
 from projections.export import Snapshot, snapshot, state_of
 
 EXPORTS_MAX = 2
@@ -57,8 +61,12 @@ class ExportLine(msgspec.Struct, frozen=True, gc=False):
 class Exports:
     """The handler."""
 
-    def __init__(self, views: Views, pool: asyncpg.Pool, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, views: Views, names: NameBooks, pool: asyncpg.Pool, clock_ms: Callable[[], int], effective: Effective
+    ) -> None:
         self._views = views
+        self._names = names
+        self._effective = effective
         self._pool = pool
         self._clock_ms = clock_ms
         self.running = 0
@@ -66,24 +74,12 @@ class Exports:
     async def export(self, request: web.Request) -> Ready:
         """GET .../boards/{board}/export"""
         (_, _, _, game, _, board, _), query = target(request)
-        known = ("format", "period", "segment", "min_position", "known_at", "view", "generation")
+        known = ("format", "period", "segment", "min_position", "known_at", "effective_at", "view", "generation")
         given = parameters(query, *known)
-        generation = generation_of(given)
-        if generation is not None:
-            require_official(request, name_of(game, "game"))
         form = given.get("format", "csv")
         if form not in ("csv", "jsonl"):
             raise invalid("format", "csv or jsonl")
-        view, shown = await self._views.see(
-            name_of(game, "game"),
-            name_of(board, "board"),
-            given.get("period"),
-            given.get("segment"),
-            position_of(given),
-            instant_of(given),
-            generation,
-            official=official(request, name_of(game, "game"), given.get("view")),
-        )
+        view, shown = await self._see(request, name_of(game, "game"), name_of(board, "board"), given)
         state = await state_of(self._pool, view.ranking_id or 0, view.info.shard)
         version, profiles = (state.version, state.profiles) if state is not None else (0, shown.profiles)
         version = version if view.version is None else view.version
@@ -95,7 +91,20 @@ class Exports:
             raise RefusedError(UNAVAILABLE, f"{EXPORTS_MAX} exports are under way; the same call may succeed later")
         name = file_name(view, form, self._clock_ms())
         headers += b'Content-Disposition: attachment; filename="' + name.encode() + b'"\r\n'
-        return Download(self, _Job(self._pool, view, form, coding_of(request)), headers)
+        return Download(self, _Job(self._pool, self._names, view, shown, form, coding_of(request)), headers)
+
+    async def _see(self, request: web.Request, game: str, board: str, given: dict[str, str]) -> tuple[View, Shown]:
+        copy, seen = (board, given.get("period"), given.get("segment")), official(request, game, given.get("view"))
+        instant, generation = effective_of(given), generation_of(given)
+        if generation is not None:
+            require_official(request, game)
+        if instant is None:
+            return await self._views.see(game, *copy, position_of(given), instant_of(given), generation, official=seen)
+        try:
+            return await self._effective.see(game, copy, position_of(given), instant, official=seen)
+        except TooManyEvents:
+            rule = "nothing for an export of a game with so many events; its pages are made by jobs"
+            raise invalid("effective_at", rule) from None
 
 
 def file_name(view: View, form: str, now_ms: int) -> str:
@@ -107,7 +116,9 @@ def file_name(view: View, form: str, now_ms: int) -> str:
 
 class _Job(NamedTuple):
     pool: asyncpg.Pool
+    names: NameBooks
     view: View
+    shown: Shown
     form: str
     coding: Coding | None
 
@@ -140,9 +151,11 @@ class Download(Ready):
             self._exports.running -= 1
 
     async def _send(self, sink: "_Sink", stack: AsyncExitStack) -> None:
-        pool, view, form, _ = self._job
-        shot: Snapshot | None = None
-        if view.ranking_id is not None and self._to.method != "HEAD":
+        pool, names, view, shown, form, _ = self._job
+        shot: Snapshot | TrueLines | None = None
+        if view.past is not None and view.past.truth is not None:
+            shot = await TrueLines.of(view, view.past.truth, names, shown)
+        elif view.ranking_id is not None and self._to.method != "HEAD":
             where = view.ranking_id, view.named.generation_id, view.info.shard
             opened = snapshot(pool, *where, view.plan.style, view.version, frozen=not view.fresh)
             shot = await stack.enter_async_context(opened)

@@ -52,6 +52,8 @@ class Movements:
     async def _before(self, view: View, shown: Shown) -> View | None:
         """The view to compare with; None while nobody was ranked before. Asks the database once for what is shown."""
         info, board, segment = view.info, view.plan.name, BEFORE + view.segment
+        if view.past is not None and view.past.truth is not None:
+            return view._replace(segment=segment)
         ranking_id = info.rankings.get((board, view.period, segment))
         if ranking_id is None:
             name = (info.generation_id, board, view.period, segment)

@@ -84,6 +84,10 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
         {"enum": ["public", "official"]},
         "What is seen of frozen boards: officials see on. With keys it needs, and is by default for, the scope `officiate`.",
     ),
+    "effective_at": (
+        {"type": "string", "examples": ["2026-02-08T18:30:00Z", "1770575400000", "1.0.1770575400000-0"]},
+        "What was true then, by all that is known now: a time, or a position. 202 with a job for a game with many events.",
+    ),
     "top": ({"type": "integer", "minimum": 1, "maximum": LIVE_MAX}, "How many of the first entries to follow."),
     "player*": ({"type": "array", "maxItems": LIVE_MAX, "items": ID_SCHEMA}, "Players to follow instead."),
     "last_event_id": ({"type": "string"}, "The id of the last event seen, when one comes back."),

@@ -80,6 +80,7 @@ SEEN = "min_position"
 VIEW = "view"
 KNOWN = "known_at"
 BESIDE = "generation"
+TRUE = "effective_at"
 PAST = (*READ, problems.GONE)
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -92,8 +93,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A page of a board",
         Page,
-        (*PERIODIC, "limit", "after", "before", "q", KNOWN, VIEW, BESIDE, SEEN),
+        (*PERIODIC, "limit", "after", "before", "q", KNOWN, TRUE, VIEW, BESIDE, SEEN),
         PAST,
+        job=True,
     ),
     Operation(
         "GET",
@@ -102,8 +104,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A player's place on a board, and who is around it",
         PlayerPlace,
-        (*PERIODIC, "around", KNOWN, VIEW, BESIDE, SEEN),
+        (*PERIODIC, "around", KNOWN, TRUE, VIEW, BESIDE, SEEN),
         PAST,
+        job=True,
     ),
     Operation(
         "POST",
@@ -112,9 +115,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "The places of many players, ranked globally and among themselves",
         FriendPlaces,
-        (*PERIODIC, KNOWN, VIEW, BESIDE, SEEN),
+        (*PERIODIC, KNOWN, TRUE, VIEW, BESIDE, SEEN),
         (*PAST, problems.TOO_LARGE),
         body="Players",
+        job=True,
     ),
     Operation(
         "GET",
@@ -153,7 +157,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "A whole board as a file: CSV, or JSON lines of `ExportLine`",
         None,
-        ("format", *PERIODIC, KNOWN, VIEW, BESIDE, SEEN),
+        ("format", *PERIODIC, KNOWN, TRUE, VIEW, BESIDE, SEEN),
         PAST,
         media="text/csv, application/jsonl",
     ),

@@ -25,7 +25,19 @@ LIVE_DEFAULT = 10
 LIVE_MAX = 100
 CURSOR_CHARS_MAX = 12_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PAGE = ("period", "segment", "limit", "after", "before", "min_position", "q", "known_at", "view", "generation")
+PAGE = (
+    "period",
+    "segment",
+    "limit",
+    "after",
+    "before",
+    "min_position",
+    "q",
+    "known_at",
+    "effective_at",
+    "view",
+    "generation",
+)
 _LIVE = ("period", "segment", "last_event_id", "view")
 
 
@@ -61,6 +73,7 @@ class PageQuery(NamedTuple):
     known_at: Instant | None = None
     view: str | None = None
     generation: int | None = None
+    effective_at: Instant | None = None
 
 
 class PlaceQuery(NamedTuple):
@@ -74,6 +87,7 @@ class PlaceQuery(NamedTuple):
     view: str | None = None
     generation: int | None = None
     by: str | None = None
+    effective_at: Instant | None = None
 
 
 class LiveQuery(NamedTuple):
@@ -157,6 +171,7 @@ def page_query(query: str) -> PageQuery:
         instant_of(given),
         given.get("view"),
         generation_of(given),
+        effective_of(given),
     )
 
 
@@ -169,16 +184,17 @@ def _search(text: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def place_query(query: str, number: str | None = "around") -> PlaceQuery:
     """The parameters of a place; `number` names the one that holds a number, if there is one."""
-    beside = ("by",) if number == "limit" else ("generation",)
-    known = ("period", "segment", "min_position", "known_at", "view", *beside, *([number] if number else []))
+    # A history is of what was displayed.
+    beyond = ("by",) if number == "limit" else ("effective_at", "generation")
+    known = ("period", "segment", "min_position", "known_at", "view", *beyond, *([number] if number else []))
     given = _parameters(query, known)
     if number == "around":
         count = number_of(given, "around", 0, 0, AROUND_MAX)
     else:
         count = number_of(given, number, HISTORY_DEFAULT, 1, PAGE_MAX) if number else 0
     copy = given.get("period"), given.get("segment")
-    when = position_of(given), instant_of(given)
-    return PlaceQuery(*copy, count, *when, given.get("view"), generation_of(given), given.get("by"))
+    when, beside = (position_of(given), instant_of(given)), (given.get("view"), generation_of(given))
+    return PlaceQuery(*copy, count, *when, *beside, given.get("by"), effective_of(given))
 
 
 def live_query(query: str, alone: str | None = None) -> LiveQuery:
@@ -268,6 +284,17 @@ def generation_of(given: dict[str, str]) -> int | None:
     if "generation" in given and "known_at" in given:
         raise invalid("generation", "either a generation or what was displayed at a time")
     return number_of(given, "generation", 0, 1, 999_999_999) if "generation" in given else None
+
+
+def effective_of(given: dict[str, str]) -> Instant | None:
+    """The instant that is asked for as it truly was, if one is."""
+    if "effective_at" in given and "known_at" in given:
+        raise invalid("effective_at", "either what was displayed, known_at, or what was true")
+    if "effective_at" in given and "generation" in given:
+        raise invalid("effective_at", "not together with generation: it is under the rules of the live one")
+    if "effective_at" in given and "q" in given:
+        raise invalid("effective_at", "not together with q: a search looks at what is displayed")
+    return instant_of(given, "effective_at")
 
 
 def _when(text: str) -> datetime | Position:

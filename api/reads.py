@@ -10,6 +10,7 @@ from aiohttp import web
 from api.access import HOLDER, official, require_official
 from api.badges import badges_shown
 from api.bodies import read_body
+from api.effective import Effective
 from api.encode import friends_bytes, history_bytes, place_bytes, with_position
 from api.freshness import FRESH_S, Shown, SingleFlight
 from api.movement import Movements
@@ -44,8 +45,9 @@ _decode_players = msgspec.json.Decoder(_Players).decode
 class Reads:
     """Handlers; each takes a request and answers it, or raises what `api.problems` knows."""
 
-    def __init__(self, views: Views, names: NameBooks, pages: Pages, pool: asyncpg.Pool) -> None:
+    def __init__(self, views: Views, names: NameBooks, pages: Pages, pool: asyncpg.Pool, effective: Effective) -> None:
         self._views = views
+        self._effective = effective
         self._names = names
         self._movements = Movements(views)
         self._progress = Progress(views, pool)
@@ -145,6 +147,9 @@ class Reads:
             require_official(request, names[0])
         seen = official(request, names[0], query.view)
         copy = query.period, query.segment
+        if query.effective_at is not None:
+            asked = (names[1], *copy), query.min_position, query.effective_at
+            return await self._effective.see(names[0], *asked, official=seen)
         return await self._views.see(*names, *copy, query.min_position, query.known_at, query.generation, official=seen)
 
     async def _history(self, view: View, player: str, limit: int) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
+from api.copies import check_segment, example_of
 from api.freshness import Applied, Shown
 from api.params import Instant
 from api.problems import FROZEN, GONE, NOT_YET, RefusedError, invalid
@@ -14,8 +15,8 @@ from engine.boards import BoardPlan
 from engine.movement import BEFORE
 from engine.periods import well_formed
 from engine.places import Answer, Lookup, Place, Window
-from engine.segments import may_be_segment
 from projections.catalog import Catalog, GameInfo
+from projections.effective import Truth
 from projections.fallback import PostgresRankings
 from projections.freezes import Freeze, during
 from projections.moments import Future, Gone, moment_of
@@ -33,7 +34,7 @@ class Past(NamedTuple):
     """As of when a board is seen: what was displayed in a version of its shard, which showed `position`.
 
     `now` is the game as it is now, `known_at` what was asked for, if it was; `frozen_ms` is since when the board is frozen, or
-    was so then.
+    was so then. One that was asked for as of `effective_at` is seen as its `truth` has it.
     """
 
     version: int
@@ -42,6 +43,8 @@ class Past(NamedTuple):
     known_at: str | None
     frozen_ms: int | None = None
     final: bool = False
+    truth: Truth | None = None
+    effective_at: str | None = None
 
 
 class View(NamedTuple):
@@ -104,6 +107,7 @@ class Views:
         generation: int | None = None,
         *,
         official: bool = False,
+        clock_ms: int | None = None,
     ) -> tuple[View, Shown]:
         """A view, and what it shows at least. In this order: what was published by then includes the ranking itself.
 
@@ -116,8 +120,8 @@ class Views:
             return await self._find(beside, board, period, segment, None), shown
         if known_at is not None:
             return await self._see_past(info, (board, period, segment), known_at, shown, official=official)
-        view = await self.find(game, board, period, segment, shown, official=official)
-        return view, shown if view.past is None else _as_of(shown, view.past.position)
+        view = await self.find(game, board, period, segment, shown, official=official, clock_ms=clock_ms)
+        return view, shown if view.past is None else as_of(shown, view.past.position)
 
     async def _see_past(
         self,
@@ -151,7 +155,7 @@ class Views:
             past = view.past._replace(now=now, known_at=known_at.text)
         elif generation is None:
             view = view._replace(ranking_id=None)
-        return view._replace(past=past), _as_of(shown, past.position)
+        return view._replace(past=past), as_of(shown, past.position)
 
     async def _find_frozen(
         self, info: GameInfo, copy: tuple[str, str | None, str | None], held: list[Freeze], clock_ms: int | None
@@ -184,6 +188,7 @@ class Views:
         shown: Shown | None = None,
         *,
         official: bool = False,
+        clock_ms: int | None = None,
     ) -> View:
         """The view of a board in a period (None: the present one) and a segment (None: the whole board).
 
@@ -191,11 +196,12 @@ class Views:
         """
         info = self.catalog.known(game) or await self.catalog.game(game)
         if info.game_id not in self.catalog.freezes:
-            return await self._find(info, board, period, segment, None)
+            return await self._find(info, board, period, segment, clock_ms)
         held = self.freezes(info, shown)
         if not official:
-            return await self._find_frozen(info, (board, period, segment), held, None)
-        view = await self._find_frozen(info, (board, period, segment), [each for each in held if each.final], None)
+            return await self._find_frozen(info, (board, period, segment), held, clock_ms)
+        final = [each for each in held if each.final]
+        view = await self._find_frozen(info, (board, period, segment), final, clock_ms)
         return view if view.past else view._replace(fresh=_earliest(held, board, view.period) is not None)
 
     def rankings(self, info: GameInfo, shown: Shown | None, *, official: bool) -> dict[tuple[str, str, str], int]:
@@ -227,10 +233,10 @@ class Views:
             period = self._present(info, plan, plan.period_kinds[0], clock_ms)
         ranking_id = info.rankings.get((board, period, segment or ""))
         if segment is not None and (ranking_id is None or not segment or segment.startswith(BEFORE)):
-            _check_segment(plan, segment)
+            check_segment(plan, segment)
         if ranking_id is None:
             if not plan.may_have(period):
-                examples = [*map(_example, plan.period_kinds), *plan.windows]
+                examples = [*map(example_of, plan.period_kinds), *plan.windows]
                 raise invalid("period", f"a period of this board: {', '.join(examples)}")
             ranking_id = await self.catalog.ranking(info, board, period, segment or "")
             if not info.retired and self.catalog.known(info.name) is not info:
@@ -256,7 +262,7 @@ class Views:
                 if board == plan.name and well_formed(kind, period)
             ]
             if not begun:
-                raise invalid("period", f"there is no present one; name it, such as {_example(kind)}")
+                raise invalid("period", f"there is no present one; name it, such as {example_of(kind)}")
             period = max(begun)[1]
         return period
 
@@ -305,6 +311,8 @@ class Views:
         """Answers in the order of the look-ups, out of a ranking that shows at least `shown`."""
         if view.ranking_id is None:
             return _nothing(lookups)
+        if view.past is not None and view.past.truth is not None:
+            return await view.past.truth.lookup(view.plan, view.period, view.segment, lookups)
         if view.past is not None:
             return await self._ask_past(view, view.ranking_id, view.past.version, shown, lookups)
         if view.fresh:
@@ -373,28 +381,9 @@ def _still(freeze: Freeze, now: GameInfo) -> Past:
     return Past(freeze.version, freeze.position, now, None, None if freeze.final else freeze.position.ms, freeze.final)
 
 
-def _as_of(shown: Shown, position: Position) -> Shown:
+def as_of(shown: Shown, position: Position) -> Shown:
     return shown._replace(position=position, text=str(position))
-
-
-def _check_segment(plan: BoardPlan, segment: str) -> None:
-    names = list(plan.board.segments)
-    if not may_be_segment(segment, names):
-        known = "a segment of this board: " + ", ".join(f"{name}:VALUE" for name in names)
-        raise invalid("segment", known if names else "this board has no segments")
 
 
 def _nothing(lookups: list[Lookup]) -> Answer:
     return Answer(0, 0, [None if item.kind == "player" else Window(0, 0, []) for item in lookups])
-
-
-def _example(kind: str) -> str:
-    examples = {
-        "all": "all",
-        "round": "round:7",
-        "daily": "daily:2026-02-08",
-        "weekly": "weekly:2026-02-02",
-        "monthly": "monthly:2026-02",
-        "season": "season:2026",
-    }
-    return examples[kind]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from engine.boards import BoardPlan
+from engine.clock import FAR
 from engine.contests import Contest, content
 from engine.erasure import renamed_contest, without_in_text
 from engine.marks import Mark
@@ -47,6 +48,8 @@ class Settlement:
         self.touched: set[str] = set()
         self.rejections: list[Rejection] = []
         self.book = PickBook(game.markets)
+        self.until_ms = FAR
+        """Contests that took place later than that (epoch milliseconds) give nothing."""
         self._tables_of = tables_of
         self._push = push
 
@@ -186,7 +189,7 @@ class Settlement:
         return given
 
     def _marks(self, contest: Contest, only: str | None) -> Iterator[tuple[str, Mark, list[BoardPlan]]]:
-        if contest.result is None:
+        if contest.result is None or contest.occurred_ms > self.until_ms:
             return
         for source, plans in self.game.contest_routes:
             for entrant, mark in source.marks(contest):

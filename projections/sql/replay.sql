@@ -43,3 +43,13 @@ CROSS JOIN LATERAL (SELECT n.status IN ('live', 'shadow') AS follows) f
 JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
 JOIN shards s ON s.shard = g.shard
 WHERE g.name = $1
+
+-- name: more_than
+-- Whether a game has more events than so many.
+SELECT count(*) > $2::bigint FROM (
+    SELECT 1 FROM log WHERE game_id = (SELECT game_id FROM games WHERE name = $1) AND verdict = 0 LIMIT $2::bigint + 1
+) counted
+
+-- name: to_come
+-- Whether a time, epoch milliseconds, lies ahead.
+SELECT $1::bigint > extract(epoch FROM clock_timestamp()) * 1000

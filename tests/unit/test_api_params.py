@@ -24,7 +24,7 @@ def refusal(call: Any, *arguments: Any) -> tuple[str, str]:
 
 
 def test_a_page_query_has_defaults() -> None:
-    assert page_query("") == (None, None, 50, None, None, None, None, None, None, None)
+    assert page_query("") == (None, None, 50, *[None] * 8)
 
 
 @pytest.mark.parametrize(
