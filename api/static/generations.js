@@ -40,7 +40,7 @@ export class Generations {
   }
 
   table(generations) {
-    const heads = ["Generation", "State", "Rules", "Position", "Built", ""];
+    const heads = ["Generation", "State", "Rules", ""];
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Generations" },
       h("table", { class: "list" }, h("caption", { class: "unseen" }, "Generations"),
         h("thead", {}, h("tr", {}, heads.map((name) => (name ? h("th", { scope: "col" }, name) : h("td"))))),
@@ -54,10 +54,10 @@ export class Generations {
     return h("tr", {},
       h("th", { scope: "row" }, String(line.generation), line.name ? h("span", { class: "about" }, line.name) : ""),
       h("td", {}, h("span", { class: line.live ? "tag live-tag" : line.status === "failed" ? "tag down" : "tag" }, line.live ? "live" : line.status), progress, line.reason ? h("span", { class: "about" }, line.reason) : ""),
-      h("td", {}, `version ${line.ruleset_version}`),
-      h("td", {}, h("span", { class: "event" }, line.position || "–")),
-      h("td", { class: "nowrap" }, line.created_at ? when(line.created_at) : "–"),
-      h("td", { class: "nowrap" }, ...this.actions(line)));
+      h("td", {}, `version ${line.ruleset_version}`,
+        h("span", { class: "about" }, `begun ${when(line.created_at)}`),
+        line.position ? h("span", { class: "about" }, "at ", h("span", { class: "event" }, line.position)) : ""),
+      h("td", {}, h("div", { class: "actions" }, ...this.actions(line))));
   }
 
   actions(line) {
@@ -71,7 +71,7 @@ export class Generations {
       return h("button", { type: "button", "aria-description": `generation ${line.generation}`, onclick: act, onblur: rest }, text);
     };
     if (line.live) return [];
-    return line.status === "failed" ? [button("drop", "Drop")] : [button("swap", "Swap in"), " ", button("drop", "Drop")];
+    return line.status === "failed" ? [button("drop", "Drop")] : [button("swap", "Swap in"), button("drop", "Drop")];
   }
 
   form() {

@@ -137,7 +137,11 @@ async def test_shards_and_their_services(visitor: Visitor, guarded: Site) -> Non
 async def test_officials_without_barriers(visitor: Visitor, guarded: Site, scheme: str) -> None:
     axe = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
     await guarded.stack.log.xadd(stream_key(0), {"event": UNREADABLE})
-    for path, there in ((CORRECT, "form"), (LETTERS, ".list"), ("/?game=cup&view=shards", ".list")):
+    parts = {
+        CORRECT: "form",
+        **{f"/?game=cup&view={part}": ".list" for part in ("dead-letters", "generations", "shards")},
+    }
+    for path, there in parts.items():
         size = {"width": 390, "height": 844}
         page = await signed_in(visitor, guarded, path, color_scheme=scheme, viewport=size)
         await expect(page.locator(there).first).to_be_visible()
