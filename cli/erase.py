@@ -47,7 +47,10 @@ async def _erase(found: Settings, game: str | None) -> list[tuple[str, Any]]:
     try:
         names = await erasure.games_pending(pool) if game is None else [game]
         with meter("checking") as progress:
-            return [(name, await erasure.erase(pool, log, rankings, name, progress)) for name in names]
+            return [
+                (name, await erasure.erase(pool, log, rankings, name, progress, cold_dir=found.cold_dir))
+                for name in names
+            ]
     finally:
         await log.aclose()
         await rankings.aclose()

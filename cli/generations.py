@@ -17,7 +17,7 @@ from cli import local
 from cli.services import redis_client
 from cli.settings import Settings
 from cli.terminal import Meter, meter, out, plural, say, show_json, table
-from projections import generations
+from projections import cold, generations
 from projections.archive import Place
 from projections.database import connect
 from projections.generations import Built, Generation
@@ -92,9 +92,10 @@ def build_game(
         one = await generations.find(pool, game, str(number))
         if one.events:
             say(f"going on with generation {number}, of which {plural(one.events, 'event')} are folded")
-        if until is not None:
-            return await generations.build_until(pool, number, until, progress)
-        return await generations.build(pool, redis, number, progress, to=to)
+        async with cold.brought_back(pool, found.cold_dir, game):
+            if until is not None:
+                return await generations.build_until(pool, number, until, progress)
+            return await generations.build(pool, redis, number, progress, to=to)
 
     return _metered(build, found)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from cli import dead_letters, generations, keys, rulesets
+from cli import archive, dead_letters, generations, keys, rulesets
 from cli.demo import demo_command
 from cli.doctor import doctor_command
 from cli.erase import erase_command
@@ -59,6 +59,15 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 }
 
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., Any]]]] = {
+    "archive": (
+        "Move old months of the archive to files, list and verify these, bring months back.",
+        {
+            "export": archive.export_command,
+            "list": archive.list_command,
+            "verify": archive.verify_command,
+            "restore": archive.restore_command,
+        },
+    ),
     "rulesets": (
         "Check a ruleset, try it out, apply it to its game, list a game's versions.",
         {

@@ -16,7 +16,7 @@ from cli.generations import build_game, show_built
 from cli.rulesets import apply, read
 from cli.settings import Settings
 from cli.terminal import meter, out, plural, say, show_json, table
-from projections import generations, replay
+from projections import cold, generations, replay
 from projections.archive import Place
 from projections.database import connect
 from projections.memory import hold_long_lived_state
@@ -85,8 +85,9 @@ async def _verify(found: Settings, game: str, generation: str | None) -> replay.
     pool = await connect(found.require_database(), size=2)
     try:
         number = None if generation is None else (await generations.find(pool, game, generation)).generation_id
-        with meter("replaying") as progress:
-            return await replay.verify(pool, game, progress, generation_id=number)
+        async with cold.brought_back(pool, found.cold_dir, game):
+            with meter("replaying") as progress:
+                return await replay.verify(pool, game, progress, generation_id=number)
     finally:
         await pool.close()
 

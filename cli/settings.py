@@ -40,6 +40,7 @@ class Settings:
     metrics_port: int | None = None
     crash_at: str | None = None
     corpora: Path | None = None
+    cold_dir: Path | None = None
     auth: Literal["open", "keys"] = "open"
     key: str | None = field(default=None, repr=False)
     limits: bool | None = None
@@ -103,6 +104,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         metrics_port=reader.number("RANKFOLD_METRICS_PORT", 0, 0, 65_535) or None,
         crash_at=reader.text("RANKFOLD_CRASH_AT"),
         corpora=reader.folder("RANKFOLD_CORPORA"),
+        cold_dir=reader.folder("RANKFOLD_COLD_DIR"),
         auth=reader.choice("RANKFOLD_AUTH", {"open": "open", "keys": "keys"}, "open"),
         key=reader.text("RANKFOLD_KEY"),
         limits=reader.choice("RANKFOLD_LIMITS", {"on": True, "off": False}, None),

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 from engine.erasure import erases
 from engine.fold import Fold
 from projections import past
+from projections.coldguard import refuse
 from projections.database import Connection, queries
 from schemas.codec import decode_archived
 from schemas.events import Event, Player, Reinstate, Score, Void
@@ -60,6 +61,7 @@ class Archive:
     async def read(self, connection: Connection, upto: Place, *, limit: int | None = None) -> int:
         """Folds the events behind the last one up to and with `upto`, and returns how many; stops after about `limit`."""
         before, staged = self.events, 0
+        await refuse(connection.fetch, "away", self.game_id, self.upto[1], upto[1])
         await connection.execute(Q["in_order"])
         reader = await connection.cursor(Q["events"], self.game_id, *self.upto, *upto)
         rows = await reader.fetch(CHUNK)

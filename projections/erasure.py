@@ -7,6 +7,7 @@ are folded anew.
 
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -15,7 +16,7 @@ from redis.asyncio import Redis
 
 from engine.corrections import archived_subject
 from engine.erasure import Erasures, players_of, without, without_in_text
-from projections import dropping, generations, replay
+from projections import cold, dropping, generations, replay
 from projections.archive import Progress
 from projections.commit import ACCEPTED, DUPLICATE
 from projections.database import Connection, columns, queries
@@ -55,8 +56,14 @@ async def games_pending(pool: asyncpg.Pool) -> list[str]:
     return [row["name"] for row in await pool.fetch(Q["games_pending"])]
 
 
-async def erase(pool: asyncpg.Pool, log: Redis, rankings: Redis, name: str, progress: Progress) -> Erased:
-    """Finishes what a game's erasing events have begun. May be broken off, and run again, at any time."""
+async def erase(
+    pool: asyncpg.Pool, log: Redis, rankings: Redis, name: str, progress: Progress, *, cold_dir: Path | None = None
+) -> Erased:
+    """Finishes what a game's erasing events have begun. May be broken off, and run again, at any time.
+
+    The files of the cold archive that have entries of the game are written anew; raises InColdArchive when there are some and
+    it is not told where.
+    """
     started = time.monotonic()
     live = await pool.fetchrow(LIVE, name)
     if live is None:
@@ -66,13 +73,14 @@ async def erase(pool: asyncpg.Pool, log: Redis, rankings: Redis, name: str, prog
         return Erased(0, 0, False, time.monotonic() - started)
     named = [(_position(row), row["player"]) for row in pending if row["player"] is not None]
     events, rebuild = 0, any(row["rebuild"] for row in pending)
-    if named:
-        archive = _Archive(name, live, Erasures(named))
-        async with pool.acquire() as connection:
-            await archive.read(connection)
-            await archive.write(connection, log, [tuple(position) for position, _ in named])
-        events, rebuild = len(archive.bodies), rebuild or archive.rebuild
-    rebuilt = await _renew(pool, rankings, name, progress, rebuild=rebuild)
+    async with cold.brought_back(pool, cold_dir, name, rewrite=True):
+        if named:
+            archive = _Archive(name, live, Erasures(named))
+            async with pool.acquire() as connection:
+                await archive.read(connection)
+                await archive.write(connection, log, [tuple(position) for position, _ in named])
+            events, rebuild = len(archive.bodies), rebuild or archive.rebuild
+        rebuilt = await _renew(pool, rankings, name, progress, rebuild=rebuild)
     await dropping.empty(pool, rankings, live["game_id"])
     await pool.execute(Q["done"], live["game_id"])
     return Erased(len(pending), events, rebuilt, time.monotonic() - started)

@@ -23,6 +23,7 @@ from engine.marks import Mark
 from engine.rules import Game
 from engine.tables import Table, TableName
 from engine.windows import BucketedWindow, KeptWindow
+from projections.coldguard import refuse
 from projections.contests import stored_pick
 from projections.database import Connection, queries
 from projections.hashing import id_hash
@@ -217,6 +218,7 @@ class _Reading:
         """Takes events with these ids into the log."""
         hashes = [id_hash(event) for event in events if self._log.find(event) is None]
         if hashes:
+            await refuse(self._connection.fetch, "away_by_id", self._asked.game_id, hashes)
             await self._take(await self._connection.fetch(PAST["events_by_id"], self._asked.game_id, hashes))
 
     async def _load_about(self, subjects: list[str]) -> None:
@@ -224,6 +226,7 @@ class _Reading:
         numbers = [subject_number(subject) for subject in subjects]
         if numbers:
             upto = (2**31 - 1, SEQ_MAX, SEQ_MAX)
+            await refuse(self._connection.fetch, "away_about", self._asked.game_id, numbers)
             await self._take(await self._connection.fetch(PAST["events_about"], self._asked.game_id, numbers, *upto))
 
     async def _take(self, rows: list[asyncpg.Record]) -> None:

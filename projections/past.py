@@ -9,6 +9,7 @@ import asyncpg
 from engine.corrections import VOIDABLE, Log, identity_of, results_of, subject_number
 from engine.erasure import players_of
 from engine.fold import Fold
+from projections.coldguard import refuse
 from projections.database import Connection, columns, queries
 from projections.hashing import id_hash
 from schemas.codec import decode_archived
@@ -27,7 +28,9 @@ async def load(fetch: Fetch, game_id: int, fold: Fold, events: Sequence[Void | R
     """Makes present what these corrections look up, but for the marks of players; returns the picks and results among it."""
     log = Log()
     fold.corrections.past = log
-    _take(log, await fetch(Q["events_by_id"], game_id, [id_hash(event.event) for event in events]))
+    hashes = [id_hash(event.event) for event in events]
+    await refuse(fetch, "away_by_id", game_id, hashes)
+    _take(log, await fetch(Q["events_by_id"], game_id, hashes))
     targets = [said for said in (log.find(event.event) for event in events) if said is not None]
     await _load_about(
         fetch, game_id, log, {results_of(said.fixture) for _, said in targets if isinstance(said, Result)}, upto
@@ -62,6 +65,7 @@ async def correct(fetch: Fetch, game_id: int, fold: Fold, event: Void | Reinstat
 async def _load_about(fetch: Fetch, game_id: int, log: Log, subjects: Iterable[str], upto: Position) -> None:
     numbers = [subject_number(subject) for subject in subjects]
     if numbers:
+        await refuse(fetch, "away_about", game_id, numbers)
         rows = await fetch(Q["events_about"], game_id, numbers, upto.epoch, upto.ms, upto.seq)
         for at in range(0, len(rows), TAKE):
             _take(log, rows[at : at + TAKE])

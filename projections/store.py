@@ -234,6 +234,14 @@ class Store:
         `inside` is called when everything is written and nothing committed yet.
         """
         await self.ensure_partitions(batch.state.ms or batch.upto[0], batch.upto[0])
+        try:
+            await self._commit(batch, inside)
+        except asyncpg.CheckViolationError:
+            # A month that was there has been dropped since; the next attempt makes it anew.
+            self._partitions.clear()
+            raise
+
+    async def _commit(self, batch: Batch, inside: Callable[[], None]) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute(Q["by_index"])
             await connection.execute(Q["impatient"])

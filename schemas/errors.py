@@ -10,6 +10,7 @@ RankfoldError
 ├── ConcurrentWriter        the compare-and-set on a shard's position failed: somebody else moved it
 ├── LogBroken               the log contradicts the archive: the shard must stop until an operator decides
 └── Unavailable             a service did not answer; the same call may succeed later
+    └── InColdArchive       events that are needed were moved to files: bring them back
 
 HTTP statuses belong to `api`, exit codes to `cli`: neither appears here.
 """
@@ -79,3 +80,15 @@ class LogBroken(RankfoldError):
 
 class Unavailable(RankfoldError):
     """A service is away; nothing was changed."""
+
+
+class InColdArchive(Unavailable, LookupError):
+    """Events that are needed are not in the database but in the files of the stretches `names`."""
+
+    def __init__(self, names: list[str]) -> None:
+        shown = " ".join(names)
+        super().__init__(
+            f"this needs events of the cold archive ({shown}): set RANKFOLD_COLD_DIR to the folder of its files, or run "
+            f"`rankfold archive restore {shown}` first"
+        )
+        self.names = names
