@@ -229,7 +229,9 @@ class Process:
             subscriber(handle)
             await subscriber.start()
             ticking.append(asyncio.create_task(ticker.run()))
-            ticking.append(asyncio.create_task(keep_forgetting(self._pool, shard, options.keep_history_s)))
+            ticking.append(
+                asyncio.create_task(keep_forgetting(self._pool, self._rankings, shard, options.keep_history_s))
+            )
             await consumer.rewound.wait()
         finally:
             self._metrics.remove(shard)

@@ -34,3 +34,12 @@ DELETE FROM standings_history WHERE ctid = ANY (ARRAY(
 DELETE FROM publications WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM publications WHERE shard = $1 AND version < $2 LIMIT $3
 ))
+
+-- name: closed
+-- Rankings that were closed so many seconds ago, or up to a day longer.
+SELECT r.ranking_id FROM freezes f
+JOIN games g USING (game_id)
+JOIN publications p ON p.shard = g.shard AND p.version = f.from_version
+JOIN rankings r ON r.generation_id = g.live_generation AND f.board IN ('', r.board) AND f.period IN ('', r.period)
+WHERE g.shard = $1 AND f.final AND f.to_version IS NULL
+    AND p.committed_at BETWEEN now() - ($2 + 86400) * interval '1 second' AND now() - $2 * interval '1 second'

@@ -9,6 +9,7 @@ import pytest
 
 from api.operations import OPERATIONS
 from projections import generations, replay
+from projections.retention import forget_closed
 from tests.harness import silent
 from tests.integration.api_stack import Stack, ruleset, running, score
 from tests.services import eventually
@@ -276,6 +277,10 @@ async def test_a_closed_period_is_final(stack: Stack) -> None:
     first = (await stack.get(BOARD)).json["entries"][0]
     assert (first["player"], first["metrics"]["points"]) == ("p4", 114)
     assert (await replay.verify(stack.pool, "arcade", silent)).differences == []
+    # It need not be in Redis: readers are shown a snapshot.
+    await stack.pool.execute("UPDATE publications SET committed_at = committed_at - interval '2 hours'")
+    assert await forget_closed(stack.pool, stack.rankings, 0, 3_600) > 0
+    assert (await stack.get(path)).json["entries"] == before["entries"]
     # Another process, another generation: it stays closed.
     await stack.pause()
     await stack.consume()
