@@ -106,7 +106,15 @@ async def _serve(found: Settings, host: str, port: int) -> None:
         rankings = redis_client(found.require_rankings())
         stack.push_async_callback(rankings.aclose)
         try:
-            app = make_app(pool, log, rankings, shards=found.shards, security=security, cors_origins=found.cors_origins)
+            app = make_app(
+                pool,
+                log,
+                rankings,
+                shards=found.shards,
+                security=security,
+                cors_origins=found.cors_origins,
+                fold_events_max=found.fold_events_max,
+            )
             runner = await start(app, host, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:

@@ -50,6 +50,7 @@ class Settings:
     proxies: int = 0
     log: Literal["json", "text"] | None = None
     cors_origins: tuple[str, ...] = ()
+    fold_events_max: int = 200_000
 
     def external(self) -> bool:
         """Whether any service of one's own is named: then none is started here."""
@@ -114,6 +115,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         proxies=reader.number("RANKFOLD_PROXIES", 0, 0, 10),
         log=reader.choice("RANKFOLD_LOG", {"json": "json", "text": "text"}, None),
         cors_origins=reader.origins("RANKFOLD_CORS_ORIGINS"),
+        fold_events_max=reader.number("RANKFOLD_FOLD_EVENTS_MAX", 200_000, 0, 100_000_000),
     )
     if reader.problems:
         raise InvalidInput(*reader.problems)
