@@ -5,7 +5,10 @@ instant fold once. It knows up to which position it was made. Nothing is written
 """
 
 import asyncio
+import gc
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -129,7 +132,8 @@ class Truths:
             async with self._slot:
                 truth = self._known(asked, at_least)
                 if truth is None:
-                    truth = await make(self._pool, asked, progress)
+                    with _uncollected():
+                        truth = await make(self._pool, asked, progress)
                     self._keep(asked, truth)
                 return truth
         finally:
@@ -148,6 +152,18 @@ class Truths:
         self._kept[asked] = truth
         while len(self._kept) > 1 and sum(each.rows for each in self._kept.values()) > ROWS_MAX:
             self._kept.popitem(last=False)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: a fold makes millions of objects and no cycles, and a look at all of them stops everybody."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 async def make(pool: asyncpg.Pool, asked: Asked, progress: Progress) -> Truth:
