@@ -169,6 +169,10 @@ class Publisher:
         jumped over.
         """
         state = await self.store.shard(self.shard)
+        seen = await self.writer.shown(self.shard)
+        if seen is not None and seen > state.version:
+            # PostgreSQL was restored, and its writer has not noticed yet: no version may stand for two states.
+            state = await self.store.leap(self.shard, state, seen)
         self._catalog = state.catalog
         rows = await self.store.pool.fetch(Q["live_versions"], [self.shard])
         shown = await self.writer.versions([row["ranking_id"] for row in rows])

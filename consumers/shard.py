@@ -36,6 +36,7 @@ from schemas.errors import LogBroken
 from schemas.events import Close, Freeze, Player, RulesetChange, Thaw
 from schemas.position import SEQ_MAX, parse_entry
 
+SEEN_S = 1.0
 STOP_S = 5.0
 """How long a stop waits for the batch under way; what is not committed then will be read again."""
 
@@ -278,17 +279,27 @@ class ShardConsumer:
     async def _check_restored(self) -> None:
         """The log must be the one that was archived. A database that was restored to an earlier time goes on from there."""
         mark = await self.log.check(self._state)
-        if mark is None:
+        # The mark may be a second old. Readers were shown what came after it.
+        seen = max(0 if mark is None else mark.version, await self._seen())
+        if mark is None and seen <= self._state.version:
             return
         log.warning(
             "PostgreSQL is behind what it held before; entries that the log still has are folded again",
             shard=self.shard,
             from_entry=f"{self._state.ms}-{self._state.seq}",
-            upto_entry=f"{mark.at[0]}-{mark.at[1]}",
+            upto_entry="" if mark is None else f"{mark.at[0]}-{mark.at[1]}",
         )
-        self._state = await self.store.leap(self.shard, self._state, mark.version)
+        self._state = await self.store.leap(self.shard, self._state, seen)
         self._folding.forget()
         await self.log.mark(self._state)
+
+    async def _seen(self) -> int:
+        """The version that readers were told of last; 0 when the rankings' Redis does not tell."""
+        with contextlib.suppress(RedisError, OSError):
+            # It may be away, and the log is folded all the same.
+            async with asyncio.timeout(SEEN_S):
+                return await self.publisher.writer.shown(self.shard) or 0
+        return 0
 
     async def _refuse_future(self, limit_ms: int) -> None:
         """Folds what lies before the entry from the future, records it, and stops the shard."""

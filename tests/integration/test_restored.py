@@ -1,6 +1,7 @@
 """Services that come back with older data: healed where the log still has what they lack, else stopped with advice."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import structlog
 from consumers import failures, shardlog
 from projections import circuits, erasure
 from projections.database import connect
-from projections.names import applied_key, floor_key, ranking_keys, stream_key
+from projections.names import applied_key, archived_key, floor_key, ranking_keys, stream_key
 from tests.advice import follow
 from tests.harness import Harness, event, ruleset, score, silent
 from tests.services import eventually
@@ -100,6 +101,29 @@ async def test_rankings_that_nothing_touches_after_a_restore_are_those_of_the_da
         await reader.drain()
         await restored.assert_rankings_agree()
         assert await restored.points() == {"ada": 5}
+
+
+async def test_what_was_lost_since_the_last_mark_is_noticed_as_well(
+    harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a crash with synchronous_commit off: the mark is older than what readers were shown."""
+    await harness.publish(ruleset(), score("e1", "ada", 5))
+    async with harness.consuming() as reader:
+        await reader.drain()
+        url = await copy(harness, "restored_5")
+    monkeypatch.setattr(shardlog, "MARK_EVERY_S", 3_600.0)
+    before = await harness.log.get(archived_key(0))
+    async with harness.consuming() as reader:
+        reader.consumer.log._marked = time.monotonic()
+        await harness.publish(score("e2", "ada", 7))
+        await reader.drain()
+        seen = (await harness.store.shard(0)).version
+    assert await harness.log.get(archived_key(0)) == before
+    async with on(harness, url, tmp_path) as restored, restored.consuming() as reader:
+        assert reader.consumer.state.version > seen
+        await reader.drain()
+        assert await restored.points() == {"ada": 12}
+        await restored.assert_exact("arcade")
 
 
 async def stops(harness: Harness, mend: Callable[[str], Awaitable[Any]], says: str) -> None:
