@@ -156,7 +156,7 @@ class Publisher:
         """Notices a Redis that was emptied or went back in time and a swap of generations, and does what readers asked for."""
         self._looked = time.monotonic()
         swapped = (await self.store.shard(self.shard)).catalog != self._catalog
-        if swapped or (self._latest is not None and await self.writer.shown(self.shard) != self.applied_version):
+        if swapped or await self.writer.shown(self.shard) != self.applied_version:
             self._suspect = True
         for ranking_id in await self.writer.asked():
             await self.rebuild(ranking_id)

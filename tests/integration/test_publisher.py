@@ -179,3 +179,16 @@ async def test_an_update_of_many_calls_is_shown_whole(harness: Harness, reader: 
     await fold(harness, reader, *(score(f"more-{n}", f"p{n}", 5_000 - 2 * n) for n in range(2_500)))
     await harness.shown()
     await harness.assert_exact("arcade")
+
+
+async def test_an_emptied_redis_is_filled_again_although_nothing_was_committed_since_the_start(
+    harness: Harness,
+) -> None:
+    await harness.publish(ruleset(), score("a", "ann", 3))
+    async with harness.consuming() as reader:
+        await reader.drain()
+    async with harness.consuming() as reader:
+        await harness.shown()
+        await harness.rankings.flushdb()
+        await harness.shown()
+    await harness.assert_exact("arcade")

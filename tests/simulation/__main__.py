@@ -35,7 +35,7 @@ def main() -> int:
     deadline = time.monotonic() + found.minutes * 60
     with tempfile.TemporaryDirectory(prefix="rankfold-sim-") as name, _services(Path(name)) as embedded:
         for seed in seeds:
-            if not _run(embedded.services, Path(name), seed, rulesets, found.steps, happened):
+            if not _run(embedded.services, Path(name), seed, rulesets, found.steps, happened, freezes=found.freezes):
                 return 1
             runs += 1
             if time.monotonic() > deadline:
@@ -54,19 +54,27 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=int(given) if given else None, help="one seed only; or SIM_SEED")
     parser.add_argument("--steps", type=int, default=120, help="steps of each seed")
     parser.add_argument("--ruleset", help="the game of one ruleset instead of all of them", choices=sorted(texts()))
+    parser.add_argument("--freezes", action="store_true", help="boards are frozen, thawed and closed as well")
     parser.add_argument("--minutes", type=float, default=3, help="no new seed is begun after so many minutes")
     return parser.parse_args()
 
 
 def _run(
-    services: Services, folder: Path, seed: int, rulesets: dict[str, str], steps: int, happened: Counter[str]
+    services: Services,
+    folder: Path,
+    seed: int,
+    rulesets: dict[str, str],
+    steps: int,
+    happened: Counter[str],
+    *,
+    freezes: bool,
 ) -> bool:
     """Runs one seed on an empty database; False, with what went wrong and how to see it again, when it fails."""
     name = f"sim_{seed}"
     sql(services.database_url, f"CREATE DATABASE {name}")
     began = time.monotonic()
     try:
-        events, counts = asyncio.run(_world(services, folder, name, seed, rulesets, steps))
+        events, counts = asyncio.run(_world(services, folder, name, seed, rulesets, steps, freezes=freezes))
     except Discrepancy as error:
         print(f"seed {seed} FAILED: {error}\nagain: SIM_SEED={seed} make sim", file=sys.stderr)
         return False
@@ -78,14 +86,14 @@ def _run(
 
 
 async def _world(
-    services: Services, folder: Path, name: str, seed: int, rulesets: dict[str, str], steps: int
+    services: Services, folder: Path, name: str, seed: int, rulesets: dict[str, str], steps: int, *, freezes: bool
 ) -> tuple[int, Counter[str]]:
     chance = random.Random(seed)
     total = chance.choice((1, 1, 2, 3))
     some = dict(chance.sample(sorted(rulesets.items()), min(len(rulesets), chance.choice((1, 2, 4, 10)))))
     url = database(services.database_url, name)
     async with running(url, services.log_url, services.rankings_url, folder, shards=total) as harness:
-        world = World(harness, seed, some, total=total)
+        world = World(harness, seed, some, total=total, freezes=freezes)
         try:
             await world.run(steps)
         finally:

@@ -14,7 +14,9 @@ from schemas.errors import InvalidEvent
 from schemas.events import (
     Adjustment,
     AnyEvent,
+    Close,
     Fixture,
+    Freeze,
     Pick,
     Player,
     Reinstate,
@@ -95,6 +97,8 @@ def allowed(event: AnyEvent, rules: Ruleset) -> bool:
         return not (tables and event.sides is not None and len(set(event.sides)) < len(event.sides))
     if isinstance(event, Result):
         return good_result(event, rules)
+    if isinstance(event, Freeze | Close):
+        return event.board in (None, *rules.boards)
     return not isinstance(event, RulesetChange) or event.version == 1
 
 

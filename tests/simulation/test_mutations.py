@@ -117,7 +117,8 @@ async def test_the_seeds_pass_without_a_mutation(harness: Harness, seed: int) ->
 async def test_every_mutation_is_told(harness: Harness, monkeypatch: pytest.MonkeyPatch, mutation: Mutation) -> None:
     """By one of the seeds, each of which begins on a log and a database that know nothing of the one before."""
     mutation(monkeypatch)
-    for seed in SEEDS:
+    # Which batches meet is a matter of time, so that the first seeds may miss it.
+    for seed in range(SEEDS[0], SEEDS[0] + 12):
         try:
             await simulated(harness, seed)
         except Discrepancy:

@@ -28,7 +28,10 @@ Body = dict[str, Any]
 class Workload:
     """`take` the next entries' bodies. `now_ms` is the log's time as far as it is known."""
 
-    def __init__(self, chance: random.Random, game: str, rules: Ruleset, *, players: int = 10) -> None:
+    def __init__(
+        self, chance: random.Random, game: str, rules: Ruleset, *, players: int = 10, freezes: bool = False
+    ) -> None:
+        self._freezes = freezes
         self.game = game
         self.rules = rules
         self.chance = chance
@@ -74,6 +77,8 @@ class Workload:
         yield 1, self._reinstate
         yield 1.2, self._player
         yield 0.2, self._tick
+        if self._freezes:
+            yield 0.3, self._control
 
     def _next(self) -> bytes:
         kind = self.chance.random()
@@ -287,6 +292,13 @@ class Workload:
             if of == "player"
         }
         return self.event("player", player=player, status=status, attributes=traits or None, name=f"Name of {player}")
+
+    def _control(self) -> Body:
+        """The public view of a board, or of all, stands still, goes on, or is final; now and then of one that is not there."""
+        type_ = self.chance.choice(("freeze", "freeze", "thaw", "thaw", "close"))
+        board = self.chance.choice((*self.rules.boards, None, "no-such-board"))
+        periods = self.rules.boards[board].periods if board in self.rules.boards else ["all"]
+        return self.event(type_, board=board, period="all" if "all" in periods and self._often(0.4) else None)
 
     def _tick(self) -> Body:
         self._days_ahead += self.chance.randrange(3)

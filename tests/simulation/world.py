@@ -124,7 +124,14 @@ class World:
     """After so long without an end of something it has failed."""
 
     def __init__(
-        self, harness: Harness, seed: int, texts: dict[str, str], *, total: int = 1, keep_log_s: int = 3_600
+        self,
+        harness: Harness,
+        seed: int,
+        texts: dict[str, str],
+        *,
+        total: int = 1,
+        keep_log_s: int = 3_600,
+        freezes: bool = False,
     ) -> None:
         self.harness = harness
         self.seed = seed
@@ -137,7 +144,8 @@ class World:
         self.done: Counter[str] = Counter()
         self.entries: dict[int, list[RawEntry]] = {shard: [] for shard in range(total)}
         self.workloads = {
-            name: Workload(random.Random(f"{seed} {name}"), name, rules_of(text)) for name, text in texts.items()
+            name: Workload(random.Random(f"{seed} {name}"), name, rules_of(text), freezes=freezes)
+            for name, text in texts.items()
         }
         self.texts = texts
         self.machine: Machine | None = None
@@ -293,12 +301,17 @@ class World:
             self.faults.armed = True
 
     async def _shown(self) -> None:
+        """Waits until everything is committed and shown; machines that die meanwhile are replaced."""
+        waiting = asyncio.create_task(self._until_shown())
+        while not (await asyncio.wait({waiting}, timeout=0.05))[0]:
+            await self._alive()
         try:
-            for shard in range(self.total):
-                last = self.entries[shard][-1][:2] if self.entries[shard] else (0, 0)
-                await self.harness.reached(last, shard, self.patience_s)
-                while self.machine is not None and self.machine.dead.is_set():
-                    await self._alive()
-                await self.harness.shown(shard, self.patience_s)
+            await waiting
         except AssertionError as error:
             raise Discrepancy(str(error)) from None
+
+    async def _until_shown(self) -> None:
+        for shard in range(self.total):
+            last = self.entries[shard][-1][:2] if self.entries[shard] else (0, 0)
+            await self.harness.reached(last, shard, self.patience_s)
+            await self.harness.shown(shard, self.patience_s)
