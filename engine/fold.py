@@ -256,6 +256,7 @@ class Fold:
     def incomplete(self) -> list[Table]:
         """The tables that the staged steps or new sanctions touch and that need all their rows in memory, but lack some."""
         touched = {table for tables, _ in self._lanes for table in tables}
+        touched |= {table for table, _ in self.corrections.missing()}
         if self.restated:
             touched |= {table for table in self.tables.values() if self.restated & table.rows.keys()}
         touched |= {table for table in self.tables.values() if table.dirty or table.due <= self.clock}

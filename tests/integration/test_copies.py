@@ -150,3 +150,21 @@ async def test_a_void_reaches_segments_when_nothing_is_in_memory(harness: Harnes
     assert len(held) == 2
     assert len(set(held)) == 1
     await harness.assert_exact("arcade")
+
+
+async def test_a_void_of_the_day_before_when_nothing_is_in_memory(harness: Harness) -> None:
+    """What the board was before the present day depends on all of its rows: they have to be loaded for a void as well."""
+    await harness.publish(
+        ruleset(RULES),
+        score("s1", "ada", 5, occurred_at=DAY),
+        score("s2", "bob", 4, occurred_at=DAY),
+        score("s3", "ada", 7, occurred_at=DAY + 24 * HOUR),
+        score("s4", "bob", 9, occurred_at=DAY + 24 * HOUR),
+    )
+    async with harness.consuming() as reader:
+        await reader.drain()
+    async with harness.consuming() as reader:
+        await harness.publish(event("void", "v1", event="s1", reason="glitch"))
+        await reader.drain()
+    assert await harness.points("daily") == {"bob": 13, "ada": 7}
+    await harness.assert_exact("arcade")
