@@ -165,13 +165,20 @@ def test_a_file_is_published_and_read_back(up: Up) -> None:
     assert {board["board"] for board in up.json("games", "first")["boards"]} == {"high-scores", "total"}
 
 
+def heed_interrupts() -> None:
+    """Has a child end on SIGINT, also where this process was started to ignore it, as in the background of a script."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_board_is_watched(up: Up, as_json: bool) -> None:
     game = f"watched-{as_json}".lower()
     make_game(up, game)
     up.done("publish", "-", "--wait", stdin=scores(game, ("ann", 5)))
     command = [sys.executable, "-m", "cli.main", "board", game, "total", "--watch", *(["--json"] if as_json else [])]
-    with subprocess.Popen(command, cwd=up.folder, env=environment(), stdout=subprocess.PIPE, text=True) as watching:
+    with subprocess.Popen(
+        command, cwd=up.folder, env=environment(), stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    ) as watching:
         assert watching.stdout is not None
         shown = iter(watching.stdout.readline, "")
         assert any("ann" in line for line in shown)

@@ -9,10 +9,10 @@ from tests.simulation.world import World
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_live_equals_replay_equals_audit(harness: Harness, seed: int) -> None:
-    """All rulesets at once, with every fault."""
-    world = World(harness, seed, texts())
+@pytest.mark.parametrize(("seed", "freezes"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
+async def test_live_equals_replay_equals_audit(harness: Harness, seed: int, freezes: bool) -> None:
+    """All rulesets at once, with every fault; with `freezes` boards are frozen, thawed and closed as well."""
+    world = World(harness, seed, texts(), freezes=freezes)
     try:
         await world.run(60)
     finally:
