@@ -266,4 +266,4 @@ def scopes_of(method: str, template: str) -> tuple[Scope, ...]:
         return ("admin",) if method == "POST" else ("officiate",)
     if template.startswith(GAME + "/ruleset"):
         return ("admin",) if method == "PUT" else ("read", "officiate")
-    return ("read",) if template == GAME + "/rejections" else ("officiate",)
+    return ("read", "officiate") if template == GAME + "/rejections" else ("officiate",)

@@ -120,9 +120,7 @@ class Generations:
         if wanted.action == "swap_back":
             return await self._swap(info.name, await generations.previous(self._pool, info.name), wanted.action)
         which = wanted.name if wanted.generation is None else str(wanted.generation)
-        if which is None:
-            raise invalid("generation", "the number of a generation, or its name as name")
-        one = await generations.find(self._pool, info.name, which)
+        one = await generations.find(self._pool, info.name, which or "")
         if wanted.action == "swap":
             return await self._swap(info.name, one.generation_id, wanted.action)
         return await self._drop(info.name, one)
@@ -218,11 +216,16 @@ async def _action(request: web.Request) -> GenerationAction:
     try:
         wanted = _decode(await read_body(request))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid("", f"JSON of an action: {error}") from None
+        raise invalid("body", f"JSON of an action: {error}") from None
     if wanted.name is not None and not good_id(wanted.name):
         raise invalid("name", ID_RULE)
     if wanted.action == "build" and wanted.generation is not None:
         raise invalid("generation", "a new generation gets its number by itself")
+    if wanted.action in ("swap", "drop") and (wanted.generation is None) == (wanted.name is None):
+        raise invalid("generation", "either the number of a generation, or its name as name")
+    if wanted.action == "swap_back" and (wanted.generation is not None or wanted.name is not None):
+        which = "name" if wanted.generation is None else "generation"
+        raise invalid(which, "not with swap_back, which takes the generation that was live before")
     if wanted.action != "build" and (wanted.ruleset is not None or wanted.shadow):
         raise invalid("ruleset" if wanted.ruleset is not None else "shadow", "only for what is built")
     return wanted

@@ -134,7 +134,7 @@ class Listing:
         given = parameters(query, "view")
         info = await self._catalog.game(name_of(segment, "game"))
         shown = await self._views.shown(info.shard)
-        periods = _periods(await self._rankings(request, info, given))
+        periods = _periods(info, await self._rankings(request, info, given))
         held = self._views.freezes(info, shown)
         frozen, closed = ([_still(each) for each in held if each.final is final] for final in (False, True))
         return read_response(
@@ -185,13 +185,15 @@ def _board(plan: BoardPlan, periods: list[str]) -> BoardLine:
     )
 
 
-def _periods(rankings: dict[tuple[str, str, str], int]) -> dict[str, list[str]]:
-    """The periods of each board, those that began last first."""
-    periods: dict[str, list[str]] = {}
-    for (board, period, segment), _ in sorted(rankings.items(), key=lambda item: item[1], reverse=True):
-        if not segment:
-            periods.setdefault(board, []).append(period)
-    return periods
+def _periods(info: GameInfo, rankings: dict[tuple[str, str, str], int]) -> dict[str, list[str]]:
+    """The periods of each board, by kind; of each kind those first that end last, of rounds those that began last."""
+    periods: dict[str, list[tuple[tuple[str, int, int], str]]] = {}
+    for (board, period, segment), ranking_id in rankings.items():
+        plan = info.game.boards.get(board)
+        if not segment and plan is not None:
+            order = period.partition(":")[0], plan.end_of(period), ranking_id
+            periods.setdefault(board, []).append((order, period))
+    return {board: [period for _, period in sorted(found, reverse=True)] for board, found in periods.items()}
 
 
 def _title(info: GameInfo) -> str:

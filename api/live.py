@@ -8,7 +8,6 @@ that follow the same lines share a feed: it is read, compared and encoded once. 
 
 import asyncio
 import logging
-import math
 from collections.abc import Iterable
 from time import monotonic
 from typing import NamedTuple, Protocol
@@ -114,6 +113,7 @@ class Hub:
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._beaten = 0.0
+        self._owed = 0.0
         self._closing = False
         self.dropped = 0
         self.sent = 0
@@ -267,9 +267,12 @@ class Hub:
     def _beat(self) -> None:
         """Beats for as many listeners as the time since the last call is worth, those first who had it longest ago."""
         now = monotonic()
-        share = min(1.0, (now - self._beaten) / self._pace.heartbeat_s)
+        self._owed += len(self._listeners) * (now - self._beaten) / self._pace.heartbeat_s
         self._beaten = now
-        for listener in list(self._listeners)[: math.ceil(share * len(self._listeners))]:
+        count = min(int(self._owed), len(self._listeners))
+        # What is less than a beat is owed; more than one to each is not.
+        self._owed = min(self._owed - count, 1.0)
+        for listener in list(self._listeners)[:count]:
             feed, since = self._listeners[listener] = self._listeners.pop(listener)
             self.dropped += not listener.beat()
             if feed.private and now - since > PRIVATE_S:

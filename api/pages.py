@@ -62,7 +62,8 @@ class Pages:
 
     async def page(self, view: View, query: PageQuery, shown: Shown) -> Page:
         """The page that a query asks for; with `min_position` it is read anew, to show at least `shown`."""
-        if view.ranking_id is None or view.past is not None or view.fresh or query.min_position is not None:
+        still = view.past is not None or view.info.folded is not None
+        if view.ranking_id is None or still or view.fresh or query.min_position is not None:
             still = view.past is not None and query.min_position is None
             until = monotonic() + FRESH_S if still else 0.0
             return self._made(view, await self._read(view, query, shown), shown, until)

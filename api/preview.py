@@ -111,8 +111,9 @@ class Previewing:
 def _question(body: bytes) -> Question:
     try:
         asked = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise invalid("body", '{"events": [...]} or {"ruleset": "..."}, with "board" and "limit" if wanted') from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        rule = '{"events": [...]} or {"ruleset": "..."}, with "board" and "limit" if wanted'
+        raise invalid("body", f"{rule}: {error}") from None
     if (asked.events is None) == (asked.ruleset is None):
         raise invalid("events", "either events or a ruleset")
     if not 1 <= asked.limit <= LIMIT_MAX:

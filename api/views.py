@@ -117,6 +117,11 @@ class Views:
         shown = await self.shown(info.shard, min_position)
         if generation is not None:
             beside = await self.catalog.beside(info, generation)
+            if beside.folded is not None:
+                # It follows the log no longer.
+                if min_position is not None and min_position > beside.folded:
+                    raise RefusedError(NOT_YET, f"generation {generation} is folded up to {beside.folded} only")
+                shown = as_of(shown, beside.folded)
             return await self._find(beside, board, period, segment, None), shown
         if known_at is not None:
             return await self._see_past(info, (board, period, segment), known_at, shown, official=official)

@@ -32,7 +32,7 @@ from projections.circuits import Circuit
 from projections.names import stream_key
 from projections.store import Store
 from projections.tasks import end
-from schemas.errors import LogBroken
+from schemas.errors import ConcurrentWriter, LogBroken
 from schemas.events import Close, Freeze, Player, RulesetChange, Thaw
 from schemas.position import SEQ_MAX, parse_entry
 
@@ -226,7 +226,10 @@ class ShardConsumer:
             await self._tell(Circuit("stopped", attempt, reason, decision.advice))
         else:
             self.retries += 1
-            if attempt in (1, 10, 100):
+            if isinstance(error, ConcurrentWriter) and attempt == 1:
+                # A swap of generations, say: nothing is wrong.
+                log.info("shard reads again", shard=self.shard, reason=str(error))
+            elif attempt in (1, 10, 100):
                 log.warning("shard retries", shard=self.shard, attempt=attempt, error=text, advice=decision.advice)
             await self._tell(Circuit("retrying", attempt, kind, decision.advice))
         await asyncio.sleep(decision.delay_s)

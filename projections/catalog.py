@@ -15,6 +15,7 @@ from projections.database import AWAY, queries
 from projections.epochs import Epoch, latest
 from projections.freezes import Freeze
 from schemas.errors import NotFound, Unavailable
+from schemas.position import Position
 from schemas.ruleset import parse
 
 Q = queries("reader")
@@ -27,7 +28,18 @@ MISS_INTERVAL_S = 0.02
 class GameInfo:
     """A game as readers see it: `rankings` maps (board, period, segment) to a ranking id. `retired`: as they saw it once."""
 
-    __slots__ = ("game", "game_id", "generation_id", "name", "rankings", "retired", "ruleset_version", "shard", "since")
+    __slots__ = (
+        "folded",
+        "game",
+        "game_id",
+        "generation_id",
+        "name",
+        "rankings",
+        "retired",
+        "ruleset_version",
+        "shard",
+        "since",
+    )
 
     def __init__(self, row: asyncpg.Record, game: Game) -> None:
         self.game_id: int = row["game_id"]
@@ -37,6 +49,8 @@ class GameInfo:
         self.ruleset_version: int = row["ruleset_version"]
         self.game = game
         self.retired = False
+        self.folded: Position | None = None
+        """Up to where a generation is folded that does not follow the log."""
         self.rankings: dict[tuple[str, str, str], int] = {}
         self.since: dict[int, int] = {}
         """The versions in which rankings were made."""
@@ -205,6 +219,8 @@ class Catalog:
                 raise NotFound("generation", str(generation_id))
             found = (await self._learn(connection, [row]))[row["name"]]
         found.retired = True
+        if not row["follows"]:
+            found.folded = Position(row["folded_epoch"], row["shard"], row["folded_ms"], row["folded_seq"])
         return found
 
     async def ranking(self, info: GameInfo, board: str, period: str, segment: str = "") -> int | None:

@@ -20,7 +20,7 @@ from projections.building import Build
 from projections.database import Connection, queries
 from projections.epochs import Q as EPOCHS
 from projections.epochs import lock_home
-from schemas.errors import Conflict, NotFound, TooLate
+from schemas.errors import Conflict, InvalidInput, NotFound, Problem, TooLate
 from schemas.position import SEQ_MAX, Position
 
 Q = queries("generations")
@@ -83,12 +83,13 @@ async def listed(pool: asyncpg.Pool, name: str) -> list[Generation]:
 
 
 async def find(pool: asyncpg.Pool, name: str, which: str) -> Generation:
-    """A generation of a game by its number, or by its name: of several the newest; raises NotFound."""
-    one: Generation
-    for one in reversed(await listed(pool, name)):
-        if which in (str(one.generation_id), one.name):
-            return one
-    raise NotFound("generation", which)
+    """A generation of a game by its number, or else by its name: of several the newest; raises NotFound."""
+    found = await listed(pool, name)
+    numbered = [one for one in found if str(one.generation_id) == which]
+    named = [one for one in found if one.name == which]
+    if not numbered and not named:
+        raise NotFound("generation", which)
+    return (numbered or named)[-1]
 
 
 async def place_at(pool: asyncpg.Pool, name: str, moment: Position | int) -> Place:
@@ -112,6 +113,8 @@ async def place_at(pool: asyncpg.Pool, name: str, moment: Position | int) -> Pla
 
 async def begin(pool: asyncpg.Pool, name: str, *, version: int | None = None, label: str | None = None) -> int:
     """A generation to be built under a version of the rules (None: the newest): new, or one whose build was broken off."""
+    if label is not None and label.isdecimal():
+        raise InvalidInput(Problem("name", "not a number: that would be another generation's"))
     live = await _game(pool, name)
     wanted, version = version, await pool.fetchval(Q["ruleset"], live["game_id"], version)
     if version is None:

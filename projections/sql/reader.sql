@@ -6,7 +6,8 @@ FROM games g JOIN generations n ON n.generation_id = g.live_generation
 ORDER BY g.name
 
 -- name: beside
-SELECT g.game_id, g.name, g.shard, n.generation_id AS live_generation, n.ruleset_version
+SELECT g.game_id, g.name, g.shard, n.generation_id AS live_generation, n.ruleset_version,
+    n.status IN ('live', 'shadow') AS follows, n.folded_epoch, n.folded_ms, n.folded_seq
 FROM generations n JOIN games g USING (game_id)
 WHERE n.game_id = $1 AND n.generation_id = $2 AND n.status <> 'dropped'
 

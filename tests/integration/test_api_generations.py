@@ -88,6 +88,13 @@ async def test_a_build_that_does_not_follow_stays_where_it_is(stack: Stack) -> N
     await stack.publish(score("e3", "cid", 9))
     assert await listed(stack) == [(1, "live", None, True), (number, "retired", None, False)]
     assert (await leader(stack), await leader(stack, generation=number)) == ("cid", "bob")
+    # What it shows is as of where it was folded, and it does not wait for what it will never show.
+    folded = (await stack.get(PATH)).json["generations"][1]["position"]
+    assert (await stack.get(BOARD, params={"generation": number})).json["position"] == folded
+    newest = (await stack.get(BOARD)).json["position"]
+    assert newest > folded
+    late = await stack.get(BOARD, params={"generation": number, "min_position": newest})
+    assert late.json["type"] == "/problems/not-yet"
     assert (await act(stack, action="swap", generation=number)).status == 200
     await eventually(lambda: _is(leader(stack, generation=number), "cid"))
 
@@ -108,7 +115,10 @@ async def test_what_takes_long_is_a_job(stack: Stack, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("wanted", "status", "field"),
     [
-        ({"action": "jump"}, 400, ""),
+        ({"action": "jump"}, 400, "body"),
+        ({"action": "swap", "generation": 1, "name": "trial"}, 400, "generation"),
+        ({"action": "swap_back", "name": "trial"}, 400, "name"),
+        ({"action": "build", "name": "2"}, 400, "name"),
         ({"action": "swap"}, 400, "generation"),
         ({"action": "swap", "generation": 99}, 404, None),
         ({"action": "swap", "name": "nobody"}, 404, None),
