@@ -329,7 +329,7 @@ class Harness:
             "SELECT r.ranking_id, t.text FROM games g JOIN generations n ON n.generation_id = g.live_generation"
             " JOIN rulesets t ON t.game_id = g.game_id AND t.version = n.ruleset_version"
             " JOIN rankings r ON r.generation_id = n.generation_id"
-            " WHERE g.name = $1 AND r.board = $2 AND r.period = $3",
+            " WHERE g.name = $1 AND r.board = $2 AND r.period = $3 AND r.segment = ''",
             game,
             board,
             period,
