@@ -14,7 +14,7 @@ PACKED_BYTES_MIN = 1_024
 KEPT_BYTES_MAX = 32 * 1024
 _LEVEL = 1
 _QUALITY = 4
-"""Of brotli: about as fast as gzip's first level, and a tenth shorter."""
+"""Of brotli, for what is packed as it is asked for: a compromise between time and length."""
 
 Coding = Literal["br", "gzip"]
 
