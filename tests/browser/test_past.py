@@ -46,6 +46,7 @@ async def test_the_slider_shows_what_was_displayed(visitor: Visitor, site: Site)
     await site.publish(score("more", "dan", 90))
     await page.reload()
     await expect_order(page, *FIRST)
+    await expect(page.locator(".past-said")).to_contain_text("As it was displayed on")
     await page.get_by_label("Moment").press("End")
     await expect_order(page, "dan", *NOW[:3])
     assert "known_at=" not in page.url
