@@ -1,5 +1,7 @@
 """A browser, and the whole stack behind the page. Skipped where there is no chromium; in CI that is a failure."""
 
+import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -58,6 +60,7 @@ of = "points"
 ANN = {"id": "p-ann", "type": "player", "player": "ann", "name": "Ann Archer", "attributes": {"country": "NO"}}
 GAME = "cup"
 BOARD = "/?game=cup&board=total"
+CLOSE_S = 20.0
 
 
 @dataclass
@@ -171,5 +174,8 @@ async def visitor(chromium: str, site: Site) -> AsyncIterator[Visitor]:
         browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         visitor = Visitor(browser, site)
         yield visitor
-        await browser.close()
+        # A browser that does not end in time is ended together with the driver.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await browser.close()
     assert visitor.errors == []
