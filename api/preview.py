@@ -41,21 +41,13 @@ Look = Callable[[Progress, int | None], Awaitable[Preview]]
 
 
 class Previewing:
-    """The handler. `rows_max`: what takes more than so many places or events becomes a job."""
+    """The handler. What takes more than `preview.ROWS_MAX` places or events becomes a job."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        pool: asyncpg.Pool,
-        jobs: Jobs,
-        clock_ms: Callable[[], int],
-        rows_max: int = preview.ROWS_MAX,
-    ) -> None:
+    def __init__(self, catalog: Catalog, pool: asyncpg.Pool, jobs: Jobs, clock_ms: Callable[[], int]) -> None:
         self._catalog = catalog
         self._pool = pool
         self._jobs = jobs
         self._clock_ms = clock_ms
-        self._rows_max = rows_max
 
     async def preview(self, request: web.Request) -> Ready:
         """200 with who would move, or 202 with a job."""
@@ -71,13 +63,9 @@ class Previewing:
             else self._rules(info.name, asked)
         )
         try:
-            return json_response(await look(_silent, self._enough()), headers=NO_STORE)
+            return json_response(await look(_silent, preview.ROWS_MAX), headers=NO_STORE)
         except preview.TooMuch:
             return accepted(await self._jobs.start(info.name, "preview", lambda progress: look(progress, None)))
-
-    def _enough(self) -> int:
-        """How much is looked at while a client waits."""
-        return self._rows_max
 
     def _events(self, request: web.Request, name: str, game: Game, asked: Question) -> Look:
         reading = read_events(b"[" + b",".join(map(bytes, asked.events or [])) + b"]", "application/json", name)

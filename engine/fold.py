@@ -6,7 +6,7 @@ places changed. Nothing depends on how events are cut into batches.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
@@ -238,25 +238,28 @@ class Fold:
                 self.table(board, period, BEFORE + segment)
         return table
 
+    def _touched(self) -> Iterator[tuple[Table, Collection[str]]]:
+        """The tables that the staged steps and corrections are about, each time with the entrants whose rows that concerns."""
+        for tables, steps in self._lanes:
+            for table in tables:
+                yield table, steps
+        for table, entrant in self.corrections.missing():
+            yield table, (entrant,)
+
     def missing(self) -> dict[Table, set[str]]:
         """The rows that the staged steps need and that are not in memory."""
         found: dict[Table, set[str]] = {}
-        for tables, steps in self._lanes:
-            for table in tables:
-                if table.whole:
-                    continue
-                lacking = set(itertools.filterfalse(table.rows.__contains__, steps))
-                if lacking:
-                    found[table] = found[table] | lacking if table in found else lacking
-        for table, entrant in self.corrections.missing():
-            if not table.whole and entrant not in table.rows:
-                found.setdefault(table, set()).add(entrant)
+        for table, entrants in self._touched():
+            if table.whole:
+                continue
+            lacking = set(itertools.filterfalse(table.rows.__contains__, entrants))
+            if lacking:
+                found[table] = found[table] | lacking if table in found else lacking
         return found
 
     def incomplete(self) -> list[Table]:
         """The tables that the staged steps or new sanctions touch and that need all their rows in memory, but lack some."""
-        touched = {table for tables, _ in self._lanes for table in tables}
-        touched |= {table for table, _ in self.corrections.missing()}
+        touched = {table for table, _ in self._touched()}
         if self.restated:
             touched |= {table for table in self.tables.values() if self.restated & table.rows.keys()}
         touched |= {table for table in self.tables.values() if table.dirty or table.due <= self.clock}
@@ -267,12 +270,9 @@ class Fold:
         tables that were just completed all."""
         tables = [table for table in self.tables.values() if table.plan.player_segments and not table.name[2]]
         found = {table: set(table.rows if table in completed else table.dirty) for table in tables}
-        for lane_tables, steps in self._lanes:
-            for table in found.keys() & set(lane_tables):
-                found[table].update(steps)
-        for table, entrant in self.corrections.missing():
+        for table, entrants in self._touched():
             if table in found:
-                found[table].add(entrant)
+                found[table].update(entrants)
         return {table: players | (self.restated & table.rows.keys()) for table, players in found.items()}
 
     def absorb(self, batch: int = 0) -> None:

@@ -225,7 +225,7 @@ async def test_much_is_a_job(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> N
     rules = RULES.replace("25, 18, 15", "10, 9, 1")
     rules_at_once = await stack.post("/v1/games/arcade/preview", {"ruleset": rules})
     # Ten places are too much for events; the archive's events are too many for rules.
-    monkeypatch.setattr("api.preview.Previewing._enough", lambda self: 10)
+    monkeypatch.setattr(preview, "ROWS_MAX", 10)
     for body, expected in (({"events": [score("n1", "p5", 950)]}, at_once), ({"ruleset": rules}, rules_at_once)):
         answer = await stack.post("/v1/games/arcade/preview", body)
         assert answer.status == 202
