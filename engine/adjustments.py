@@ -1,12 +1,14 @@
 """What officials added to a player's metrics, added up beside what the board computes: {metric: [total, order]}.
 
-The order is that of the last adjustment which changed the metric; None stands for no adjustments at all.
+The order is that of the last adjustment which changed the metric; None stands for no adjustments at all. While all of them
+are of 0, it is None, and a third item says when the first one came: with it there was a number where there was none.
 """
 
 from typing import Any
 
 Order = tuple[int, int, int]
 Adjustments = dict[str, list[Any]]
+NOT_ADJUSTED: list[Any] = [0, None]
 
 
 def adjusted(added: Adjustments | None, values: dict[str, int], order: Order) -> Adjustments:
@@ -15,8 +17,10 @@ def adjusted(added: Adjustments | None, values: dict[str, int], order: Order) ->
     for name, value in values.items():
         entry = added.setdefault(name, [0, None])
         entry[0] += value
-        if value and (entry[1] is None or entry[1] < order):
-            entry[1] = order
+        if value:
+            entry[1:] = [order if entry[1] is None or entry[1] < order else entry[1]]
+        elif entry[1] is None:
+            entry[2:] = [min([order, *entry[2:]])]
     return added
 
 
@@ -32,5 +36,6 @@ def unadjusted(added: Adjustments | None, values: dict[str, int]) -> bool:
 def loaded(stored: Adjustments | None) -> Adjustments | None:
     """What JSON made of adjustments, as it was before."""
     return stored and {
-        name: [total, None if since is None else tuple(since)] for name, (total, since) in stored.items()
+        name: [entry[0], *(None if order is None else tuple(order) for order in entry[1:])]
+        for name, entry in stored.items()
     }

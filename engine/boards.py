@@ -15,6 +15,7 @@ from engine.metrics import MetricPlan
 from engine.movement import BEFORE, present_of
 from engine.numbers import ORDER_BYTES, decode_int, encode_int, encode_order
 from engine.periods import Calendar, well_formed
+from engine.reached import improving
 from engine.segments import segment_id
 from engine.select import Selection, compile_keep
 from engine.shapes import Running, Shape, Single
@@ -231,7 +232,8 @@ def _shape_of(plan: BoardPlan, rules: Ruleset, *, revised: bool) -> Shape:
     over_all = any(metric.over_all for metric in plan.metrics)
     if revised or keep.per == "round" or keep.n > 1 or (over_all and keep.mode != "all") or _needs_all(plan):
         return Kept(plan)
-    return Running(plan) if keep.mode == "all" else Single(plan)
+    firsts = improving(plan.board, rules) if plan.needs_reached else ()
+    return Running(plan, firsts) if keep.mode == "all" else Single(plan, firsts)
 
 
 def _needs_all(plan: BoardPlan) -> bool:

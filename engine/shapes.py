@@ -5,12 +5,14 @@
 order these arrive.
 """
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Union, cast
 
 import msgspec
 
-from engine.adjustments import Order, adjusted, loaded, unadjusted
+from engine.adjustments import Adjustments, Order, adjusted, loaded, unadjusted
 from engine.marks import Mark, Predicate
+from engine.reached import last_change, later, reached_with
 from schemas.language import rank_item
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ VALUES = 3
 
 _encode = msgspec.json.Encoder().encode
 _decode_running = msgspec.json.Decoder(list[Any]).decode
-_decode_single = msgspec.json.Decoder(tuple[Mark | None, dict[str, Any] | None]).decode
 
 
 class Row(msgspec.Struct, gc=False, eq=False):
@@ -114,14 +115,24 @@ class Shape:
         raise NotImplementedError
 
 
+class _SingleState(msgspec.Struct, array_like=True):
+    held: Mark | None
+    added: Adjustments | None
+    first: Order | None = None
+
+
+_decode_single = msgspec.json.Decoder(_SingleState).decode
+
+
 class Single(Shape):
     """One mark holds (the best run, the latest, the first); adjustments are added up beside it.
 
-    The state is [mark or None, {metric: [total, order] of the adjustments} or None, the value that a better run has to beat].
-    The value is the mark's own, at hand: most runs are no better, and then the mark need not be looked at.
+    The state is [mark or None, {metric: [total, order] of the adjustments} or None, the value that a better run has to beat,
+    the order of the first run]. The value is the mark's own, at hand: most runs are no better, and then the mark need not be
+    looked at. The first run is known only where one of the metrics in `firsts` ranks, whose values may become better up to 0.
     """
 
-    def __init__(self, plan: "BoardPlan") -> None:
+    def __init__(self, plan: "BoardPlan", firsts: Collection[str] = ()) -> None:
         self.plan = plan
         keep = plan.board.keep
         self._by, descending = rank_item(keep.by) if keep.by is not None else ("", True)
@@ -133,10 +144,11 @@ class Single(Shape):
         self._columns = columns if plain else None
         kinds = [kind for kind, _ in plan.order]
         until = kinds.index("reached") if plan.needs_reached else 0
-        self._before = {plan.metrics[at].of for _, at in plan.order[:until]}
+        self._criteria = [plan.metrics[at] for _, at in plan.order[:until]]
+        self._dated = plan.needs_reached and self._by in firsts
 
     def new(self) -> list[Any]:
-        return [None, None, None]
+        return [None, None, None, None]
 
     def absorb(self, state: list[Any], mark: Mark) -> bool:
         held: Mark | None = state[0]
@@ -147,10 +159,13 @@ class Single(Shape):
             value = mark.values.get(self._by)
             if value is None:
                 return False
+            earlier = self._dated and (state[3] is None or mark.order < state[3])
+            if earlier:
+                state[3] = mark.order
             if held is not None:
                 lead = (value - state[2]) * self._sign
                 if lead < 0 or (lead == 0 and held.order <= mark.order):
-                    return False
+                    return earlier
             state[2] = value
         elif held is not None and (held.order > mark.order) == (self._mode == "latest"):
             return False
@@ -159,7 +174,7 @@ class Single(Shape):
 
     def gist(self, steps: list[Step]) -> Any:
         """Of runs only the best one can matter."""
-        if len(steps) == 1 or self._mode != "best":
+        if len(steps) == 1 or self._mode != "best" or self._dated:
             return steps
         best, worth, rest = None, 0, []
         for mark in cast("list[Mark]", steps):
@@ -174,11 +189,11 @@ class Single(Shape):
 
     def revoke(self, state: list[Any], mark: Mark) -> bool:
         # Of adjustments only the sums are known, not whether others are left.
-        return not mark.adjusts and bool(state[0] != mark)
+        return not mark.adjusts and bool(state[0] != mark) and state[3] != mark.order
 
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
         plan = self.plan
-        held, added, _ = state
+        held, added, _, first = state
         if held is None and not added:
             return None, plan.extra([None] * len(plan.metrics))
         values: list[int | None]
@@ -187,22 +202,23 @@ class Single(Shape):
         else:
             marks = [] if held is None else [held]
             if added:
-                totals = {name: total for name, (total, _) in added.items()}
+                totals = {name: entry[0] for name, entry in added.items()}
                 marks.append(Mark(0, 0, 0, totals, adjusts=True))
             values = plan.derived.complete([metric.of_marks(marks) for metric in plan.metrics])
         reached = None if held is None else held.order
         if added and plan.needs_reached:
-            for name in self._before & added.keys():
-                reached = _later(reached, added[name][1])
+            reached = reached_with(self._criteria, held, first, added)
         return plan.key(values, reached, []), plan.extra(values)
 
     def dump(self, state: list[Any]) -> bytes:
-        held, added, _ = state
-        return _encode((held, dict(sorted(added.items())) if added else None))
+        held, added, _, first = state
+        stored = (held, dict(sorted(added.items())) if added else None)
+        return _encode((*stored, first) if first is not None else stored)
 
     def load(self, data: bytes) -> list[Any]:
-        held, added = _decode_single(data)
-        return [held, loaded(added), None if held is None else held.values.get(self._by)]
+        stored = _decode_single(data)
+        held = stored.held
+        return [held, loaded(stored.added), None if held is None else held.values.get(self._by), stored.first]
 
 
 class Running(Shape):
@@ -211,10 +227,12 @@ class Running(Shape):
     The state is [orders, marks, adjustments, *values]: for each value the order of the mark that it was reached with (of
     the last that changed a sum or count, of the first that attained an extreme; kept only where it is needed); how many
     marks there were; {metric: [total, order]} of the adjustments, or None; one value a metric (of an average the sum), and
-    behind them for each average how many values it is of. It is flat because rows are many and memory is slow.
+    behind them for each average how many values it is of. It is flat because rows are many and memory is slow. Behind the
+    orders stand those of the first marks that had a value, for extremes of the metrics in `firsts`, which may become better
+    up to 0.
     """
 
-    def __init__(self, plan: "BoardPlan") -> None:
+    def __init__(self, plan: "BoardPlan", firsts: Collection[str] = ()) -> None:
         self.plan = plan
         self._means = [(at, metric) for at, metric in enumerate(plan.metrics) if metric.op == "average"]
         self._steps = _steps_of(plan.metrics)
@@ -222,16 +240,19 @@ class Running(Shape):
         self.ordered = plan.needs_reached or any(op not in ("sum", "count") for _, op, _, _ in self._steps)
         self._simple = not self.ordered and all(where is None for _, _, _, where in self._steps)
         self._sums = [(VALUES + at, of) for at, op, of, _ in self._steps if op == "sum"]
+        self._extremes = {of for _, op, of, _ in self._steps if op not in ("sum", "count")}
         self._counts = [VALUES + at for at, op, _, _ in self._steps if op == "count"]
         kinds = [kind for kind, _ in plan.order]
         until = kinds.index("reached") if plan.needs_reached else 0
         self._before = [at for _, at in plan.order[:until]]
+        dated = [at for at, op, of, _ in self._steps if op in ("max", "min") and of in firsts and at in self._before]
+        self._firsts = {at: len(plan.metrics) + len(self._means) + number for number, at in enumerate(dated)}
 
     def new(self) -> list[Any]:
         values: list[int | None] = [None] * (len(self.plan.metrics) + len(self._means))
         for at, op, _, _ in self._steps:
             values[at] = 0 if op in ("sum", "count") else None
-        return [[None] * len(values) if self.ordered else None, 0, None, *values]
+        return [[None] * (len(values) + len(self._firsts)) if self.ordered else None, 0, None, *values]
 
     def absorb(self, state: list[Any], mark: Mark) -> bool:
         state[1] += 1
@@ -282,7 +303,8 @@ class Running(Shape):
     def revoke(self, state: list[Any], mark: Mark) -> bool:
         if self.plan.needs_reached or not (mark.adjusts or self._simple):
             return False
-        if mark.adjusts and not unadjusted(state[2], mark.values):
+        # Without any adjustment an extreme of nothing is nothing, and not 0: whether others are left is not known.
+        if mark.adjusts and (not self._extremes.isdisjoint(mark.values) or not unadjusted(state[2], mark.values)):
             return False
         state[1] -= 1
         if not mark.adjusts:
@@ -306,8 +328,11 @@ class Running(Shape):
                 if orders is not None and value:
                     since = orders[at]
                     orders[at] = order if since is None or since < order else since
-            elif orders is not None and _overtakes(op, value, order, held, orders[at]):
-                state[VALUES + at], orders[at] = value, order
+            elif orders is not None:
+                if (slot := self._firsts.get(at)) is not None:
+                    orders[slot] = min(order, orders[slot] or order)
+                if _overtakes(op, value, order, held, orders[at]):
+                    state[VALUES + at], orders[at] = value, order
 
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
         plan = self.plan
@@ -319,16 +344,23 @@ class Running(Shape):
         if not added and orders is None and not self._finishes:
             return plan.key(values, None, []), plan.extra(values)
         orders = list(orders or [None] * len(values))
-        for name, (total, since) in (added or {}).items():
+        for name, entry in (added or {}).items():
             for at, op, of, _ in self._steps:
                 if of == name and op != "count":
-                    values[at] = (values[at] or 0) + total
-                    orders[at] = _later(orders[at], since)
+                    adjusted_at = self._adjusted(at, values[at], orders, entry)
+                    orders[at] = later(orders[at], entry[1]) if op == "sum" else adjusted_at
+                    values[at] = (values[at] or 0) + entry[0]
         for counted, (at, metric) in enumerate(self._means, len(plan.metrics)):
             values[at] = metric.mean(values[at] or 0, values[counted] or 0)
         plan.derived.complete(values)
         reached = max((order for at in self._before if (order := orders[at]) is not None), default=None)
         return plan.key(values, reached, []), plan.extra(values)
+
+    def _adjusted(self, at: int, value: int | None, orders: list[Order | None], entry: list[Any]) -> Order | None:
+        """When an extreme, or the first or last value, last changed that officials adjusted, too."""
+        order, first = orders[at], orders[self._firsts.get(at, at)]
+        improved = first is not None and order is not None and first < order
+        return last_change(value, order, entry, improved=improved)
 
     def dump(self, state: list[Any]) -> bytes:
         orders, marks, added, *values = state
@@ -338,6 +370,8 @@ class Running(Shape):
         values, orders, marks, added = _decode_running(data)
         if orders is not None:
             orders = [None if order is None else tuple(order) for order in orders]
+            # What was stored before first marks were known knows of none.
+            orders += [None] * (len(values) + len(self._firsts) - len(orders))
         return [orders, marks, loaded(added), *values]
 
 
@@ -352,10 +386,6 @@ def _steps_of(metrics: "list[MetricPlan]") -> list[tuple[int, str, str, Predicat
         elif not metric.derived:
             steps.append((at, metric.op, metric.of, metric.where))
     return steps + counts
-
-
-def _later(one: Order | None, other: Order | None) -> Order | None:
-    return one if other is None or (one is not None and one >= other) else other
 
 
 def _overtakes(op: str, value: int, order: Order, held: int | None, since: Order | None) -> bool:

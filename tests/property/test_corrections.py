@@ -11,8 +11,8 @@ from engine.rules import Game
 from schemas.events import AnyEvent, Player, Reinstate, Void
 from schemas.position import Position
 from schemas.ruleset import parse
+from tests.given import adjustment, pick, result, score
 from tests.given import given as rules_given
-from tests.given import pick, result, score
 from tests.property.test_fold import RULES, START_MS, at_positions, boards, logs
 
 CAPPED = parse("""
@@ -152,6 +152,21 @@ def test_an_event_that_was_voided_before_it_came_does_not_count_until_it_is_rein
     early = [void("run"), {**score("ann", points=5), "id": "run"}, score("bob", points=2)]
     rules_given(rules).events(*early).then.board().is_([(1, "bob", 2)])
     rules_given(rules).events(*early, void("run", "reinstate")).then.board().is_([(1, "ann", 5), (2, "bob", 2)])
+
+
+def test_a_voided_adjustment_leaves_no_number_where_there_was_none() -> None:
+    rules = """
+    game = "g"
+    [metrics.points]
+    [metrics.weight]
+    [boards.b]
+    rank_by = ["weight desc", "points desc"]
+    metrics.points = { op = "sum", of = "points" }
+    metrics.weight = { op = "max", of = "weight" }
+    """
+    said = [score("ann", points=5), score("bob", points=9, weight=-1), {**adjustment("ann", weight=2), "id": "a"}]
+    rules_given(rules).events(*said).then.board().is_([(1, "ann", 5, 2), (2, "bob", 9, -1)])
+    rules_given(rules).events(*said, void("a")).then.board().is_([(1, "bob", 9, -1), (2, "ann", 5, None)])
 
 
 def test_a_team_loses_what_its_players_did_not_do() -> None:

@@ -46,9 +46,6 @@ class Workload:
         self._revisions: dict[str, int] = {}
         self._days_ahead = 0
         self._kinds = list(self._weights())
-        # Of who has an adjustment and then a run worth nothing, a board of best runs takes that run for a change.
-        boards = rules.boards.values()
-        self._least = int(any(board.keep.mode == "best" and "reached" in board.rank_by for board in boards))
 
     def rules_event(self, text: str) -> bytes:
         """The first version of the rules."""
@@ -129,7 +126,7 @@ class Workload:
 
     def _number_for(self, name: str, *, negative: bool) -> Any:
         metric = self.rules.metrics[name]
-        low = max(self._least, int(metric.min)) if metric.min is not None else (-3 if negative else self._least)
+        low = int(metric.min) if metric.min is not None else (-3 if negative or self._often(0.1) else 0)
         high = min(low + 12, int(metric.max)) if metric.max is not None else low + 12
         number = self.chance.randint(low, 10**20 if metric.big and metric.max is None else high)
         if metric.scale and number < high and self._often(0.5):
@@ -156,8 +153,7 @@ class Workload:
         return self.event(
             "adjustment",
             player=self.chance.choice(self.players),
-            values={name: value for name, value in self._values(negative=True).items() if value}
-            or dict.fromkeys(list(self.rules.metrics)[:1], 1),
+            values=self._values(negative=True),
             reason="the jury",
             round=self._round() if self._often(0.5) else None,
             board=self.chance.choice(list(self.rules.boards)) if self._often(0.3) else None,

@@ -285,6 +285,29 @@ def test_an_adjustment_that_changes_a_metric_moves_when_it_was_reached(keep: str
     ).then.board().order("b", "a")
 
 
+@pytest.mark.parametrize(
+    "keep", ["", 'keep = { mode = "best", by = "points" }', 'keep = { mode = "best", by = "points", n = 2 }']
+)
+@pytest.mark.parametrize("least", ["", "\nmin = 0"])
+def test_a_run_worth_nothing_after_an_adjustment_changes_nothing(keep: str, least: str) -> None:
+    text = rules(
+        keep,
+        rank_by='["points desc", "reached"]',
+        declared=f"[metrics.points]{least}",
+        metrics="points = { op = 'max', of = 'points' }",
+    )
+    given(text).events(
+        adjustment("a", at=10, points=2), score("a", at=30, points=0), score("b", at=20, points=2)
+    ).then.board().order("a", "b")
+    if not least:
+        given(text).events(
+            adjustment("a", at=10, points=2),
+            score("a", at=30, points=0),
+            score("a", at=15, points=-1),
+            score("b", at=20, points=2),
+        ).then.board().order("b", "a")
+
+
 def test_reached_looks_at_the_criteria_before_it_only() -> None:
     text = rules(
         rank_by='["points desc", "reached", "runs asc"]',
