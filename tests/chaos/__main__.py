@@ -30,6 +30,8 @@ from tests.services import eventually
 ZEROES = ("losses", "doubles", "strangers", "wrong_places", "replay_differences")
 """What has to be nothing."""
 
+WORDS = ("examples", "last_words")
+
 
 def main() -> int:
     """Returns the exit status: 1 when an event was lost or counted twice."""
@@ -89,6 +91,7 @@ async def chaos(embedded: Embedded, folder: Path, seconds: float, rate: float, s
         "kills": killer.kills.total(),
         "killed": dict(sorted(killer.kills.items())),
         "ended_by_themselves": dict(killer.ended_alone),
+        "last_words": killer.last_words,
         "acknowledged": len(ledger.acknowledged),
         "doubtful": len(ledger.doubtful),
         "repeated": ledger.repeated,
@@ -128,7 +131,7 @@ async def _begin(services: Services, url: str) -> None:
 
 
 def _table(report: dict[str, Any]) -> str:
-    lines = [f"{key.replace('_', ' '):<28}{value}" for key, value in report.items() if key != "examples" or value]
+    lines = [f"{key.replace('_', ' '):<28}{value}" for key, value in report.items() if value or key not in WORDS]
     return "\n".join(lines)
 
 

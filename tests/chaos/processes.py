@@ -57,6 +57,11 @@ class Program:
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def last_words(self) -> str:
+        """The end of what it has said."""
+        return self._log.read_text("utf-8", "replace")[-2_000:]
+
     def kill(self) -> None:
         """SIGKILL, and waits for the end."""
         if self._process is not None:
@@ -73,6 +78,7 @@ class Killer:
         self.chance = chance
         self.kills: Counter[str] = Counter()
         self.ended_alone: Counter[str] = Counter()
+        self.last_words: dict[str, str] = {}
 
     async def run(self, until: float) -> None:
         """Until that time of the monotonic clock; everything runs when it returns."""
@@ -92,6 +98,7 @@ class Killer:
         for name, program in self.programs.items():
             if not program.runs:
                 self.ended_alone[name] += 1
+                self.last_words[name] = program.last_words
                 program.start()
 
     def _kill(self, victim: str) -> None:
