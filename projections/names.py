@@ -14,6 +14,11 @@ def shard_of(game: str, shards: int) -> int:
     return zlib.crc32(game.encode()) % shards
 
 
+def part_of(player: str, parts: int) -> int:
+    """The part of a spread game that a player belongs to, which is the shard that it lives on: the CRC-32 of his id."""
+    return zlib.crc32(player.encode()) % parts
+
+
 def stream_key(shard: int) -> str:
     """The stream of a shard."""
     return f"rankfold:log:{{{shard}}}"

@@ -360,7 +360,11 @@ class Board(_Table, frozen=True):
 
 
 class Ruleset(_Table, frozen=True):
-    """The rules of one game. `erased` says whether the ranks of erased players stand, without a name, or close up."""
+    """The rules of one game. `erased` says whether the ranks of erased players stand, without a name, or close up.
+
+    A `spread` game lives on all shards, by player, and not on one: for more events than one consumer can fold. Its boards
+    order players by their own marks alone. It is spread from its first rules on, or never.
+    """
 
     game: str
     boards: dict[str, Board]
@@ -371,6 +375,7 @@ class Ruleset(_Table, frozen=True):
     sources: dict[str, Source] = msgspec.field(default_factory=lambda: dict(DEFAULT_SOURCES))
     seasons: list[Season] = []
     erased: Literal["stand", "close"] = "stand"
+    spread: bool = False
 
 
 def rank_item(item: str) -> tuple[str, bool]:

@@ -23,6 +23,7 @@ from schemas.language import (
     rank_item,
 )
 from schemas.pickcheck import picks_problems
+from schemas.spreadcheck import spread_problems
 
 SEGMENTS_MAX = 8
 WINDOWS_MAX = 8
@@ -60,6 +61,8 @@ def ruleset_problems(rules: Ruleset) -> Iterator[Problem]:
         yield Problem("boards", "a ruleset has 1 to 64 boards")
     for name, board in rules.boards.items():
         yield from _board_problems(f"boards.{name}", name, board, rules)
+    if rules.spread:
+        yield from spread_problems(rules)
 
 
 def _season_problems(rules: Ruleset) -> Iterator[Problem]:

@@ -41,6 +41,7 @@ TABLES: dict[type, Keys] = {
             'seasons = [{ id = "2026", first = "2026-01-01", last = "2026-12-31" }]',
         ),
         "erased": ("whether the ranks of erased players stand, without a name, or close up", 'erased = "close"'),
+        "spread": ("whether the game lives on all shards by player, and not on one", "spread = true"),
     },
     lang.Season: {
         "id": ("its name: the period is `season:ID`", 'id = "2026"'),
