@@ -11,12 +11,12 @@ from projections.batch import Batch, LiveGame, ShardState
 from projections.commit import ACCEPTED, DUPLICATE, REFUSED
 from projections.freezes import Line, pinned
 from projections.freezes import follow as follow_freeze
-from projections.names import shard_of
+from projections.names import part_of, shard_of
 from projections.store import Store
 from projections.stretch import last, settling
 from projections.surrogates import Erasing
 from schemas.errors import InvalidRuleset
-from schemas.events import Close, Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
+from schemas.events import OF_ONE, Close, Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
 from schemas.position import Position
 from schemas.ruleset import parse
 
@@ -133,7 +133,7 @@ class Folding:
     async def _meet(self, names: Collection[str], batch: Batch) -> None:
         unknown = [name for name in names if name not in self._games]
         if unknown:
-            self._games.update({live.name: live for live in await self.store.games(unknown)})
+            self._games.update({live.name: live for live in await self.store.games(unknown, self.shard)})
         for name in names:
             if (live := self._games.get(name)) is not None:
                 live.used = batch.version
@@ -148,6 +148,9 @@ class Folding:
             return refuse(entry, "game", f"unknown game {event.game!r}; apply a ruleset for it first")
         if live.shard != self.shard:
             return refuse(entry, "game", f"this game lives on shard {live.shard}, not on shard {self.shard}")
+        if live.fold.owns is not None and isinstance(event, OF_ONE) and not live.fold.owns(event.player):
+            part = part_of(event.player, live.parts)
+            return refuse(entry, "player", f"his part of this spread game lives on shard {part}, not on shard {self.shard}")
         if type(event) is not Score or event.player.startswith(MARK):
             forged = reserved(event, entry.ms, entry.seq)
             if forged is not None:
@@ -269,22 +272,34 @@ class Folding:
             if live is not None and admitted and event.version > await self.store.latest_ruleset(live.game_id):
                 batch.rules = event
             return batch
-        batch.rules = event
+        batch.rules, batch.parts = event, await self._parts(event)
         batch.first_entry = (entry.ms, entry.seq, entry.body, entry.id_hash, entry.body_hash)
         return batch
 
+    async def _parts(self, event: RulesetChange) -> int:
+        """Of how many parts the game is that these rules make: of as many as those say that are there."""
+        spread = parse(event.text).spread
+        return (await self.store.parts_of(event.game) or await self.store.log_shards(self.total)) if spread else 1
+
     async def _rules_problem(self, event: RulesetChange, live: LiveGame | None) -> tuple[str, str] | None:
         try:
-            parse(event.text, game=event.game)
+            rules = parse(event.text, game=event.game)
         except InvalidRuleset as error:
             return "text", str(error)
+        spread = live.fold.game.rules.spread if live is not None else (await self.store.parts_of(event.game) or 0) > 1
+        if rules.spread != spread and (live is not None or spread):
+            return "text", "spread: a game is spread from its first rules on, or never"
         if event.mode != "retroactive":
             return "mode", "rules that hold from a date on are not supported yet; use retroactive"
         if live is None:
             home = shard_of(event.game, await self.store.log_shards(self.total))
-            if home != self.shard:
+            if rules.spread and self.shard >= (parts := await self._parts(event)):
+                return "game", f"this game is spread over the shards 0 to {parts - 1}"
+            if not rules.spread and home != self.shard:
                 return "game", f"this game belongs on shard {home}"
             return None if event.version == 1 else ("version", "the first version of a game's rules is 1")
+        if spread and await self.store.ruleset_elsewhere(event.game, event.version, event.text):
+            return "version", f"version {event.version} holds on another shard with another text"
         latest = await self.store.latest_ruleset(live.game_id)
         if event.version <= latest and await self.store.ruleset_text(live.game_id, event.version) == event.text:
             return None

@@ -6,7 +6,7 @@ places changed. Nothing depends on how events are cut into batches.
 """
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
@@ -45,10 +45,11 @@ class _Road(NamedTuple):
 
 
 class Fold:
-    """The state of one generation of one game."""
+    """The state of one generation of one game; of those players only that it `owns`, unless that is None."""
 
-    def __init__(self, game: Game) -> None:
+    def __init__(self, game: Game, owns: Callable[[str], bool] | None = None) -> None:
         self.game = game
+        self.owns = owns
         self.tables: dict[TableName, Table] = {}
         self.settlement = Settlement(game, self._tables_of, self.push)
         self.contests = self.settlement.contests
@@ -222,6 +223,8 @@ class Fold:
         ]
 
     def push(self, tables: tuple[Table, ...], entrant: str, step: Step) -> None:
+        if self.owns is not None and not self.owns(entrant):
+            return
         if self._closed:
             self.closes.see(tables)
         if self.game.badged and (earning := tuple(table for table in tables if table.badged)):

@@ -9,6 +9,7 @@ from engine.rules import Game
 from engine.tables import Change, Table
 from projections import badges, contests, copies, freezes, surrogates
 from projections.clock import ClockLines
+from projections.names import owner
 from projections.profiles import ProfileLine, profile_rows
 from projections.rankings import Places
 from schemas.events import RulesetChange
@@ -29,7 +30,10 @@ class ShardState(NamedTuple):
 
 
 class LiveGame:
-    """A generation of a game as the writer holds it: its fold, with as many rows as fit the cache."""
+    """A generation of a game as the writer holds it: its fold, with as many rows as fit the cache.
+
+    Of a game that is spread over so many `parts` it is the one that lives on `shard`.
+    """
 
     __slots__ = (
         "erased",
@@ -39,6 +43,7 @@ class LiveGame:
         "generation_id",
         "is_shadow",
         "name",
+        "parts",
         "ruleset_version",
         "shadows",
         "shard",
@@ -46,13 +51,14 @@ class LiveGame:
         "used",
     )
 
-    def __init__(self, game_id: int, name: str, shard: int, generation_id: int, version: int, game: Game) -> None:
+    def __init__(self, game_id: int, name: str, shard: int, generation_id: int, version: int, game: Game, parts: int = 1) -> None:
         self.game_id = game_id
         self.name = name
         self.shard = shard
         self.generation_id = generation_id
         self.ruleset_version = version
-        self.fold = Fold(game)
+        self.parts = parts
+        self.fold = Fold(game, owner(shard, parts))
         self.erased = False
         """Whether somebody was erased from this game."""
         self.is_shadow = False
@@ -97,6 +103,8 @@ class Batch:
         """Rankings whose places are not to be shown, since they are frozen."""
         self.erasings: list[surrogates.Erasing] = []
         self.rules: RulesetChange | None = None
+        self.parts = 1
+        """Of so many a game that `rules` make is to be, if it is spread."""
         self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
 
     def _shown(self, table: Table) -> tuple[Places, Places]:

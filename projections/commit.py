@@ -46,11 +46,17 @@ async def write_rules(connection: Connection, batch: "Batch") -> None:
     event = batch.rules
     position = Position(batch.state.epoch, batch.shard, *batch.upto)
     line = (event.version, event.mode, event.text, str(position), position.ms)
+    await connection.execute(Q["hold_name"], event.game)
+    if await connection.fetchval(Q["ruleset_elsewhere"], event.game, event.version, event.text):
+        raise ConcurrentWriter(f"another part of {event.game} has taken version {event.version} of its rules")
     if batch.first_entry is None:
         game_id = batch.log[0][0]
         await connection.execute(Q["new_ruleset"], game_id, *line)
         return
-    game_id = await connection.fetchval(Q["new_game"], event.game, batch.shard)
+    part = batch.shard if batch.parts > 1 else 0
+    game_id = await connection.fetchval(Q["new_game"], event.game, batch.shard, part, batch.parts)
+    if game_id is None:
+        raise ConcurrentWriter(f"game {event.game} was made meanwhile")
     await connection.execute(Q["new_ruleset"], game_id, *line)
     generation_id = await connection.fetchval(Q["new_generation"], game_id, event.version, "live")
     await connection.execute(Q["go_live"], game_id, generation_id, batch.version)

@@ -25,6 +25,7 @@ from engine.tables import TableName
 from projections import past
 from projections.archive import Archive, Progress
 from projections.database import Connection, queries
+from projections.names import owner
 from projections.moments import Future
 from schemas.codec import decode_archived
 from schemas.errors import NotFound, Unavailable
@@ -172,7 +173,7 @@ async def make(pool: asyncpg.Pool, asked: Asked, progress: Progress) -> Truth:
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        row = await connection.fetchrow(Q["generation"], asked.game, asked.generation_id)
+        row = await connection.fetchrow(Q["generation"], asked.game, asked.generation_id, 0)
         if row is None:
             raise NotFound("game", asked.game)
         position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
@@ -181,7 +182,7 @@ async def make(pool: asyncpg.Pool, asked: Asked, progress: Progress) -> Truth:
         if asked.upto is not None:
             position = min(position, asked.upto)
         total = await connection.fetchval(Q["count"], row["game_id"])
-        fold = Fold(Game(parse(row["text"])))
+        fold = Fold(Game(parse(row["text"])), owner(row["part"], row["parts"]))
         archive = _Archive(row["game_id"], fold, total, progress, Cut(asked.when), connection)
         await archive.read(connection, (position.epoch, position.ms, position.seq))
     archive.cut.pass_time(fold, archive.cut.clock_ms)

@@ -65,7 +65,7 @@ async def erase(
     it is not told where.
     """
     started = time.monotonic()
-    live = await pool.fetchrow(LIVE, name)
+    live = await pool.fetchrow(LIVE, name, 0)
     if live is None:
         raise NotFound("game", name)
     pending = await pool.fetch(Q["pending"], live["game_id"])

@@ -250,8 +250,8 @@ async def take_out(pool: asyncpg.Pool, shard: int, generation_id: int, reason: s
         await connection.execute(Q["new_catalog"], shard)
 
 
-async def _game(pool: asyncpg.Pool, name: str) -> asyncpg.Record:
-    row = await pool.fetchrow(LIVE, name)
+async def _game(pool: asyncpg.Pool, name: str, part: int = 0) -> asyncpg.Record:
+    row = await pool.fetchrow(LIVE, name, part)
     if row is None:
         raise NotFound("game", name)
     return row

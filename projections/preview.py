@@ -103,7 +103,7 @@ async def of_events(
     async with _snapshot(pool) as connection:
         live_row = await _live(connection, name)
         store = _Reading(connection)
-        (live,) = await store.games([name])
+        (live,) = await store.games([name], 0)
         state = await store.shard(live.shard)
         doubts = await _used_before(store, live, events)
         if doubts:
@@ -174,7 +174,7 @@ async def of_rules(
 
 
 async def _live(connection: Connection, name: str) -> asyncpg.Record:
-    row = await connection.fetchrow(REPLAY["live"], name)
+    row = await connection.fetchrow(REPLAY["live"], name, 0)
     if row is None:
         raise NotFound("game", name)
     return row

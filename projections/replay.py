@@ -12,6 +12,7 @@ from engine.tables import Table
 from projections import badges
 from projections.archive import CHUNK, Archive, Progress
 from projections.database import Connection, queries
+from projections.names import owner
 from schemas.errors import NotFound
 from schemas.position import Position
 from schemas.ruleset import parse
@@ -44,9 +45,11 @@ class Verification(NamedTuple):
 
 
 async def verify(
-    pool: asyncpg.Pool, name: str, progress: Progress, *, generation_id: int | None = None
+    pool: asyncpg.Pool, name: str, progress: Progress, *, generation_id: int | None = None, part: int = 0
 ) -> Verification:
     """Compares a generation (None: the live one) with a fold of the archive from nothing, both as of one snapshot.
+
+    Of a spread game that is one `part`.
 
     One that follows the log is compared as of where it is now, any other as of where it stopped. Raises NotFound.
     """
@@ -55,12 +58,12 @@ async def verify(
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        row = await connection.fetchrow(Q["generation"], name, generation_id)
+        row = await connection.fetchrow(Q["generation"], name, generation_id, part)
         if row is None:
             raise NotFound("game", name) if generation_id is None else NotFound("generation", str(generation_id))
         generation_id = row["generation_id"]
         total = await connection.fetchval(Q["count"], row["game_id"])
-        fold = Fold(Game(parse(row["text"])))
+        fold = Fold(Game(parse(row["text"])), owner(row["part"], row["parts"]))
         archive = Archive(row["game_id"], fold, total, progress)
         await archive.read(connection, (row["epoch"], row["ms"], row["seq"]))
         fold.settle()

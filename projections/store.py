@@ -64,9 +64,9 @@ class Store:
         await self.pool.execute(Q["leap"], shard, state.version, max(seen, state.version) + LEAP)
         return await self.shard(shard)
 
-    async def games(self, names: Iterable[str]) -> list[LiveGame]:
-        """The games among `names` that exist, as `resumed` has them."""
-        found = await self.resumed(await self.pool.fetch(Q["game"], list(names)))
+    async def games(self, names: Iterable[str], shard: int) -> list[LiveGame]:
+        """The games among `names` that exist, as `resumed` has them; of spread ones what lives on a shard."""
+        found = await self.resumed(await self.pool.fetch(Q["game"], list(names), shard))
         games = {live.game_id: live for live in found if not live.is_shadow}
         for shadow in found:
             if shadow.is_shadow:
@@ -82,7 +82,13 @@ class Store:
         for row in rows:
             game = compile_ruleset(parse(row["text"]))
             live = LiveGame(
-                row["game_id"], row["name"], row["shard"], row["generation_id"], row["ruleset_version"], game
+                row["game_id"],
+                row["name"],
+                row["shard"],
+                row["generation_id"],
+                row["ruleset_version"],
+                game,
+                row["parts"],
             )
             live.erased = row["erased"]
             live.is_shadow = row["status"] == "shadow"
@@ -205,6 +211,16 @@ class Store:
         """The newest version of a game's rules."""
         version: int = await self.pool.fetchval(Q["latest_ruleset"], game_id)
         return version
+
+    async def parts_of(self, game: str) -> int | None:
+        """Over how many shards a game is spread (1: not spread); None where no part of it is there yet."""
+        parts: int | None = await self.pool.fetchval(Q["parts_of"], game)
+        return parts
+
+    async def ruleset_elsewhere(self, game: str, version: int, text: str) -> bool:
+        """Whether another part of a spread game has a version of the rules with another text."""
+        found: bool = await self.pool.fetchval(Q["ruleset_elsewhere"], game, version, text)
+        return found
 
     async def ruleset_text(self, game_id: int, version: int) -> str | None:
         """The text of a version, or None when there is none."""

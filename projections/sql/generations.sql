@@ -14,7 +14,7 @@ ORDER BY generation_id DESC LIMIT 1
 
 -- name: generation
 -- As the fold of a generation needs it, with where it stopped.
-SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, n.clock_ms, r.text, n.status, n.retired_at,
+SELECT g.game_id, g.name, g.shard, g.parts, n.generation_id, n.ruleset_version, n.clock_ms, r.text, n.status, n.retired_at,
     n.folded_epoch, n.folded_ms, n.folded_seq, n.folded_events,
     EXISTS (SELECT FROM erasures e WHERE e.game_id = g.game_id) AS erased
 FROM generations n

@@ -24,7 +24,7 @@ FROM games g
 JOIN generations n ON n.generation_id = g.live_generation
 JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
 JOIN shards s ON s.shard = g.shard
-WHERE g.name = $1
+WHERE g.name = $1 AND g.part = $2
 
 -- name: rows
 SELECT r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state, s.hidden
@@ -32,8 +32,8 @@ FROM rankings r JOIN standings s USING (ranking_id)
 WHERE r.generation_id = $1
 
 -- name: generation
--- A generation of a game, without a number the live one, and the entry up to which it is folded.
-SELECT g.game_id, g.shard, n.generation_id, n.status, n.ruleset_version, r.text, s.version,
+-- A generation of a game; without a number the live one of one of its parts. And the entry up to which it is folded.
+SELECT g.game_id, g.shard, g.part, g.parts, n.generation_id, n.status, n.ruleset_version, r.text, s.version,
     CASE WHEN f.follows THEN s.epoch ELSE n.folded_epoch END AS epoch,
     CASE WHEN f.follows THEN s.ms ELSE n.folded_ms END AS ms,
     CASE WHEN f.follows THEN s.seq ELSE n.folded_seq END AS seq
@@ -42,7 +42,7 @@ JOIN generations n ON n.game_id = g.game_id AND n.generation_id = coalesce($2, g
 CROSS JOIN LATERAL (SELECT n.status IN ('live', 'shadow') AS follows) f
 JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
 JOIN shards s ON s.shard = g.shard
-WHERE g.name = $1
+WHERE g.name = $1 AND (g.part = $3 OR $2 IS NOT NULL)
 
 -- name: more_than
 -- Whether a game has more events than so many.

@@ -38,13 +38,14 @@ FROM unnest($1::integer[], $2::bytea[]) AS wanted (game_id, id_hash)
 JOIN event_ids e USING (game_id, id_hash)
 
 -- name: game
--- The generations of games that follow the log: the live one and its shadows.
-SELECT g.game_id, g.name, g.shard, n.generation_id, n.ruleset_version, n.clock_ms, n.status, r.text,
+-- The generations of games that follow the log: the live one and its shadows. Of a spread game those of a shard, or of its
+-- first part where the shard has none.
+SELECT g.game_id, g.name, g.shard, g.parts, n.generation_id, n.ruleset_version, n.clock_ms, n.status, r.text,
     EXISTS (SELECT FROM erasures e WHERE e.game_id = g.game_id) AS erased
 FROM games g
 JOIN generations n ON n.game_id = g.game_id AND n.status IN ('live', 'shadow')
 JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
-WHERE g.name = ANY ($1::text[])
+WHERE g.name = ANY ($1::text[]) AND g.part = CASE WHEN $2 < g.parts THEN $2 ELSE 0 END
 ORDER BY n.generation_id
 
 -- name: sanctions
@@ -107,8 +108,19 @@ SELECT epoch, ms, seq, version, catalog, profiles FROM shards WHERE shard = $1
 -- name: new_shard
 INSERT INTO shards (shard, epoch, ms, seq, version, catalog) VALUES ($1, 1, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 
+-- name: hold_name
+-- Until the transaction's end nobody else makes a game of this name.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 7265678))
+
+-- name: parts_of
+SELECT parts FROM games WHERE name = $1 LIMIT 1
+
 -- name: new_game
-WITH made AS (INSERT INTO games (name, shard) VALUES ($1, $2) RETURNING game_id, shard)
+-- Nothing when there is one of this name that is not spread, or not over as many parts.
+WITH made AS (
+    INSERT INTO games (name, shard, part, parts) SELECT $1, $2, $3, $4
+    WHERE NOT EXISTS (SELECT FROM games WHERE name = $1 AND parts <> $4) RETURNING game_id, shard
+)
 INSERT INTO homes (game_id, from_version, shard) SELECT game_id, 0, shard FROM made RETURNING game_id
 
 -- name: latest_ruleset
@@ -128,6 +140,9 @@ begun AS (
     SELECT game_id, $2, $3 FROM games WHERE game_id = $1
 )
 UPDATE games SET live_generation = $2 WHERE game_id = $1
+
+-- name: ruleset_elsewhere
+SELECT EXISTS (SELECT FROM games g JOIN rulesets r USING (game_id) WHERE g.name = $1 AND r.version = $2 AND r.text <> $3)
 
 -- name: ruleset_text
 SELECT text FROM rulesets WHERE game_id = $1 AND version = $2

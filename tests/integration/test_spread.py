@@ -1,0 +1,166 @@
+"""A game that is spread over all shards by player: each shard folds its own players, as one fold would have folded them."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.fold import Fold, fold
+from projections.names import part_of
+from schemas.codec import decode
+from schemas.events import Event
+from schemas.position import Position
+from schemas.ruleset import parse
+from tests.harness import Harness, event, ruleset, running, score
+
+pytestmark = pytest.mark.services
+
+SHARDS = 3
+RULES = """
+game = "arcade"
+spread = true
+
+[metrics.points]
+
+[sources.score]
+origin = "score"
+
+[sources.officials]
+origin = "adjustment"
+
+[sources.race]
+origin = "placements"
+points = [25, 18, 15]
+
+[sources.tips]
+origin = "picks"
+grades = [{ when = "choice", outcome = "winner", points = 3 }]
+
+[boards.total]
+rank_by = ["points desc"]
+periods = ["all", "round"]
+
+[boards.total.metrics.points]
+op = "sum"
+of = "points"
+
+[boards.best]
+sources = ["score"]
+keep = { mode = "best", by = "points" }
+rank_by = ["points desc", "reached"]
+
+[boards.best.metrics.points]
+op = "max"
+of = "points"
+"""
+PLAYERS = [f"player-{number}" for number in range(12)]
+
+
+@pytest.fixture
+async def harness(
+    database_url: str, redis_log_url: str, redis_rankings_url: str, tmp_path: Path
+) -> AsyncIterator[Harness]:
+    async with running(database_url, redis_log_url, redis_rankings_url, tmp_path, shards=SHARDS) as harness:
+        yield harness
+
+
+async def publish(harness: Harness, *bodies: dict[str, Any]) -> None:
+    """Puts each event where it belongs: what is about a player on his shard, all else on every one."""
+    for body in bodies:
+        homes: Iterable[int] = range(SHARDS)
+        if body["type"] in ("score", "pick", "adjustment", "player"):
+            homes = (part_of(body["player"], SHARDS),)
+        for shard in homes:
+            await harness.publish(body, shard=shard)
+
+
+async def drain(harness: Harness) -> None:
+    """Folds everything that is in the streams."""
+    for shard in range(SHARDS):
+        async with harness.consuming(shard=shard, total=SHARDS) as reader:
+            await reader.drain()
+
+
+async def whole(harness: Harness, board: str = "total", period: str = "all") -> list[tuple[bytes, str]]:
+    """The lines of a ranking of all parts together, in order."""
+    rows = await harness.pool.fetch(
+        "SELECT s.prefix, s.player FROM games g JOIN rankings r ON r.generation_id = g.live_generation"
+        " JOIN standings s USING (ranking_id)"
+        " WHERE r.board = $1 AND r.period = $2 AND r.segment = '' AND s.prefix IS NOT NULL ORDER BY s.prefix, s.player",
+        board,
+        period,
+    )
+    return [(row["prefix"], row["player"]) for row in rows]
+
+
+async def as_one(harness: Harness) -> Fold:
+    """What one fold makes of everything that was accepted, each event of everyone once."""
+    rows = await harness.pool.fetch(
+        "SELECT epoch, shard, ms, seq, body FROM log WHERE verdict = 0 AND game_id > 0 ORDER BY epoch, ms, seq, shard"
+    )
+    said: dict[str, tuple[Position, Event]] = {}
+    for row in rows:
+        each = decode(row["body"])
+        said.setdefault(each.id, (Position(row["epoch"], row["shard"], row["ms"], row["seq"]), each))
+    return fold(parse(RULES), said.values())
+
+
+def lines(state: Fold, board: str = "total", period: str = "all") -> list[tuple[bytes, str]]:
+    table = state.table(board, period)
+    return sorted((row.prefix, player) for player, row in table.rows.items() if row.prefix is not None)
+
+
+def season() -> Iterator[dict[str, Any]]:
+    """Rounds of races and tips, and scores beside them."""
+    for round_ in range(1, 5):
+        race = f"race-{round_}"
+        yield event("fixture", f"f{round_}", fixture=race, round=round_, starts_at="2100-01-01T12:00:00Z")
+        for number, player in enumerate(PLAYERS):
+            yield event("pick", f"p{round_}-{number}", player=player, fixture=race, choice=PLAYERS[number % 3])
+            yield score(f"s{round_}-{number}", player, (number * 7 + round_ * 3) % 10, round=round_)
+        order = PLAYERS[round_:] + PLAYERS[:round_]
+        placements = [{"player": player, "position": at} for at, player in enumerate(order[:4], 1)]
+        outcome = {"winner": [order[0]]}
+        yield event(
+            "result", f"r{round_}", fixture=race, revision=1, status="final", placements=placements, outcomes=outcome
+        )
+    yield event("adjustment", "a1", player=PLAYERS[4], values={"points": -5}, reason="late")
+    yield event("player", "b1", player=PLAYERS[5], status="banned")
+    yield event("void", "v1", event="s2-6", reason="cheated")
+    yield event("void", "v2", event="r3", reason="wrong track")
+
+
+async def test_parts_together_are_what_one_fold_gives(harness: Harness) -> None:
+    await publish(harness, ruleset(RULES), *season())
+    await drain(harness)
+    assert await harness.dead_letters() == []
+    rows = await harness.pool.fetch("SELECT name, shard, part, parts FROM games ORDER BY part")
+    assert [tuple(row) for row in rows] == [("arcade", part, part, SHARDS) for part in range(SHARDS)]
+    state = await as_one(harness)
+    for period in ("all", "round:1", "round:3"):
+        assert await whole(harness, period=period) == lines(state, period=period)
+    assert await whole(harness, "best") == lines(state, "best")
+    assert len(await whole(harness)) == len(PLAYERS) - 1
+    held = await harness.pool.fetch(
+        "SELECT DISTINCT g.part, s.player FROM games g JOIN rankings r ON r.generation_id = g.live_generation"
+        " JOIN standings s USING (ranking_id)"
+    )
+    assert {(row["part"], row["player"]) for row in held} == {(part_of(player, SHARDS), player) for player in PLAYERS}
+    for part in range(SHARDS):
+        found = await harness.verify(part=part)
+        assert found.differences == []
+        assert found.live_digest == found.replayed_digest
+
+
+async def test_a_player_of_another_shard_is_refused(harness: Harness) -> None:
+    await publish(harness, ruleset(RULES))
+    home = part_of("ann", SHARDS)
+    wrong = (home + 1) % SHARDS
+    await harness.publish(score("s1", "ann", 5), shard=wrong)
+    await harness.publish(score("s1", "ann", 7), shard=home)
+    await drain(harness)
+    [dead] = await harness.dead_letters()
+    assert dead.field == "player"
+    assert dead.reason == f"his part of this spread game lives on shard {home}, not on shard {wrong}"
+    assert [player for _, player in await whole(harness)] == ["ann"]
