@@ -1,5 +1,9 @@
 """POST /v1/games/{game}/events: checks a batch whole, appends it whole, and says where it went."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import msgspec
 from aiohttp import web
 
@@ -10,11 +14,16 @@ from api.freshness import Applied
 from api.params import name_of, number_of, parameters, target
 from api.problems import TOO_LARGE, RefusedError
 from api.response import JSON, NO_STORE, Ready
-from projections.append import Appended, Appender, OtherEpoch
+from engine.spread import goes_with, part_of
+from projections.append import Appended, Appender, IdConflict, Item, OtherEpoch
 from projections.catalog import Catalog, GameInfo
 from projections.hashing import body_hash
 from projections.names import shard_of
+from projections.tasks import all_of
 from schemas.errors import NotFound, Unavailable
+from schemas.events import Event, RulesetChange
+from schemas.position import Vector
+from schemas.ruleset import parse
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
 WAIT_MS_MAX = 10_000
@@ -24,13 +33,22 @@ ATTEMPTS = 3
 class Published(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where each event is, in the request's order. `duplicates` were there before; `position` is the highest.
 
-    `visible` answers `wait`: whether readers see all of it already.
+    In a spread game an event of everyone is on every shard, and `position` is the highest of each that was appended to, with
+    commas between them. `visible` answers `wait`: whether readers see all of it already.
     """
 
     position: str
     positions: list[str]
     duplicates: int
     visible: bool | None = None
+
+
+class _Home(NamedTuple):
+    """A shard that events of a request go to: the game's ids, that of its part there first, and the events' indexes."""
+
+    shard: int
+    game_ids: tuple[int, ...]
+    indexes: list[int]
 
 
 _encode = msgspec.json.Encoder().encode
@@ -55,38 +73,81 @@ class Publishing:
         require_scopes(request, game, zip(reading.indexes, reading.events, strict=True))
         info = await self.game(game, creates=reading.begins_with_ruleset)
         check_events(reading, info.game if info is not None else None, game)
-        items = [(event.id, body_hash(body), body) for event, body in zip(reading.events, reading.bodies, strict=True)]
-        answer = await self.send(info, game, items, wait_ms if "wait" in given else None)
+        said = list(zip(reading.events, reading.bodies, strict=True))
+        answer = await self.send(info, game, said, wait_ms if "wait" in given else None)
         return Ready(202, JSON + NO_STORE, _encode(answer))
 
     async def send(
-        self, info: GameInfo | None, game: str, items: list[tuple[str, bytes, bytes]], wait_ms: int | None
+        self, info: GameInfo | None, game: str, said: Sequence[tuple[Event, bytes]], wait_ms: int | None
     ) -> Published:
-        """Appends events that were checked (id, body hash, body); `info` is None for a game that these create."""
-        appended = await self._append(info, game, items)
-        positions = [position for position, _ in appended]
-        visible = None if wait_ms is None else await self._applied.wait(max(positions), wait_ms / 1000) is not None
+        """Appends events that were checked, with their canonical bodies; `info` is None for a game that these create."""
+        appended = await self._append(info, game, said)
+        highest = Vector.highest(position for copies in appended for position, _ in copies)
+        visible = None if wait_ms is None else await self._visible(highest, wait_ms / 1000)
         return Published(
-            str(max(positions)), [str(position) for position in positions], sum(d for _, d in appended), visible
+            str(highest),
+            [str(Vector(position for position, _ in copies)) for copies in appended],
+            sum(all(duplicate for _, duplicate in copies) for copies in appended),
+            visible,
         )
 
-    async def _append(self, info: GameInfo | None, game: str, items: list[tuple[str, bytes, bytes]]) -> list[Appended]:
-        """Appends to the game's shard. Where that is, is asked again when the log has begun another epoch since."""
+    async def _visible(self, positions: Vector, seconds: float) -> bool:
+        return None not in await asyncio.gather(*(self._applied.wait(position, seconds) for position in positions))
+
+    async def _append(
+        self, info: GameInfo | None, game: str, said: Sequence[tuple[Event, bytes]]
+    ) -> list[list[Appended]]:
+        """Appends to the game's shards: where each event is, in the order of the shards that it went to.
+
+        Where the game lives is asked again when the log has begun another epoch since. When one shard of several cannot be
+        appended to, the others have theirs: the request that is made again adds what is missing.
+        """
+        items = [Item(event.id, body_hash(body), body) for event, body in said]
         for _ in range(ATTEMPTS):
             # Both as of one moment: an epoch with the shard of another one would get past the append's check.
             epoch, info = self._catalog.epoch, self._catalog.known(game) or info
-            shard = info.shard if info is not None else shard_of(game, self._shards if epoch is None else epoch.shards)
+            number = None if epoch is None else epoch.number
+            first, *rest = self._homes(info, game, [event for event, _ in said])
             try:
-                return await self._appender.append(
-                    shard,
-                    game,
-                    info.game_id if info is not None else None,
-                    items,
-                    epoch=None if epoch is None else epoch.number,
-                )
+                # Whoever comes first on the first shard wins on all: what is of everyone has one order of conflicts.
+                found = [await self._append_to(first, game, items, number)]
+                found += await all_of(self._append_to(home, game, items, number) for home in rest)
             except OtherEpoch:
                 await self._catalog.refresh()
+                continue
+            copies: list[list[Appended]] = [[] for _ in said]
+            for home, answers in zip((first, *rest), found, strict=True):
+                for index, answer in zip(home.indexes, answers, strict=True):
+                    copies[index].append(answer)
+            return copies
         raise Unavailable("the number of shards is being changed; this takes a few seconds")
+
+    async def _append_to(self, home: _Home, game: str, items: list[Item], epoch: int | None) -> list[Appended]:
+        try:
+            chosen = [items[index] for index in home.indexes]
+            return await self._appender.append(home.shard, game, home.game_ids, chosen, epoch=epoch)
+        except IdConflict as conflict:
+            raise IdConflict(conflict.ids, [home.indexes[index] for index in conflict.indexes]) from None
+
+    def _homes(self, info: GameInfo | None, game: str, events: Sequence[Event]) -> list[_Home]:
+        """Which events go to which shard; at least one."""
+        epoch = self._catalog.epoch
+        shards = self._shards if epoch is None else epoch.shards
+        every = list(range(len(events)))
+        if info is not None and len(info.parts) == 1:
+            return [_Home(info.shard, (info.game_id,), every)]
+        if info is None and not _spreads(events):
+            return [_Home(shard_of(game, shards), (), every)]
+        ids = [] if info is None else [part.game_id for part in info.parts]
+        parts = len(ids) or self._catalog.begun.get(game, shards)
+        players = [goes_with(event) for event in events]
+        homes = [None if player is None else part_of(player, parts) for player in players]
+        found = []
+        for shard in range(parts):
+            indexes = [index for index in every if homes[index] in (None, shard)]
+            if indexes:
+                found.append(_Home(shard, tuple(ids[shard : shard + 1] + ids[:shard] + ids[shard + 1 :]), indexes))
+        return found
 
     async def game(self, name: str, *, creates: bool) -> GameInfo | None:
         """The game, or None when it does not exist and this request creates it."""
@@ -108,3 +169,9 @@ async def _body(request: web.Request) -> bytes:
 
 def _media_type(request: web.Request) -> str:
     return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _spreads(events: Sequence[Event]) -> bool:
+    """Whether the rules that a request begins with are those of a spread game."""
+    first = events[0]
+    return isinstance(first, RulesetChange) and parse(first.text).spread

@@ -16,7 +16,6 @@ from engine.rules import compile_ruleset
 from projections.append import IdConflict
 from projections.catalog import GameInfo
 from projections.database import queries
-from projections.hashing import body_hash
 from schemas.codec import encode
 from schemas.errors import Conflict, InvalidRuleset, NotFound, Problem
 from schemas.events import RulesetChange
@@ -143,7 +142,7 @@ class Rulesets:
             event = RulesetChange(id=f"ruleset-{version}", game=game, version=version, text=text)
             body = encode(event)
             try:
-                sent = await self._publishing.send(info, game, [(event.id, body_hash(body), body)], wait_ms)
+                sent = await self._publishing.send(info, game, [(event, body)], wait_ms)
             except IdConflict:
                 continue
             return RulesetPut(sent.position, game, version, not sent.duplicates, sent.visible)

@@ -7,16 +7,17 @@ from consumers.shadows import Accepted, follow, guarded
 from consumers.slices import slices
 from engine.corrections import CORRECTIONS, archived_subject
 from engine.erasure import MARK, reserved
+from engine.spread import goes_with, part_of
 from projections.batch import Batch, LiveGame, ShardState
 from projections.commit import ACCEPTED, DUPLICATE, REFUSED
 from projections.freezes import Line, pinned
 from projections.freezes import follow as follow_freeze
-from projections.names import part_of, shard_of
+from projections.names import shard_of
 from projections.store import Store
 from projections.stretch import last, settling
 from projections.surrogates import Erasing
 from schemas.errors import InvalidRuleset
-from schemas.events import OF_ONE, Close, Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
+from schemas.events import Close, Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
 from schemas.position import Position
 from schemas.ruleset import parse
 
@@ -148,9 +149,9 @@ class Folding:
             return refuse(entry, "game", f"unknown game {event.game!r}; apply a ruleset for it first")
         if live.shard != self.shard:
             return refuse(entry, "game", f"this game lives on shard {live.shard}, not on shard {self.shard}")
-        if live.fold.owns is not None and isinstance(event, OF_ONE) and not live.fold.owns(event.player):
-            part = part_of(event.player, live.parts)
-            return refuse(entry, "player", f"his part of this spread game lives on shard {part}, not on shard {self.shard}")
+        if live.fold.owns is not None and (player := goes_with(event)) is not None and not live.fold.owns(player):
+            home = f"this player's part of a spread game lives on shard {part_of(player, live.parts)}"
+            return refuse(entry, "player", f"{home}, not on shard {self.shard}")
         if type(event) is not Score or event.player.startswith(MARK):
             forged = reserved(event, entry.ms, entry.seq)
             if forged is not None:

@@ -6,7 +6,7 @@ places changed. Nothing depends on how events are cut into batches.
 """
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from engine.roster import Roster
 from engine.rules import Game
 from engine.settlement import Settlement
 from engine.shapes import Row, Step
+from engine.spread import Owns
 from engine.tables import Change, Lane, Table, TableName, lay
 from schemas.codec import epoch_ms
 from schemas.events import Adjustment, Event, Fixture, Pick, Player, Reinstate, Result, Round, Score, Tick, Void
@@ -47,7 +48,7 @@ class _Road(NamedTuple):
 class Fold:
     """The state of one generation of one game; of those players only that it `owns`, unless that is None."""
 
-    def __init__(self, game: Game, owns: Callable[[str], bool] | None = None) -> None:
+    def __init__(self, game: Game, owns: Owns | None = None) -> None:
         self.game = game
         self.owns = owns
         self.tables: dict[TableName, Table] = {}

@@ -61,18 +61,18 @@ class IdConflict(Conflict):
 class _Request:
     """One caller's events while they wait: `open` holds the indexes of those that have no position yet."""
 
-    __slots__ = ("answers", "done", "epoch", "game", "game_id", "items", "open")
+    __slots__ = ("answers", "done", "epoch", "game", "game_ids", "items", "open")
 
     def __init__(
         self,
         game: str,
-        game_id: int | None,
+        game_ids: Sequence[int],
         items: list[Item],
         epoch: int | None,
         done: asyncio.Future[list[Appended]],
     ) -> None:
         self.game = game
-        self.game_id = game_id
+        self.game_ids = game_ids
         self.items = items
         self.epoch = epoch
         self.done = done
@@ -106,19 +106,22 @@ class Appender:
         self,
         shard: int,
         game: str,
-        game_id: int | None,
+        game_ids: Sequence[int],
         items: Sequence[tuple[str, bytes, bytes]],
         *,
         epoch: int | None = None,
     ) -> list[Appended]:
-        """The position of every item (id, body hash, body), in order; `game_id` is None for a game not archived yet.
+        """The position of every item (id, body hash, body), in order; `game_ids` is empty for a game not archived yet.
+
+        Of a spread game they are those of its parts, the one on this shard first: its ids are unique over all of them, and an
+        event that only another part has is not there yet.
 
         Raises IdConflict when an id stands for another body (nothing is appended then), OtherEpoch when the log is not in
         `epoch` (None: any will do), LogBroken when the shard has no epoch, Unavailable when a service is away or the number
         of shards is being changed: the same call may be made again, and appends nothing twice.
         """
         once, where = _once([Item(*item) for item in items])
-        request = _Request(game, game_id, once, epoch, asyncio.get_running_loop().create_future())
+        request = _Request(game, game_ids, once, epoch, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(shard, []).append(request)
         if shard not in self._writing:
             self._writing[shard] = asyncio.create_task(self._write_waiting(shard))
@@ -159,23 +162,24 @@ class Appender:
     async def _look_up(self, requests: list[_Request]) -> None:
         """Answers what the archive knows."""
         asked = [
-            (request, index)
+            (request, index, game_id)
             for request in requests
-            if request.game_id is not None
+            for game_id in request.game_ids
             for index in range(len(request.items))
         ]
         if not asked:
             return
-        games = [request.game_id for request, _ in asked]
-        hashes = [id_hash(request.items[index].event_id) for request, index in asked]
-        conflicts: dict[int, list[int]] = {}
+        games = [game_id for _, _, game_id in asked]
+        hashes = [id_hash(request.items[index].event_id) for request, index, _ in asked]
+        conflicts: dict[int, set[int]] = {}
         for row in await self._pool.fetch(_KNOWN_IDS, games, hashes):
-            request, index = asked[row["number"] - 1]
+            request, index, game_id = asked[row["number"] - 1]
             if row["body_hash"] == request.items[index].body_hash:
-                position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
-                request.answers[index] = Appended(position, duplicate=True)
+                if game_id == request.game_ids[0]:
+                    position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
+                    request.answers[index] = Appended(position, duplicate=True)
             else:
-                conflicts.setdefault(id(request), []).append(index)
+                conflicts.setdefault(id(request), set()).add(index)
         for request in requests:
             if found := conflicts.get(id(request)):
                 request.conflict(sorted(found))

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from engine.fold import Fold
 from engine.pickbook import PickLine
 from engine.rules import Game
+from engine.spread import owner
 from engine.tables import Change, Table
 from projections import badges, contests, copies, freezes, surrogates
 from projections.clock import ClockLines
-from projections.names import owner
 from projections.profiles import ProfileLine, profile_rows
 from projections.rankings import Places
 from schemas.events import RulesetChange
@@ -51,7 +51,9 @@ class LiveGame:
         "used",
     )
 
-    def __init__(self, game_id: int, name: str, shard: int, generation_id: int, version: int, game: Game, parts: int = 1) -> None:
+    def __init__(
+        self, game_id: int, name: str, shard: int, generation_id: int, version: int, game: Game, parts: int = 1
+    ) -> None:
         self.game_id = game_id
         self.name = name
         self.shard = shard

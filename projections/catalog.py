@@ -5,6 +5,8 @@ costs no query, a swap of generations is seen within the poll interval, and a ne
 """
 
 import asyncio
+import copy
+import itertools
 import time
 
 import asyncpg
@@ -26,7 +28,10 @@ MISS_INTERVAL_S = 0.02
 
 
 class GameInfo:
-    """A game as readers see it: `rankings` maps (board, period, segment) to a ranking id. `retired`: as they saw it once."""
+    """A game as readers see it: `rankings` maps (board, period, segment) to a ranking id. `retired`: as they saw it once.
+
+    A spread game is known by its first part; each part has rankings of its own.
+    """
 
     __slots__ = (
         "folded",
@@ -34,6 +39,8 @@ class GameInfo:
         "game_id",
         "generation_id",
         "name",
+        "part",
+        "parts",
         "rankings",
         "retired",
         "ruleset_version",
@@ -45,6 +52,9 @@ class GameInfo:
         self.game_id: int = row["game_id"]
         self.name: str = row["name"]
         self.shard: int = row["shard"]
+        self.part: int = row["part"]
+        self.parts: tuple[GameInfo, ...] = (self,)
+        """All parts of a spread game in the order of their shards; of any other game itself."""
         self.generation_id: int = row["live_generation"]
         self.ruleset_version: int = row["ruleset_version"]
         self.game = game
@@ -66,6 +76,8 @@ class Catalog:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
         self._games: dict[str, GameInfo] = {}
+        self.begun: dict[str, int] = {}
+        """Spread games of which parts are missing still, and how many there are to be."""
         self._by_generation: dict[int, GameInfo] = {}
         self._retired: dict[int, GameInfo] = {}
         self.freezes: dict[int, list[Freeze]] = {}
@@ -109,14 +121,16 @@ class Catalog:
             # Before the games: who appends with an epoch that is over is told so, and asks again.
             epoch = await latest(connection)
             rows = await connection.fetch(Q["catalog"])
-            games = {row["name"]: self._games[row["name"]] for row in rows if self._is_known(row)}
-            new = [row for row in rows if row["name"] not in games]
-            games.update(await self._learn(connection, new))
+            known = {(info.name, info.part): info for each in self._games.values() for info in each.parts}
+            infos = {info.game_id: info for row in rows if (info := _known(known, row)) is not None}
+            new = [row for row in rows if row["game_id"] not in infos]
+            infos.update({info.game_id: info for info in await self._learn(connection, new)})
+            games, self.begun = _joined(rows, infos)
             if self._retired:
                 # What was retired may have gone on and be retired again.
                 changed = {row["game_id"] for row in new}
                 self._retired = {number: info for number, info in self._retired.items() if info.game_id not in changed}
-            self._by_generation = {info.generation_id: info for info in games.values()}
+            self._by_generation = {info.generation_id: info for info in infos.values()}
             self._games, self.epoch = games, epoch
             # Ids are drawn before their transaction commits, so one a little lower may become visible later.
             for row in await connection.fetch(Q["rankings_after"], self._last_ranking, list(self._by_generation)):
@@ -133,16 +147,10 @@ class Catalog:
             self.freezes = held
         self._refreshed = began
 
-    def _is_known(self, row: asyncpg.Record) -> bool:
-        known = self._games.get(row["name"])
-        return known is not None and known.generation_id == row["live_generation"] and known.shard == row["shard"]
-
-    async def _learn(
-        self, connection: asyncpg.pool.PoolConnectionProxy, rows: list[asyncpg.Record]
-    ) -> dict[str, GameInfo]:
+    async def _learn(self, connection: asyncpg.pool.PoolConnectionProxy, rows: list[asyncpg.Record]) -> list[GameInfo]:
         """What there is to know of new games and generations: in two queries, however many they are."""
         if not rows:
-            return {}
+            return []
         wanted = [row["game_id"] for row in rows], [row["ruleset_version"] for row in rows]
         texts = {row["game_id"]: row["text"] for row in await connection.fetch(Q["ruleset_texts"], *wanted)}
         infos = {}
@@ -154,7 +162,7 @@ class Catalog:
             key = (ranking["board"], ranking["period"], ranking["segment"])
             infos[ranking["generation_id"]].rankings[key] = ranking["ranking_id"]
             infos[ranking["generation_id"]].since[ranking["ranking_id"]] = ranking["since"]
-        return {info.name: info for info in infos.values()}
+        return list(infos.values())
 
     def games(self) -> list[GameInfo]:
         """Every game, by name."""
@@ -192,7 +200,7 @@ class Catalog:
             return
         row = await connection.fetchrow(PAST["generation"], generation_id)
         if row is not None:
-            found = (await self._learn(connection, [row]))[row["name"]]
+            (found,) = await self._learn(connection, [row])
             found.retired = True
             if len(self._retired) >= RETIRED_MAX:
                 del self._retired[next(iter(self._retired))]
@@ -217,7 +225,7 @@ class Catalog:
             row = await connection.fetchrow(Q["beside"], info.game_id, generation_id)
             if row is None:
                 raise NotFound("generation", str(generation_id))
-            found = (await self._learn(connection, [row]))[row["name"]]
+            (found,) = await self._learn(connection, [row])
         found.retired = True
         if not row["follows"]:
             found.folded = Position(row["folded_epoch"], row["shard"], row["folded_ms"], row["folded_seq"])
@@ -243,3 +251,32 @@ class Catalog:
                     await self._read()
         except AWAY as error:
             raise Unavailable("the database does not answer") from error
+
+
+def _known(infos: dict[tuple[str, int], GameInfo], row: asyncpg.Record) -> GameInfo | None:
+    """What is known of a game's part, unless that has changed."""
+    info = infos.get((row["name"], row["part"]))
+    if info is None or info.generation_id != row["live_generation"] or info.shard != row["shard"]:
+        return None
+    return info
+
+
+def _joined(rows: list[asyncpg.Record], infos: dict[int, GameInfo]) -> tuple[dict[str, GameInfo], dict[str, int]]:
+    """The games by name, and of how many parts those are that lack some still.
+
+    A part that has not changed is taken over as it is: readers who hold the game as it was go on with its parts of then.
+    """
+    games: dict[str, GameInfo] = {}
+    begun: dict[str, int] = {}
+    for name, group in itertools.groupby(rows, lambda row: row["name"]):
+        lines = list(group)
+        parts = tuple(infos[row["game_id"]] for row in lines)
+        if len(parts) < lines[0]["parts"]:
+            begun[name] = lines[0]["parts"]
+            continue
+        if len(parts) > 1 and parts[0].parts != parts:
+            parts = tuple(copy.copy(info) for info in parts)
+            for info in parts:
+                info.parts = parts
+        games[name] = parts[0]
+    return games, begun

@@ -21,11 +21,11 @@ from engine.fold import Fold
 from engine.leaderboard import Leaderboard
 from engine.places import Answer, Lookup, Window
 from engine.rules import Game
+from engine.spread import owner
 from engine.tables import TableName
 from projections import past
 from projections.archive import Archive, Progress
 from projections.database import Connection, queries
-from projections.names import owner
 from projections.moments import Future
 from schemas.codec import decode_archived
 from schemas.errors import NotFound, Unavailable

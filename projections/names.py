@@ -1,7 +1,6 @@
 """The names of keys in Redis, and the shard of a game. Braces are hash tags: what belongs together stays together."""
 
 import zlib
-from collections.abc import Callable
 
 FIELD = b"event"
 """The one field of a stream entry; it holds the event as JSON or MessagePack."""
@@ -13,16 +12,6 @@ REBUILD_KEY = "rankfold:rebuild"
 def shard_of(game: str, shards: int) -> int:
     """The shard that a game lives on, by the CRC-32 of its name."""
     return zlib.crc32(game.encode()) % shards
-
-
-def part_of(player: str, parts: int) -> int:
-    """The part of a spread game that a player belongs to, which is the shard that it lives on: the CRC-32 of his id."""
-    return zlib.crc32(player.encode()) % parts
-
-
-def owner(part: int, parts: int) -> Callable[[str], bool] | None:
-    """Whether a player belongs to a part; None for a game that is not spread, whose only part all belong to."""
-    return None if parts == 1 else lambda player: part_of(player, parts) == part
 
 
 def stream_key(shard: int) -> str:

@@ -8,11 +8,11 @@ import asyncpg
 from engine.digest import Digest, digest_of, row_hash, says_nothing
 from engine.fold import Fold
 from engine.rules import Game
+from engine.spread import owner
 from engine.tables import Table
 from projections import badges
 from projections.archive import CHUNK, Archive, Progress
 from projections.database import Connection, queries
-from projections.names import owner
 from schemas.errors import NotFound
 from schemas.position import Position
 from schemas.ruleset import parse

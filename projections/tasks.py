@@ -1,9 +1,11 @@
-"""Ending tasks for certain."""
+"""Several tasks at once: their ends for certain, and what they give."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar
 
 AGAIN_S = 0.5
+T = TypeVar("T")
 
 
 async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:
@@ -13,3 +15,12 @@ async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:
         for task in left:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=AGAIN_S)
+
+
+async def all_of(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """What all of these give; when one raises, the first of those errors, once none is under way any more."""
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    errors = [each for each in found if isinstance(each, BaseException)]
+    if errors:
+        raise errors[0]
+    return [each for each in found if not isinstance(each, BaseException)]

@@ -203,9 +203,6 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     Tick,
 )
 
-OF_ONE = Score | Pick | Adjustment | Player
-"""Events that are about one player: in a spread game they go to his shard, all others to every shard."""
-
 Scope = Literal["publish", "officiate", "admin"]
 SCOPES: dict[type[Event], Scope] = {
     Score: "publish",

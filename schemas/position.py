@@ -1,5 +1,7 @@
 """A position: an event's place in the log. It is totally ordered within a shard and never changes once archived."""
 
+import itertools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 SEQ_MAX = (1 << 63) - 1
@@ -37,6 +39,34 @@ class Position(NamedTuple):
         if max(position) > SEQ_MAX:
             raise ValueError("a part of a position is a 63-bit number at most")
         return position
+
+
+class Vector(tuple[Position, ...]):
+    """Where the parts of a spread game are: positions of different shards, in their order. Of other games it is one.
+
+    Written with commas between them: `1.0.1763840000000-0,1.1.1763840000007-0`.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self))
+
+    @classmethod
+    def parse(cls, text: str) -> "Vector":
+        """Reads what `str` wrote; raises ValueError on anything else."""
+        found = cls(map(Position.parse, text.split(",")))
+        if any(after.shard <= before.shard for before, after in itertools.pairwise(found)):
+            raise ValueError("positions with commas between them are of different shards, in the order of the shards")
+        return found
+
+    @classmethod
+    def highest(cls, positions: Iterable[Position]) -> "Vector":
+        """The highest position of each shard."""
+        found: dict[int, Position] = {}
+        for position in positions:
+            found[position.shard] = max(position, found.get(position.shard, position))
+        return cls(found[shard] for shard in sorted(found))
 
 
 def parse_entry(entry: bytes) -> tuple[int, int]:

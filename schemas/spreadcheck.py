@@ -14,7 +14,9 @@ def spread_problems(rules: Ruleset) -> Iterator[Problem]:
     """
     for name, source in rules.sources.items():
         if source.entrant is not None and isinstance(source, ScoreSource | AdjustmentSource):
-            rule = "the marks that make it up come from players of many shards; a spread game has it in sources of results"
+            rule = (
+                "the marks that make it up come from players of many shards; a spread game has it in sources of results"
+            )
             yield Problem(f"sources.{name}.entrant", rule)
     for name, board in rules.boards.items():
         at = f"boards.{name}"
@@ -25,4 +27,6 @@ def spread_problems(rules: Ruleset) -> Iterator[Problem]:
             rule = "dense ranks cannot be added up over shards; a spread game has competition, ordinal or modified ones"
             yield Problem(f"{at}.ranks", rule)
         if board.movement != "none":
-            yield Problem(f"{at}.movement", "where a round or day stands depends on all players; a spread game has none")
+            yield Problem(
+                f"{at}.movement", "where a round or day stands depends on all players; a spread game has none"
+            )

@@ -258,9 +258,7 @@ class Harness:
     def _logs(self) -> str:
         return "".join(f"\n--- child {child.process.pid}\n{child.log[-3000:]}" for child in self.children[-3:])
 
-    async def verify(
-        self, game: str = "arcade", generation: int | None = None, part: int = 0
-    ) -> replay.Verification:
+    async def verify(self, game: str = "arcade", generation: int | None = None, part: int = 0) -> replay.Verification:
         """Compares the live projections, or those of another generation, with a replay."""
         return await replay.verify(self.pool, game, silent, generation_id=generation, part=part)
 

@@ -1,12 +1,12 @@
 -- Queries of the readers: the catalog, and rankings while Redis cannot answer.
 
 -- name: catalog
-SELECT g.game_id, g.name, g.shard, g.live_generation, n.ruleset_version
+SELECT g.game_id, g.name, g.shard, g.part, g.parts, g.live_generation, n.ruleset_version
 FROM games g JOIN generations n ON n.generation_id = g.live_generation
-ORDER BY g.name
+ORDER BY g.name, g.part
 
 -- name: beside
-SELECT g.game_id, g.name, g.shard, n.generation_id AS live_generation, n.ruleset_version,
+SELECT g.game_id, g.name, g.shard, g.part, g.parts, n.generation_id AS live_generation, n.ruleset_version,
     n.status IN ('live', 'shadow') AS follows, n.folded_epoch, n.folded_ms, n.folded_seq
 FROM generations n JOIN games g USING (game_id)
 WHERE n.game_id = $1 AND n.generation_id = $2 AND n.status <> 'dropped'

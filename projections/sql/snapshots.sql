@@ -36,7 +36,7 @@ SELECT s.generation_id, n.ruleset_version FROM live_spans s LEFT JOIN generation
 WHERE s.game_id = $1 AND s.from_version <= $2 AND (s.to_version IS NULL OR s.to_version > $2)
 
 -- name: generation
-SELECT g.game_id, g.name, g.shard, n.generation_id AS live_generation, n.ruleset_version
+SELECT g.game_id, g.name, g.shard, g.part, g.parts, n.generation_id AS live_generation, n.ruleset_version
 FROM generations n JOIN games g USING (game_id) WHERE n.generation_id = $1
 
 -- name: history

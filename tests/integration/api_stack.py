@@ -16,6 +16,7 @@ from api.app import make_app
 from consumers.crash import Crash
 from consumers.publisher import Publisher
 from consumers.shard import Limits, ShardConsumer
+from projections import epochs
 from projections.database import connect, queries
 from projections.migrate import migrate
 from projections.names import stream_key
@@ -73,7 +74,8 @@ class Stack:
     log: Redis
     rankings: Redis
     now_ms: int = 1_770_000_000_000
-    _consumer: asyncio.Task[None] | None = field(default=None)
+    shards: int = 1
+    _consumers: list[asyncio.Task[None]] = field(default_factory=list)
     _clock: list[int] = field(default_factory=list)
 
     def set_clock(self, now_ms: int) -> None:
@@ -104,32 +106,33 @@ class Stack:
 
     async def consume(self) -> None:
         """Starts to fold the log, where it was left."""
-        if self._consumer is None:
-            ready = asyncio.Event()
-            self._consumer = asyncio.create_task(self._consume(ready))
-            await ready.wait()
+        if not self._consumers:
+            ready = [asyncio.Event() for _ in range(self.shards)]
+            self._consumers = [asyncio.create_task(self._consume(shard, event)) for shard, event in enumerate(ready)]
+            for event in ready:
+                await event.wait()
 
     async def pause(self) -> None:
         """Stops the folding."""
-        if self._consumer is not None:
+        for consumer in self._consumers:
             # More than once if need be: redis-py sends within `wait_for`, and up to Python 3.11 that can swallow a
             # cancellation.
-            while not self._consumer.done():
-                self._consumer.cancel()
-                await asyncio.wait([self._consumer], timeout=3)
-            self._consumer = None
+            while not consumer.done():
+                consumer.cancel()
+                await asyncio.wait([consumer], timeout=3)
+        self._consumers = []
 
-    async def _consume(self, ready: asyncio.Event) -> None:
+    async def _consume(self, shard: int, ready: asyncio.Event) -> None:
         store = Store(self.pool)
-        await self.pool.execute(queries("writer")["new_shard"], 0)
-        publisher = Publisher(0, store, RankingWriter(self.rankings), Crash(None))
+        await self.pool.execute(queries("writer")["new_shard"], shard)
+        publisher = Publisher(shard, store, RankingWriter(self.rankings), Crash(None))
         limits = Limits(batch_events_max=1_000, cache_rows=10_000, keep_log_s=3_600)
-        consumer = ShardConsumer(0, store, publisher, self.log, total=1, limits=limits)
+        consumer = ShardConsumer(shard, store, publisher, self.log, total=self.shards, limits=limits)
         after: Any = await consumer.start()
         ready.set()
         try:
             while True:
-                for _, entries in await self.log.xread({stream_key(0): after}, count=1_000, block=50) or ():
+                for _, entries in await self.log.xread({stream_key(shard): after}, count=1_000, block=50) or ():
                     await consumer.handle(entries)
                     after = entries[-1][0]
         finally:
@@ -137,16 +140,20 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(database_url: str, log_url: str, rankings_url: str, **options: Any) -> AsyncIterator[Stack]:
-    """A stack on empty databases, with its consumer at work. The options are those of `make_app`."""
+async def running(
+    database_url: str, log_url: str, rankings_url: str, *, shards: int = 1, **options: Any
+) -> AsyncIterator[Stack]:
+    """A stack on empty databases, with its consumers at work. The other options are those of `make_app`."""
     await migrate(database_url)
     pool = await connect(database_url)
     log: Redis = Redis.from_url(log_url)
     rankings: Redis = Redis.from_url(rankings_url)
     clock = [0]
-    app = make_app(pool, log, rankings, clock_ms=lambda: clock[0], **options)
+    if shards > 1:
+        await epochs.begin(pool, shards)
+    app = make_app(pool, log, rankings, clock_ms=lambda: clock[0], shards=shards, **options)
     async with TestClient(TestServer(app, access_log=None)) as client:
-        stack = Stack(client, pool, log, rankings, _clock=clock)
+        stack = Stack(client, pool, log, rankings, shards=shards, _clock=clock)
         stack.set_clock(stack.now_ms)
         await stack.consume()
         yield stack

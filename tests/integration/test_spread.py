@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.fold import Fold, fold
-from projections.names import part_of
+from engine.spread import part_of
 from schemas.codec import decode
 from schemas.events import Event
 from schemas.position import Position
@@ -162,5 +162,5 @@ async def test_a_player_of_another_shard_is_refused(harness: Harness) -> None:
     await drain(harness)
     [dead] = await harness.dead_letters()
     assert dead.field == "player"
-    assert dead.reason == f"his part of this spread game lives on shard {home}, not on shard {wrong}"
+    assert dead.reason == f"this player's part of a spread game lives on shard {home}, not on shard {wrong}"
     assert [player for _, player in await whole(harness)] == ["ann"]

@@ -233,7 +233,7 @@ class World:
         game_id = await self.harness.value("SELECT game_id FROM games WHERE name = $1", name)
         for _ in range(2 if self.faults.draws("append: reply lost", 0.3) else 1):
             try:
-                answers = await self._appender.append(shard, name, game_id, items)
+                answers = await self._appender.append(shard, name, () if game_id is None else (game_id,), items)
             except RankfoldError:
                 # An id that stands for something else: nothing was appended.
                 return

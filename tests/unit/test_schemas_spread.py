@@ -2,7 +2,7 @@
 
 import pytest
 
-from projections.names import part_of
+from engine.spread import part_of
 from schemas.errors import InvalidRuleset
 from schemas.ruleset import parse
 
@@ -39,6 +39,7 @@ of = "points"
 [boards.total.badges.first]
 where = { points = { min = 1 } }
 """
+DENSE = "dense ranks cannot be added up over shards; a spread game has competition, ordinal or modified ones"
 TEAM = "the marks that make it up come from players of many shards; a spread game has it in sources of results"
 
 
@@ -56,15 +57,14 @@ def test_teams_of_results() -> None:
         ('origin = "score"', 'origin = "score"\nentrant = "team"', f"sources.score.entrant: {TEAM}"),
         ('origin = "adjustment"', 'origin = "adjustment"\nentrant = "team"', f"sources.officials.entrant: {TEAM}"),
         (
-            '{ lot = 7 }',
+            "{ lot = 7 }",
             '{ head_to_head = ["points"] }',
             "boards.total.rank_by[3]: head_to_head needs the others' marks; a spread game has none",
         ),
         (
             "windows = [7]",
             'ranks = "dense"',
-            "boards.total.ranks: dense ranks cannot be added up over shards; a spread game has competition, ordinal or "
-            "modified ones",
+            f"boards.total.ranks: {DENSE}",
         ),
         (
             "windows = [7]",
