@@ -1,6 +1,7 @@
 """The stores that the contract is for, filled and asked in the same way, and the naive model that says what is right."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import asyncpg
@@ -10,8 +11,10 @@ from redis.asyncio import Redis
 from engine.boards import BoardPlan
 from engine.keys import split
 from engine.leaderboard import Leaderboard
+from engine.merging import merged
 from engine.numbers import encode_int
 from engine.places import Answer, Entry, Lookup, Place, Window
+from engine.spread import owner
 from projections.fallback import PostgresRankings
 from projections.rankings import Pending, RankingWriter, RedisRankings
 from projections.snapshots import Snapshots
@@ -70,9 +73,8 @@ class MemoryStore:
 class RedisStore:
     """The ranking in Redis: updates and rebuilds take turns."""
 
-    ranking_id = 7
-
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, ranking_id: int = 7) -> None:
+        self.ranking_id = ranking_id
         self.writer = RankingWriter(redis)
         self.reader = RedisRankings(redis)
         self.shown: Places = {}
@@ -131,7 +133,9 @@ class PostgresStore:
             await connection.copy_records_to_table("standings", records=lines, columns=columns)
 
     async def _new(self, connection: Any) -> int:
-        game: int = await connection.fetchval("INSERT INTO games (name, shard) VALUES ('g', 0) RETURNING game_id")
+        game: int = await connection.fetchval(
+            "INSERT INTO games (name, part, shard) SELECT 'g', count(*), count(*) FROM games RETURNING game_id"
+        )
         await connection.execute(
             "INSERT INTO rulesets (game_id, version, mode, text, position, recorded_ms) VALUES ($1, 1, '', '', '', 0)",
             game,
@@ -194,6 +198,36 @@ class SnapshotStore(PastStore):
 
     async def lookup(self, lookups: list[Lookup]) -> Answer | None:
         return await self.past.lookup(self.ranking_id, self.plan, lookups, self.version)
+
+
+class MergedStore:
+    """One ranking of which each of several stores holds its part."""
+
+    def __init__(self, stores: Sequence[Store]) -> None:
+        self.stores = stores
+        self.plan = plan("competition")
+
+    async def fill(self, plan: BoardPlan, places: Places, version: int, hidden: Places = NOBODY) -> None:
+        self.plan = plan
+        for part, store in enumerate(self.stores):
+            owns = owner(part, len(self.stores))
+            assert owns is not None
+            mine = [{player: line for player, line in held.items() if owns(player)} for held in (places, hidden)]
+            await store.fill(plan, mine[0], version, mine[1])
+
+    async def lookup(self, lookups: list[Lookup]) -> Answer | None:
+        merging = merged(self.plan.style, len(self.stores), lookups)
+        asked = next(merging)
+        while True:
+            answers = [await store.lookup(each) for store, each in zip(self.stores, asked, strict=True)]
+            known = [answer for answer in answers if answer is not None]
+            if len(known) < len(answers):
+                return None
+            try:
+                asked = merging.send(known)
+            except StopIteration as stop:
+                answer: Answer = stop.value
+                return answer._replace(version=answer.version // len(self.stores))
 
 
 class Naive:

@@ -13,6 +13,7 @@ from projections.database import connect
 from projections.migrate import migrate
 from tests.contract.stores import (
     MemoryStore,
+    MergedStore,
     Naive,
     PastStore,
     Places,
@@ -29,11 +30,16 @@ NAMES = ["a", "ab", "b", "é", "日本", "🎯", "z z", "{x}:1", "\u00a0", "Z", 
 pytestmark = pytest.mark.services
 
 
-@pytest.fixture(params=["memory", "redis", "postgres", "past", "snapshot"])
+PARTS = 3
+
+
+@pytest.fixture(params=["memory", "redis", "postgres", "past", "snapshot", "merged", "merged redis", "merged postgres"])
 def store_url(request: pytest.FixtureRequest) -> tuple[str, str]:
     """The kind of a store and the URL of an empty server or database for it."""
-    databases = dict.fromkeys(("postgres", "past", "snapshot"), "database_url")
-    fixture = {"redis": "redis_rankings_url", **databases}.get(request.param)
+    if request.param.startswith("merged") and request.node.callspec.params.get("style") == "dense":
+        pytest.skip("dense ranks cannot be added up")
+    databases = dict.fromkeys(("postgres", "past", "snapshot", "merged postgres"), "database_url")
+    fixture = {"redis": "redis_rankings_url", "merged redis": "redis_rankings_url", **databases}.get(request.param)
     return request.param, request.getfixturevalue(fixture) if fixture else ""
 
 
@@ -43,9 +49,12 @@ async def store(store_url: tuple[str, str], request: pytest.FixtureRequest) -> A
     kind, url = store_url
     if kind == "memory":
         yield MemoryStore()
-    elif kind == "redis":
+    elif kind == "merged":
+        yield MergedStore([MemoryStore() for _ in range(PARTS)])
+    elif kind in ("redis", "merged redis"):
         async with Redis.from_url(url) as redis:
-            yield RedisStore(redis)
+            stores = [RedisStore(redis, 7 + part) for part in range(PARTS)]
+            yield stores[0] if kind == "redis" else MergedStore(stores)
     else:
         await migrate(url)
         pool = await connect(url, size=2)
@@ -53,7 +62,8 @@ async def store(store_url: tuple[str, str], request: pytest.FixtureRequest) -> A
             async with Redis.from_url(request.getfixturevalue("redis_rankings_url")) as redis:
                 yield SnapshotStore(pool, redis)
         else:
-            yield PastStore(pool) if kind == "past" else PostgresStore(pool)
+            parts = [PostgresStore(pool) for _ in range(PARTS)]
+            yield PastStore(pool) if kind == "past" else parts[0] if kind == "postgres" else MergedStore(parts)
         await pool.close()
 
 
