@@ -53,10 +53,9 @@ class Fold:
         self.owns = owns
         self.tables: dict[TableName, Table] = {}
         self.settlement = Settlement(game, self._tables_of, self.push)
-        self.contests = self.settlement.contests
+        self.contests, self.rejections = self.settlement.contests, self.settlement.rejections
         self.roster = Roster(game.rules)
         self.sanctions, self.profiles, self.restated = self.roster.sanctions, self.roster.profiles, self.roster.restated
-        self.rejections = self.settlement.rejections
         self.touched_contests = self.settlement.touched
         self.awards: list[Award] = []
         self.home = (1, 0)
@@ -67,8 +66,7 @@ class Fold:
         self._lanes: list[Lane] = []
         self._road = _Road(0, 0, None, ())
         self._earners: dict[tuple[tuple[Table, ...], str], None] = {}
-        self.copies = Copies(self)
-        self.corrections = Corrections(self)
+        self.copies, self.corrections = Copies(self), Corrections(self)
         self._voided = self.corrections.voided
         self.closes = Closes()
         self._closed = self.closes.held
@@ -345,14 +343,12 @@ class Fold:
         return prefix, extra
 
     def _settle(self, table: Table, dirty: list[tuple[str, Row]]) -> list[Change]:
-        sanctions, result, lot = self.sanctions, table.shape.result, table.plan.lot
-        clocked = table.shape.clocked
+        sanctions, result, lot, clocked = self.sanctions, table.shape.result, table.plan.lot, table.shape.clocked
         changes = []
         for player, row in dirty:
             row.dirty = False
-            before_prefix, before_extra, before_hidden = row.prefix, row.extra, row.hidden
+            before_prefix, before_extra, before_hidden, hidden = row.prefix, row.extra, row.hidden, None
             prefix, extra = self.place_of(table, row) if clocked else result(row.state)
-            hidden = None
             if lot is not None and prefix is not None:
                 prefix += draw(lot, *table.name[:2], player)
             if sanctions and player in sanctions:
