@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import msgspec
 
-from api.views import View
+from api.view import View
 from projections.badges import badges_of
 from projections.database import AWAY
 

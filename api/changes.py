@@ -9,7 +9,7 @@ import msgspec
 
 from api.encode import Metrics, tier_of
 from api.names import Names
-from api.views import View
+from api.view import View
 from engine.places import Answer, Entry, Lookup, Place, Window
 
 _encode = msgspec.json.Encoder().encode

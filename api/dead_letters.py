@@ -76,7 +76,7 @@ class DeadLetters:
         if status not in STATUSES:
             raise invalid("status", f"one of {', '.join(STATUSES)}")
         info = await self._views.catalog.game(name_of(segment, "game"))
-        shown = await self._views.shown(info.shard)
+        shown = await self._views.shown_of(info)
         after = _id_of(given["after"]) if "after" in given else 0
         if after is None:
             raise invalid("after", "a cursor out of `next`")

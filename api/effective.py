@@ -14,12 +14,13 @@ from api.names import NameBooks
 from api.params import Instant
 from api.problems import invalid
 from api.response import Ready
-from api.views import Past, View, Views, as_of
+from api.view import Past, View, as_of
+from api.views import Views
 from engine.places import Entry
 from projections.effective import Asked, TooManyEvents, Truth, Truths
 from projections.export import RankingState
 from projections.moments import Future
-from schemas.position import Position
+from schemas.position import Position, Vector
 
 
 class Effective:
@@ -34,7 +35,7 @@ class Effective:
         self,
         game: str,
         copy: tuple[str, str | None, str | None],
-        min_position: Position | None,
+        min_position: Vector | None,
         instant: Instant,
         *,
         official: bool = False,
@@ -43,12 +44,14 @@ class Effective:
         what came after the end of a final period for anybody."""
         # Redis stands still while a board is frozen; here only knowing of it does.
         await self._views.catalog.froze()
+        if len((await self._views.catalog.game(game)).parts) > 1:
+            raise invalid("effective_at", "nothing for a spread game: its events are in several shards")
         view, shown = await self._views.see(game, *copy, min_position, official=official, clock_ms=instant.ms)
         frozen = view.past
         when = instant.when if isinstance(instant.when, Position) else instant.ms
         asked = Asked(game, view.info.generation_id, when, None if frozen is None else frozen.position)
         try:
-            truth = await self._truths.get(asked, min_position)
+            truth = await self._truths.get(asked, None if min_position is None else max(min_position))
         except Future:
             raise invalid("effective_at", "a time or position that has come") from None
         past = frozen or Past(truth.version, truth.position, view.info, None)

@@ -12,7 +12,7 @@ from api.movement import STILL, Moves
 from api.names import Names
 from api.params import cursor_of
 from api.progress import RankLine
-from api.views import Past, View
+from api.view import Past, View
 from engine.boards import BoardPlan
 from engine.keys import member
 from engine.places import Entry, Place, Window
@@ -190,7 +190,7 @@ def tier_of(plan: BoardPlan, place: Entry | Place, total: int) -> str | msgspec.
 
 def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -> bytes:
     """A page as JSON, all but its position."""
-    info, plan, period, _, segment, past, _ = view
+    info, plan, period, _, segment, past, *_ = view
     page = Page(
         info.name,
         plan.name,
@@ -240,7 +240,7 @@ def place_bytes(
     view: View, position: str, place: Place, names: Names, moves: Moves = STILL, badges: Badges = msgspec.UNSET
 ) -> bytes:
     """A player's place as JSON."""
-    info, plan, period, _, segment, past, _ = view
+    info, plan, period, _, segment, past, *_ = view
     return _encode(
         PlayerPlace(
             position,
@@ -304,7 +304,7 @@ def friends_bytes(
     view: View, position: str, total: int, places: list[Place], missing: list[str], names: Names, moves: Moves = STILL
 ) -> bytes:
     """Several players' places as JSON."""
-    info, plan, period, _, segment, past, _ = view
+    info, plan, period, _, segment, past, *_ = view
     places = sorted(places, key=lambda place: place.ordinal)
     friends = [
         FriendPlace(
@@ -368,7 +368,7 @@ def history_bytes(
         HistoryLine(row.from_at, row.to_at, str(row.position), row.ranked, row.metrics, row.hidden or msgspec.UNSET)
         for row in rows
     ]
-    info, plan, period, _, segment, past, _ = view
+    info, plan, period, _, segment, past, *_ = view
     seen = known_at(past), frozen(past), final(past)
     moves = msgspec.UNSET if ranks is None else ranks
     named = segment or msgspec.UNSET

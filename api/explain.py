@@ -11,10 +11,11 @@ from aiohttp import web
 from api.access import HOLDER, official
 from api.encode import Metrics
 from api.freshness import Shown
-from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
+from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, target, vector_of
 from api.rejections import Rejected, rejected
 from api.response import Ready, read_response
-from api.views import View, Views, refuse_frozen
+from api.view import View, refuse_frozen
+from api.views import Views
 from engine.boards import BoardPlan
 from engine.compare import Value, compare, tuple_of
 from engine.explain import Part, Rest, Share
@@ -176,7 +177,7 @@ class Explaining:
         player = player_of(who)
         seen = official(request, names[0], given.get("view"))
         copy = given.get("period"), given.get("segment")
-        view, shown = await self._views.see(*names, *copy, position_of(given), official=seen)
+        view, shown = await self._views.see(*names, *copy, vector_of(given), official=seen)
         refuse_frozen(view)
         if view.ranking_id is None:
             raise NotFound("player", player)

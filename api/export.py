@@ -23,11 +23,12 @@ from api.freshness import Shown
 from api.names import NameBooks
 from api.negotiate import Coding, coding_of, encoding_line, packer_of, unchanged
 from api.pages import etag
-from api.params import effective_of, generation_of, instant_of, name_of, parameters, position_of, target
+from api.params import effective_of, generation_of, instant_of, name_of, parameters, target, vector_of
 from api.problems import UNAVAILABLE, RefusedError, invalid, respond
 from api.response import NO_CACHE, Ready, date_line
 from api.spreadsheet import row
-from api.views import View, Views
+from api.view import View
+from api.views import Views
 from engine.boards import BoardPlan
 from engine.places import Entry
 from projections.effective import TooManyEvents
@@ -99,9 +100,9 @@ class Exports:
         if generation is not None:
             require_official(request, game)
         if instant is None:
-            return await self._views.see(game, *copy, position_of(given), instant_of(given), generation, official=seen)
+            return await self._views.see(game, *copy, vector_of(given), instant_of(given), generation, official=seen)
         try:
-            return await self._effective.see(game, copy, position_of(given), instant, official=seen)
+            return await self._effective.see(game, copy, vector_of(given), instant, official=seen)
         except TooManyEvents:
             rule = "nothing for an export of a game with so many events; its pages are made by jobs"
             raise invalid("effective_at", rule) from None

@@ -79,7 +79,8 @@ class SingleFlight:
 class Shown(NamedTuple):
     """What readers of a shard get to see at least. `in_redis` is False while only PostgreSQL can tell.
 
-    `profiles` is the publication in which something was last said of a player; 0 while nothing ever was.
+    `profiles` is the publication in which something was last said of a player; 0 while nothing ever was. Of a spread game it
+    is their sum over its parts, and `parts` is what each of them shows.
     """
 
     position: Position
@@ -87,6 +88,11 @@ class Shown(NamedTuple):
     read_at: float
     text: str
     profiles: int = 0
+    parts: "tuple[Shown, ...]" = ()
+
+    def of(self, part: int) -> "Shown":
+        """What a part of a spread game shows."""
+        return self.parts[part] if self.parts else self
 
 
 class Applied:

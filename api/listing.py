@@ -133,7 +133,7 @@ class Listing:
         (_, _, _, segment), query = target(request)
         given = parameters(query, "view")
         info = await self._catalog.game(name_of(segment, "game"))
-        shown = await self._views.shown(info.shard)
+        shown = await self._views.shown_of(info)
         periods = _periods(info, await self._rankings(request, info, given))
         held = self._views.freezes(info, shown)
         frozen, closed = ([_still(each) for each in held if each.final is final] for final in (False, True))
@@ -159,7 +159,7 @@ class Listing:
         seen = official(request, info.name, given.get("view"))
         if info.game_id not in self._catalog.freezes:
             return info.rankings
-        return self._views.rankings(info, await self._views.shown(info.shard), official=seen)
+        return self._views.rankings(info, await self._views.shown_of(info), official=seen)
 
 
 def _still(freeze: Freeze) -> Standstill:

@@ -19,7 +19,8 @@ from api.changes import Event, State, Watch, change, players_in, state_of, whole
 from api.freshness import AWAY_S, Shown, SingleFlight
 from api.names import NameBooks
 from api.problems import RefusedError
-from api.views import View, Views
+from api.view import View
+from api.views import Views
 from projections.database import AWAY
 from projections.versions import Versions
 from schemas.errors import Unavailable

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from api.freshness import Shown
-from api.views import View, Views
+from api.view import View
+from api.views import Views
 from engine.movement import BEFORE
 from engine.places import Entry, Lookup, Place
 

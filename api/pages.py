@@ -12,7 +12,8 @@ from api.freshness import FRESH_S, Shown, SingleFlight
 from api.movement import Movements
 from api.names import NameBooks
 from api.params import PageQuery
-from api.views import View, Views
+from api.view import View
+from api.views import Views
 from engine.places import Lookup, Window
 
 BYTES_MAX = 32 * 1024 * 1024
@@ -85,7 +86,7 @@ class Pages:
 
     async def _check(self, view: View) -> _Check:
         now = monotonic()
-        shown = await self._views.shown(view.info.shard)
+        shown = await self._views.shown_of(view.info)
         answer = await self._views.ask(view, shown, [])
         moves = await self._movements.of(view, shown, [])
         check = _Check(answer.version + moves.version, shown, now)

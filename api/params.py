@@ -14,7 +14,7 @@ from engine.keys import split
 from schemas.checks import ID_RULE, good_id, good_name
 from schemas.codec import epoch_ms
 from schemas.errors import NotFound
-from schemas.position import Position
+from schemas.position import Position, Vector
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 1_000
@@ -68,7 +68,7 @@ class PageQuery(NamedTuple):
     limit: int
     after: bytes | None
     before: bytes | None
-    min_position: Position | None
+    min_position: Vector | None
     q: str | None = None
     known_at: Instant | None = None
     view: str | None = None
@@ -82,7 +82,7 @@ class PlaceQuery(NamedTuple):
     period: str | None
     segment: str | None
     number: int
-    min_position: Position | None
+    min_position: Vector | None
     known_at: Instant | None = None
     view: str | None = None
     generation: int | None = None
@@ -166,7 +166,7 @@ def page_query(query: str) -> PageQuery:
         number_of(given, "limit", PAGE_DEFAULT, 1, PAGE_MAX),
         member_of(given["after"], "after") if "after" in given else None,
         member_of(given["before"], "before") if "before" in given else None,
-        position_of(given),
+        vector_of(given),
         _search(given["q"]) if "q" in given else None,
         instant_of(given),
         given.get("view"),
@@ -193,7 +193,7 @@ def place_query(query: str, number: str | None = "around") -> PlaceQuery:
     else:
         count = number_of(given, number, HISTORY_DEFAULT, 1, PAGE_MAX) if number else 0
     copy = given.get("period"), given.get("segment")
-    when, beside = (position_of(given), instant_of(given)), (given.get("view"), generation_of(given))
+    when, beside = (vector_of(given), instant_of(given)), (given.get("view"), generation_of(given))
     return PlaceQuery(*copy, count, *when, *beside, given.get("by"), effective_of(given))
 
 
@@ -256,8 +256,19 @@ def _once(pairs: list[tuple[str, str]], known: tuple[str, ...]) -> dict[str, str
     return given
 
 
-def position_of(given: dict[str, str], name: str = "min_position") -> Position | None:
-    """The position that a parameter holds, if it is given: by default the one that an answer is to show at least."""
+def vector_of(given: dict[str, str]) -> Vector | None:
+    """The position that an answer is to show at least, if it is given; of a spread game one for each of several shards."""
+    text = given.get("min_position")
+    if text is None:
+        return None
+    try:
+        return Vector.parse(text)
+    except ValueError as error:
+        raise invalid("min_position", str(error)) from None
+
+
+def position_of(given: dict[str, str], name: str) -> Position | None:
+    """The position that a parameter holds, if it is given."""
     text = given.get(name)
     if text is None:
         return None

@@ -10,10 +10,11 @@ from aiohttp import web
 from api.access import official, require_board, shows
 from api.encode import Metrics, percentages, tier_of
 from api.freshness import Shown
-from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
+from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, target, vector_of
 from api.problems import invalid
 from api.response import Ready, read_response
-from api.views import View, Views
+from api.view import View
+from api.views import Views
 from engine.places import Lookup, Place
 from projections.catalog import GameInfo
 from projections.database import queries
@@ -79,7 +80,7 @@ class Players:
             raise NotFound("board", board[:64])
         if board is not None:
             require_board(request, info.name, info.game.boards[board])
-        shown = await self._views.shown(info.shard, position_of(given))
+        shown = await self._views.shown_of(info, vector_of(given))
         generation = info.generation_id
         profile = await self._pool.fetchrow(Q["profile"], generation, player)
         seen_on = official(request, info.name, given.get("view"))
@@ -112,7 +113,7 @@ class Players:
         if info.game_id in self._views.catalog.freezes:
             views = [
                 await self._views.find(
-                    info.name, row["board"], row["period"], row["segment"] or None, shown, official=official
+                    info, row["board"], row["period"], row["segment"] or None, shown, official=official
                 )
                 for row in rows
             ]

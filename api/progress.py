@@ -13,7 +13,8 @@ import msgspec
 
 from api.freshness import Shown
 from api.problems import invalid
-from api.views import View, Views
+from api.view import View
+from api.views import Views
 from engine.places import Lookup, Place
 from projections.fallback import PostgresRankings
 from projections.history import HistoryRow

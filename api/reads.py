@@ -22,7 +22,8 @@ from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
 from api.progress import Progress, kind_of
 from api.response import JSON, NO_CACHE, Ready, read_response
 from api.search import Searching
-from api.views import View, Views
+from api.view import View
+from api.views import Views
 from engine.boards import BoardPlan
 from engine.places import Lookup, Place
 from projections.history import Copy, history

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from api.access import official
-from api.params import PAGE_DEFAULT, PAGE_MAX, name_of, number_of, parameters, position_of, target
+from api.params import PAGE_DEFAULT, PAGE_MAX, name_of, number_of, parameters, position_of, target, vector_of
 from api.problems import invalid
 from api.response import Ready, read_response
 from api.views import Views
@@ -59,7 +59,7 @@ class Rejections:
         if player is not None and not good_id(player):
             raise invalid("player", ID_RULE)
         info = await self._views.catalog.game(name_of(segment, "game"))
-        shown = await self._views.shown(info.shard, position_of(given))
+        shown = await self._views.shown_of(info, vector_of(given))
         after = position_of(given, "after")
         if not official(request, info.name, given.get("view")):
             # What is not shown yet is not told by the way either.

@@ -88,7 +88,7 @@ class Rulesets:
         given = parameters(query, "version")
         info = await self._views.catalog.game(name_of(segment, "game"))
         version = number_of(given, "version", info.ruleset_version, 1, 999_999_999)
-        shown = await self._views.shown(info.shard)
+        shown = await self._views.shown_of(info)
         row = next(iter(await self._before(info, version + 1, 1)), None)
         if row is None or row["version"] != version:
             raise NotFound("version of the rules", str(version))
@@ -105,7 +105,7 @@ class Rulesets:
         limit = number_of(given, "limit", PAGE_DEFAULT, 1, PAGE_MAX)
         before = number_of(given, "after", VERSION_MAX, 1, 999_999_999)
         info = await self._views.catalog.game(name_of(segment, "game"))
-        shown = await self._views.shown(info.shard)
+        shown = await self._views.shown_of(info)
         rows = await self._before(info, before, limit + 1)
         lines = [_line(row, info.ruleset_version) for row in rows[:limit]]
         more = str(lines[-1].version) if len(rows) > limit else None

@@ -11,7 +11,8 @@ from api.freshness import Shown
 from api.movement import Movements
 from api.names import NameBooks
 from api.params import PageQuery, cursor_of
-from api.views import View, Views
+from api.view import View
+from api.views import Views
 from engine.keys import member
 from engine.places import Entry, Lookup, Place, Window
 from projections.search import Found, find

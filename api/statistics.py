@@ -12,10 +12,11 @@ from api.badges import Badges, badges_shown
 from api.encode import Metrics
 from api.freshness import Shown
 from api.movement import Movements
-from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, position_of, target
+from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, target, vector_of
 from api.problems import invalid
 from api.response import Ready, read_response
-from api.views import View, Views, refuse_frozen
+from api.view import View, refuse_frozen
+from api.views import Views
 from engine import statistics
 from engine.boards import BoardPlan
 from engine.marks import Mark
@@ -124,9 +125,9 @@ class Statistics:
         period = given.get("period") or self._views.longest(info, plan)
         if period.partition(":")[0] not in ("all", "season") and "period" in given:
             raise invalid("period", "all, or a season such as season:2026")
-        shown = await self._views.shown(info.shard, position_of(given))
+        shown = await self._views.shown_of(info, vector_of(given))
         seen = official(request, info.name, given.get("view"))
-        view = await self._views.find(info.name, plan.name, period, given.get("segment"), shown, official=seen)
+        view = await self._views.find(info, plan.name, period, given.get("segment"), shown, official=seen)
         refuse_frozen(view)
         home = "" if view.plan.copies(view.segment) else view.segment
         asked = _Asked(view, shown, player, home, limit, given.get("after"))

@@ -1,75 +1,30 @@
-"""Finds what a reader means (a board's ranking in a period), and asks it: Redis first, PostgreSQL while that cannot."""
+"""Finds what a reader means: a board's ranking in a period, as it is now or was."""
 
-import asyncio
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
-from redis.exceptions import RedisError
-
+from api.asking import Asking
 from api.copies import check_segment, example_of
 from api.freshness import Applied, Shown
 from api.params import Instant
-from api.problems import FROZEN, GONE, NOT_YET, RefusedError, invalid
+from api.problems import GONE, NOT_YET, RefusedError, invalid
+from api.view import Past, View, as_of
 from engine.boards import BoardPlan
 from engine.movement import BEFORE
 from engine.periods import well_formed
-from engine.places import Answer, Lookup, Place, Window
 from projections.catalog import Catalog, GameInfo
-from projections.effective import Truth
 from projections.fallback import PostgresRankings
 from projections.freezes import Freeze, during
 from projections.moments import Future, Gone, moment_of
 from projections.rankings import RedisRankings
 from projections.snapshots import Snapshots
+from projections.tasks import all_of
 from schemas.errors import NotFound
 from schemas.language import PeriodKind
-from schemas.position import Position
+from schemas.position import Position, Vector
 
 MIN_POSITION_WAIT_S = 5.0
 """So long a read waits for its `min_position` before it says "not yet"."""
-
-
-class Past(NamedTuple):
-    """As of when a board is seen: what was displayed in a version of its shard, which showed `position`.
-
-    `now` is the game as it is now, `known_at` what was asked for, if it was; `frozen_ms` is since when the board is frozen, or
-    was so then. One that was asked for as of `effective_at` is seen as its `truth` has it.
-    """
-
-    version: int
-    position: Position
-    now: GameInfo
-    known_at: str | None
-    frozen_ms: int | None = None
-    final: bool = False
-    truth: Truth | None = None
-    effective_at: str | None = None
-
-
-class View(NamedTuple):
-    """One copy of a board; `ranking_id` is None while nothing was ever folded into it. The whole board's segment is "".
-
-    One of the past is of the generation that was live then. `fresh` says that Redis stands still: PostgreSQL has to tell.
-    """
-
-    info: GameInfo
-    plan: BoardPlan
-    period: str
-    ranking_id: int | None
-    segment: str = ""
-    past: Past | None = None
-    fresh: bool = False
-
-    @property
-    def named(self) -> GameInfo:
-        """The game whose profiles give the names: those of the present also stand on boards of the past."""
-        return self.info if self.past is None else self.past.now
-
-    @property
-    def version(self) -> int | None:
-        """The version as of which it is seen; None for what is shown now."""
-        return None if self.past is None else self.past.version
 
 
 def wall_clock_ms() -> int:
@@ -77,7 +32,7 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Views:
+class Views(Asking):
     """Everything a read needs: catalog, positions and rankings."""
 
     def __init__(
@@ -89,11 +44,8 @@ class Views:
         snapshots: Snapshots,
         clock_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
+        super().__init__(applied, rankings, fallback, snapshots)
         self.catalog = catalog
-        self.applied = applied
-        self._rankings = rankings
-        self._fallback = fallback
-        self._snapshots = snapshots
         self._clock_ms = clock_ms
 
     async def see(
@@ -102,7 +54,7 @@ class Views:
         board: str,
         period: str | None,
         segment: str | None,
-        min_position: Position | None,
+        min_position: Vector | None,
         known_at: Instant | None = None,
         generation: int | None = None,
         *,
@@ -114,19 +66,70 @@ class Views:
         With a generation it is of one beside the live one. Officials see on while a board is frozen.
         """
         info = self.catalog.known(game) or await self.catalog.game(game)
-        shown = await self.shown(info.shard, min_position)
+        copy = board, period, segment
+        if len(info.parts) == 1:
+            shown = await self.shown_of(info, min_position)
+            if generation is not None:
+                return await self._see_beside(info, generation, copy, shown, min_position)
+            return await self._see_one(info, copy, shown, known_at, official=official, clock_ms=clock_ms)
         if generation is not None:
-            beside = await self.catalog.beside(info, generation)
-            if beside.folded is not None:
-                # It follows the log no longer.
-                if min_position is not None and min_position > beside.folded:
-                    raise RefusedError(NOT_YET, f"generation {generation} is folded up to {beside.folded} only")
-                shown = as_of(shown, beside.folded)
-            return await self._find(beside, board, period, segment, None), shown
+            raise invalid("generation", "nothing for a spread game: each of its parts has generations of its own")
+        return await self._see_parts(info, copy, min_position, known_at, official=official, clock_ms=clock_ms)
+
+    async def _see_parts(
+        self,
+        info: GameInfo,
+        copy: tuple[str, str | None, str | None],
+        min_position: Vector | None,
+        known_at: Instant | None,
+        *,
+        official: bool,
+        clock_ms: int | None,
+    ) -> tuple[View, Shown]:
+        """The same of a spread game: all parts of one generation, and of the period that the first part shows."""
+        board, period, segment = copy
+        while True:
+            found: list[tuple[View, Shown]] = []
+            all_shown = await self.shown_of(info, min_position)
+            for part in info.parts:
+                shown = all_shown.of(part.part)
+                copy = board, found[0][0].period if found else period, segment
+                found.append(await self._see_one(part, copy, shown, known_at, official=official, clock_ms=clock_ms))
+            views = [view for view, _ in found]
+            info = self.catalog.known(info.name) or info
+            if known_at is not None or all(view.past is not None or view.info in info.parts for view in views):
+                return joined(views), together([shown for _, shown in found])
+
+    async def _see_one(
+        self,
+        info: GameInfo,
+        copy: tuple[str, str | None, str | None],
+        shown: Shown,
+        known_at: Instant | None,
+        *,
+        official: bool,
+        clock_ms: int | None,
+    ) -> tuple[View, Shown]:
         if known_at is not None:
-            return await self._see_past(info, (board, period, segment), known_at, shown, official=official)
-        view = await self.find(game, board, period, segment, shown, official=official, clock_ms=clock_ms)
+            return await self._see_past(info, copy, known_at, shown, official=official)
+        view = await self.find(info, *copy, shown, official=official, clock_ms=clock_ms)
         return view, shown if view.past is None else as_of(shown, view.past.position)
+
+    async def _see_beside(
+        self,
+        info: GameInfo,
+        generation: int,
+        copy: tuple[str, str | None, str | None],
+        shown: Shown,
+        min_position: Vector | None,
+    ) -> tuple[View, Shown]:
+        beside = await self.catalog.beside(info, generation)
+        if beside.folded is not None:
+            # It follows the log no longer.
+            if min_position is not None and max(min_position) > beside.folded:
+                raise RefusedError(NOT_YET, f"generation {generation} is folded up to {beside.folded} only")
+            shown = as_of(shown, beside.folded)
+        return await self._find(beside, *copy, None), shown
 
     async def _see_past(
         self,
@@ -186,7 +189,7 @@ class Views:
 
     async def find(
         self,
-        game: str,
+        info: GameInfo,
         board: str,
         period: str | None,
         segment: str | None = None,
@@ -195,11 +198,10 @@ class Views:
         official: bool = False,
         clock_ms: int | None = None,
     ) -> View:
-        """The view of a board in a period (None: the present one) and a segment (None: the whole board).
+        """The view of a board in a period (None: the present one) and a segment (None: the whole board); of one part.
 
         Raises NotFound, or refuses what cannot be a period or segment of the board.
         """
-        info = self.catalog.known(game) or await self.catalog.game(game)
         if info.game_id not in self.catalog.freezes:
             return await self._find(info, board, period, segment, clock_ms)
         held = self.freezes(info, shown)
@@ -244,9 +246,10 @@ class Views:
                 examples = [*map(example_of, plan.period_kinds), *plan.windows]
                 raise invalid("period", f"a period of this board: {', '.join(examples)}")
             ranking_id = await self.catalog.ranking(info, board, period, segment or "")
-            if not info.retired and self.catalog.known(info.name) is not info:
+            now = self.catalog.known(info.name) or info
+            if not info.retired and now.parts[info.part] is not info:
                 # Another generation went live meanwhile, perhaps under other rules.
-                return await self.find(info.name, board, period, segment)
+                return await self.find(now.parts[info.part], board, period, segment)
         return View(info, plan, period, ranking_id, segment or "")
 
     def longest(self, info: GameInfo, plan: BoardPlan) -> str:
@@ -263,7 +266,8 @@ class Views:
         if period is None:
             begun = [
                 (ranking_id, period)
-                for (board, period, _), ranking_id in info.rankings.items()
+                for part in info.parts
+                for (board, period, _), ranking_id in part.rankings.items()
                 if board == plan.name and well_formed(kind, period)
             ]
             if not begun:
@@ -276,6 +280,19 @@ class Views:
     ) -> View | None:
         """The same out of what is known already: asks nobody, and checks nothing. None for what is not there."""
         info = self.catalog.known(game)
+        if info is None or len(info.parts) == 1:
+            return self._known(info, board, period, segment, official=official)
+        views: list[View] = []
+        for part in info.parts:
+            view = self._known(part, board, views[0].period if views else period, segment, official=official)
+            if view is None:
+                return None
+            views.append(view)
+        return joined(views)
+
+    def _known(
+        self, info: GameInfo | None, board: str, period: str | None, segment: str | None, *, official: bool
+    ) -> View | None:
         plan = info.game.boards.get(board) if info is not None else None
         if info is None or plan is None:
             return None
@@ -295,8 +312,22 @@ class Views:
             return view
         return view._replace(fresh=True) if official else view._replace(past=_still(freeze, now))
 
+    async def shown_of(self, info: GameInfo, min_position: Vector | None = None) -> Shown:
+        """What the next look-up in a game will show at least; waits for `min_position`, or refuses when that takes long.
+
+        Of a spread game that is what each of its parts shows.
+        """
+        wanted = {position.shard: position for position in min_position or ()}
+        if len(info.parts) == 1:
+            if len(wanted) > 1:
+                raise invalid("min_position", "one position: this game is not spread over several shards")
+            return await self.shown(info.shard, next(iter(wanted.values()), None))
+        if any(shard >= len(info.parts) for shard in wanted):
+            raise invalid("min_position", f"positions of this game's shards, 0 to {len(info.parts) - 1}")
+        return together(await all_of(self.shown(part.shard, wanted.get(part.shard)) for part in info.parts))
+
     async def shown(self, shard: int, min_position: Position | None = None) -> Shown:
-        """What the next look-up will show at least; waits for `min_position`, and refuses when that takes too long."""
+        """What the next look-up in a shard will show at least; waits for `min_position`, or refuses when that takes long."""
         if min_position is None:
             return self.applied.recent(shard) or await self.applied.read(shard)
         present = self.catalog.epoch.number if self.catalog.epoch is not None else 1
@@ -312,70 +343,6 @@ class Views:
             raise RefusedError(NOT_YET, f"{min_position} is not visible after {MIN_POSITION_WAIT_S:g} s")
         return shown
 
-    async def ask(self, view: View, shown: Shown, lookups: list[Lookup]) -> Answer:
-        """Answers in the order of the look-ups, out of a ranking that shows at least `shown`."""
-        if view.ranking_id is None:
-            return _nothing(lookups)
-        if view.past is not None and view.past.truth is not None:
-            return await view.past.truth.lookup(view.plan, view.period, view.segment, lookups)
-        if view.past is not None:
-            return await self._ask_past(view, view.ranking_id, view.past.version, shown, lookups)
-        if view.fresh:
-            return await self._fallback.lookup(view.ranking_id, view.plan, lookups, frozen=False) or _nothing(lookups)
-        if shown.in_redis:
-            try:
-                answer = await self._rankings.lookup(view.ranking_id, view.plan, lookups)
-                if answer is not None:
-                    return answer
-                await self._rankings.ask_rebuild(view.ranking_id)
-            except RedisError as error:
-                self.applied.redis_is_away(error)
-        return await self._fallback.lookup(view.ranking_id, view.plan, lookups) or _nothing(lookups)
-
-    async def _ask_past(self, view: View, ranking_id: int, version: int, shown: Shown, lookups: list[Lookup]) -> Answer:
-        """The same out of a snapshot. The first who asks has it made, and is answered by PostgreSQL meanwhile."""
-        if shown.in_redis:
-            try:
-                answer = await self._rankings.lookup(ranking_id, view.plan, lookups, version)
-                dense = view.plan.style == "dense"
-                self._snapshots.used(ranking_id, version, dense=dense, missing=answer is None)
-                if answer is not None:
-                    return answer
-            except RedisError as error:
-                self.applied.redis_is_away(error)
-        return await self._fallback.lookup(ranking_id, view.plan, lookups, version) or _nothing(lookups)
-
-    async def places(self, plan: BoardPlan, ranking_ids: list[int], player: str, shown: Shown) -> dict[int, Place]:
-        """A player's place in rankings of one board, by ranking id, where he is known to have one.
-
-        Redis is asked for all together. What it does not have is one query, however many rankings that is.
-        """
-        found: dict[int, Place] = {}
-        if shown.in_redis and ranking_ids:
-            try:
-                found = await self._ask_each(plan, ranking_ids, player)
-            except RedisError as error:
-                self.applied.redis_is_away(error)
-        missing = [ranking_id for ranking_id in ranking_ids if ranking_id not in found]
-        return found | await self._fallback.places(plan, missing, player) if missing else found
-
-    async def _ask_each(self, plan: BoardPlan, ranking_ids: list[int], player: str) -> dict[int, Place]:
-        """The places that Redis knows; rankings that are not there are to be rebuilt."""
-        lookups, found = [Lookup("player", player, 0)], {}
-        asked = (self._rankings.lookup(ranking_id, plan, lookups) for ranking_id in ranking_ids)
-        for ranking_id, answer in zip(ranking_ids, await asyncio.gather(*asked), strict=True):
-            if answer is None:
-                await self._rankings.ask_rebuild(ranking_id)
-            elif isinstance(place := answer.found[0], Place):
-                found[ranking_id] = place
-        return found
-
-
-def refuse_frozen(view: View) -> None:
-    """Refuses a view of a frozen board where what is behind the places is asked for: that is known as of now only."""
-    if view.past is not None and view.past.frozen_ms is not None:
-        raise RefusedError(FROZEN, "the board is frozen: what is behind it shows when it is thawed")
-
 
 def _earliest(held: list[Freeze], board: str, period: str) -> Freeze | None:
     """Of several freezes of a copy of a board the first one tells what is shown."""
@@ -386,9 +353,24 @@ def _still(freeze: Freeze, now: GameInfo) -> Past:
     return Past(freeze.version, freeze.position, now, None, None if freeze.final else freeze.position.ms, freeze.final)
 
 
-def as_of(shown: Shown, position: Position) -> Shown:
-    return shown._replace(position=position, text=str(position))
+def joined(views: Sequence[View]) -> View:
+    """The view of a spread game out of those of its parts. It is frozen as soon as any part is."""
+    first = views[0]
+    return first._replace(
+        ranking_id=next((view.ranking_id for view in views if view.ranking_id is not None), None),
+        past=next((view.past for view in views if view.past is not None), None),
+        fresh=any(view.fresh for view in views),
+        parts=tuple(views),
+    )
 
 
-def _nothing(lookups: list[Lookup]) -> Answer:
-    return Answer(0, 0, [None if item.kind == "player" else Window(0, 0, []) for item in lookups])
+def together(shown: Sequence[Shown]) -> Shown:
+    """What all parts of a spread game show, each its own position."""
+    return Shown(
+        shown[0].position,
+        all(each.in_redis for each in shown),
+        min(each.read_at for each in shown),
+        ",".join(each.text for each in shown),
+        sum(each.profiles for each in shown),
+        tuple(shown),
+    )

@@ -52,7 +52,7 @@ class _Round:
 
 
 class _Stretch(NamedTuple):
-    """A window before its ranks are known: its entries, and how many lie ahead of its first one's prefix, and up to its last one's."""
+    """A window before its ranks are known: what lies ahead of its first prefix, and up to its last one, is asked for."""
 
     first: int
     entries: list[Entry]

@@ -1,0 +1,69 @@
+"""What a reader means by a board: one copy of it, as it is now or was."""
+
+from typing import NamedTuple
+
+from api.freshness import Shown
+from api.problems import FROZEN, RefusedError
+from engine.boards import BoardPlan
+from engine.spread import part_of
+from projections.catalog import GameInfo
+from projections.effective import Truth
+from schemas.position import Position
+
+
+class Past(NamedTuple):
+    """As of when a board is seen: what was displayed in a version of its shard, which showed `position`.
+
+    `now` is the game as it is now, `known_at` what was asked for, if it was; `frozen_ms` is since when the board is frozen, or
+    was so then. One that was asked for as of `effective_at` is seen as its `truth` has it.
+    """
+
+    version: int
+    position: Position
+    now: GameInfo
+    known_at: str | None
+    frozen_ms: int | None = None
+    final: bool = False
+    truth: Truth | None = None
+    effective_at: str | None = None
+
+
+class View(NamedTuple):
+    """One copy of a board; `ranking_id` is None while nothing was ever folded into it. The whole board's segment is "".
+
+    One of the past is of the generation that was live then. `fresh` says that Redis stands still: PostgreSQL has to tell.
+    Of a spread game it is that of the first part, and `parts` are those of all.
+    """
+
+    info: GameInfo
+    plan: BoardPlan
+    period: str
+    ranking_id: int | None
+    segment: str = ""
+    past: Past | None = None
+    fresh: bool = False
+    parts: tuple["View", ...] = ()
+
+    def of(self, player: str) -> "View":
+        """The view of the part that a player belongs to."""
+        return self.parts[part_of(player, len(self.parts))] if self.parts else self
+
+    @property
+    def named(self) -> GameInfo:
+        """The game whose profiles give the names: those of the present also stand on boards of the past."""
+        return self.info if self.past is None else self.past.now
+
+    @property
+    def version(self) -> int | None:
+        """The version as of which it is seen; None for what is shown now."""
+        return None if self.past is None else self.past.version
+
+
+def refuse_frozen(view: View) -> None:
+    """Refuses a view of a frozen board where what is behind the places is asked for: that is known as of now only."""
+    if view.past is not None and view.past.frozen_ms is not None:
+        raise RefusedError(FROZEN, "the board is frozen: what is behind it shows when it is thawed")
+
+
+def as_of(shown: Shown, position: Position) -> Shown:
+    return shown._replace(position=position, text=str(position))
