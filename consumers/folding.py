@@ -6,7 +6,7 @@ from consumers.intake import Entry, refuse
 from consumers.shadows import Accepted, follow, guarded
 from consumers.slices import slices
 from engine.corrections import CORRECTIONS, archived_subject
-from engine.erasure import MARK, reserved
+from engine.erasure import MARK, reserved, surrogate_in
 from engine.spread import goes_with, part_of
 from projections.batch import Batch, LiveGame, ShardState
 from projections.commit import ACCEPTED, DUPLICATE, REFUSED
@@ -244,7 +244,8 @@ class Folding:
         await self.store.load_rows(live, batch)
         live.fold.stage(event, position)
         await self._settle(live, entry.ms, batch)
-        batch.take_erasing(live, Erasing(live.game_id, live.generation_id, event.player, position))
+        after = surrogate_in(live.fold, event.player, position)
+        batch.take_erasing(live, Erasing(live.game_id, live.generation_id, event.player, position, after))
         batch.take_rest(live)
 
     def park(self, entry: Entry, rule: str, state: ShardState) -> Batch:

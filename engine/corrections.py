@@ -12,7 +12,7 @@ from zlib import crc32
 
 from msgspec.structs import replace
 
-from engine.erasure import erases, players_of, surrogate, without
+from engine.erasure import erases, players_of, surrogate_in, without
 from engine.marks import Mark
 from schemas.events import Adjustment, Event, Pick, Player, Reinstate, Result, Score, Void
 from schemas.position import Position
@@ -203,7 +203,7 @@ class Corrections:
         for at, event in self.past.about(identity_of(player)):
             if erases(event):
                 if at > position:
-                    return Person(surrogate(at), player, since, at)
+                    return Person(surrogate_in(self.fold, player, at), player, since, at)
                 since = at
         return Person(player, player, since, None)
 

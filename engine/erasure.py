@@ -6,7 +6,7 @@ before the position that it is made of.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from engine.fold import Fold
 
 MARK = "erased-"
+FOREIGN = f"{MARK}elsewhere-"
+"""How the surrogates begin by which other parts of a spread game know a player who belongs to none of them."""
+
 ERASED = "erased"
 """What stands where a text about an erased player stood that may not be empty."""
 
@@ -29,24 +32,29 @@ Surrogates = Mapping[str, str]
 E = TypeVar("E", bound=Event)
 
 
-def surrogate(position: Position) -> str:
-    """The id that a player has once the event at this position has erased him."""
-    return f"{MARK}{position}"
+def surrogate(position: Position, *, foreign: bool = False) -> str:
+    """The id that a player has once the event at this position has erased him; `foreign` where he belongs to another part."""
+    return f"{FOREIGN if foreign else MARK}{position}"
 
 
-def _given_at(player: str) -> Position | None:
+def surrogate_in(fold: "Fold", player: str, position: Position) -> str:
+    """The id that an erasing event at this position gives a player of a fold."""
+    return surrogate(position, foreign=fold.owns is not None and not fold.owns(player))
+
+
+def given_at(player: str) -> Position | None:
     """The position of the event that made this id, if it is a surrogate."""
     if not player.startswith(MARK):
         return None
     try:
-        return Position.parse(player.removeprefix(MARK))
+        return Position.parse(player.removeprefix(FOREIGN).removeprefix(MARK))
     except ValueError:
         return None
 
 
 def is_surrogate(player: str) -> bool:
     """Whether an id stands for an erased player."""
-    return _given_at(player) is not None
+    return given_at(player) is not None
 
 
 def erases(event: Event) -> bool:
@@ -57,8 +65,8 @@ def erases(event: Event) -> bool:
 def reserved(event: Event, ms: int, seq: int) -> str | None:
     """A surrogate that this event of the entry (ms, seq) names although nobody can have been given it yet."""
     for player in players_of(event):
-        given_at = _given_at(player)
-        if given_at is not None and given_at[2:] >= (ms, seq):
+        at = given_at(player)
+        if at is not None and at[2:] >= (ms, seq):
             return player
     return None
 
@@ -76,7 +84,8 @@ def players_of(event: Event) -> Iterator[str]:
 class Erasures:
     """Who was erased, where in the log. An id may have been erased more than once, and have been another player each time."""
 
-    def __init__(self, erased: Iterable[tuple[Position, str]]) -> None:
+    def __init__(self, erased: Iterable[tuple[Position, str]], owns: Callable[[str], bool] | None = None) -> None:
+        self._owns = owns
         self._by_player: dict[str, list[Position]] = {}
         for position, player in sorted(erased):
             self._by_player.setdefault(player, []).append(position)
@@ -92,16 +101,17 @@ class Erasures:
         for player, erased in self._by_player.items():
             at = next((each for each in erased if position <= each), erased[-1] if duplicate else None)
             if at is not None:
-                found[player] = surrogate(at)
+                found[player] = surrogate(at, foreign=self._owns is not None and not self._owns(player))
         return found
 
 
 def erase(fold: "Fold", event: Player, position: Position) -> None:
     """Gives a player of a fold his surrogate. Live, his rows and the contests that name him must have been loaded."""
-    before, after = event.player, surrogate(position)
+    before, after = event.player, surrogate_in(fold, event.player, position)
     # What was staged so far concerns the player whom the id stood for until now.
     fold.absorb(fold.batch)
-    fold.roster.rename(before, after, event)
+    if not after.startswith(FOREIGN):
+        fold.roster.rename(before, after, event)
     for table in fold.tables.values():
         row = table.rows.pop(before, None)
         if row is not None:

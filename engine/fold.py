@@ -17,7 +17,7 @@ from engine.clock import FAR
 from engine.closes import Closes
 from engine.copies import Copies
 from engine.corrections import VOIDABLE, Corrections, Log
-from engine.erasure import erase, erases
+from engine.erasure import FOREIGN, erase, erases
 from engine.headtohead import break_ties
 from engine.lots import draw
 from engine.marks import Mark, scale_values
@@ -206,7 +206,7 @@ class Fold:
     def _stage_player(self, event: Player, position: Position) -> None:
         if erases(event):
             erase(self, event, position)
-        else:
+        elif not event.player.startswith(FOREIGN):
             self.roster.stage(event)
             self.copies.change(event)
 

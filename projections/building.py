@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 from redis.asyncio import Redis
 
+from engine.erasure import surrogate_in
 from engine.tables import Table
 from projections import resuming, surrogates
 from projections.archive import Archive, Place, Progress, Runs, here
@@ -135,7 +136,10 @@ class Build:
             await run(partial(batch.take, table, changes))
         for player, position in self.archive.erased:
             batch.take_erasing(
-                self.live, surrogates.Erasing(self.live.game_id, self.live.generation_id, player, position)
+                self.live,
+                surrogates.Erasing(
+                    self.live.game_id, self.live.generation_id, player, position, surrogate_in(fold, player, position)
+                ),
             )
         self.archive.erased.clear()
         batch.take_rest(self.live)

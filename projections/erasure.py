@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from engine.corrections import archived_subject
 from engine.erasure import Erasures, players_of, without, without_in_text
+from engine.spread import owner
 from projections import cold, dropping, generations, replay
 from projections.archive import Progress
 from projections.commit import ACCEPTED, DUPLICATE
@@ -27,7 +28,6 @@ from schemas.events import Event, Fixture, Result
 from schemas.position import Position, parse_entry
 
 Q = queries("erasure")
-LIVE = queries("replay")["live"]
 GENERATIONS = queries("generations")
 CHUNK = 1_000
 
@@ -65,25 +65,29 @@ async def erase(
     it is not told where.
     """
     started = time.monotonic()
-    live = await pool.fetchrow(LIVE, name, 0)
-    if live is None:
+    parts = await pool.fetch(Q["parts"], name)
+    if not parts:
         raise NotFound("game", name)
-    pending = await pool.fetch(Q["pending"], live["game_id"])
-    if not pending:
-        return Erased(0, 0, False, time.monotonic() - started)
-    named = [(_position(row), row["player"]) for row in pending if row["player"] is not None]
-    events, rebuild = 0, any(row["rebuild"] for row in pending)
+    players, events, rebuild = set[object](), 0, False
     async with cold.brought_back(pool, cold_dir, name, rewrite=True):
-        if named:
-            archive = _Archive(name, live, Erasures(named))
-            async with pool.acquire() as connection:
-                await archive.read(connection)
-                await archive.write(connection, log, [tuple(position) for position, _ in named])
-            events, rebuild = len(archive.bodies), rebuild or archive.rebuild
+        for part in parts:
+            pending = await pool.fetch(Q["pending"], part["game_id"])
+            players |= {row["player"] or _position(row) for row in pending}
+            named = [(_position(row), row["player"]) for row in pending if row["player"] is not None]
+            rebuild = rebuild or any(row["rebuild"] for row in pending)
+            if named:
+                archive = _Archive(name, part, Erasures(named, owner(part["part"], part["parts"])))
+                async with pool.acquire() as connection:
+                    await archive.read(connection)
+                    await archive.write(connection, log, [tuple(position) for position, _ in named])
+                events, rebuild = events + len(archive.bodies), rebuild or archive.rebuild
+        if not players:
+            return Erased(0, 0, False, time.monotonic() - started)
         rebuilt = await _renew(pool, rankings, name, progress, rebuild=rebuild)
-    await dropping.empty(pool, rankings, live["game_id"])
-    await pool.execute(Q["done"], live["game_id"])
-    return Erased(len(pending), events, rebuilt, time.monotonic() - started)
+    for part in parts:
+        await dropping.empty(pool, rankings, part["game_id"])
+        await pool.execute(Q["done"], part["game_id"])
+    return Erased(len(players), events, rebuilt, time.monotonic() - started)
 
 
 async def _renew(pool: asyncpg.Pool, rankings: Redis, name: str, progress: Progress, *, rebuild: bool) -> bool:
@@ -92,10 +96,8 @@ async def _renew(pool: asyncpg.Pool, rankings: Redis, name: str, progress: Progr
     for one in await generations.listed(pool, name):
         if one.status not in ("live", "shadow"):
             continue
-        if not rebuild:
-            found = await replay.verify(pool, name, progress, generation_id=one.generation_id)
-            if not found.differences:
-                continue
+        if not rebuild and not await _differs(pool, name, one.generation_id, progress):
+            continue
         renewed = renewed or one.live
         if not one.live:
             await generations.drop(pool, rankings, name, one.generation_id, though_frozen=True)
@@ -106,16 +108,28 @@ async def _renew(pool: asyncpg.Pool, rankings: Redis, name: str, progress: Progr
     return renewed
 
 
+async def _differs(pool: asyncpg.Pool, name: str, generation_id: int, progress: Progress) -> bool:
+    """Whether a generation, or that of another part which was built with it, is not what the archive gives."""
+    for part in await pool.fetch(GENERATIONS["peers"], generation_id):
+        found = await replay.verify(pool, name, progress, generation_id=part["generation_id"])
+        if found.differences:
+            return True
+    return False
+
+
 def _position(row: asyncpg.Record) -> Position:
     return Position(row["epoch"], row["shard"], row["ms"], row["seq"])
 
 
 class _Archive:
-    """The archive of one game: `read` finds out what has to be rewritten, `write` does it in one transaction."""
+    """The archive of one game, or of a part of one: `read` finds out what has to be rewritten, `write` does it in one
+    transaction."""
 
-    def __init__(self, name: str, live: asyncpg.Record, erasures: Erasures) -> None:
+    def __init__(self, name: str, part: asyncpg.Record, erasures: Erasures) -> None:
         self.name = name
-        self.live = live
+        self.game_id: int = part["game_id"]
+        self.shard: int | None = part["part"] if part["parts"] > 1 else None
+        """Where the part has always lived; what lies on others is for other parts."""
         self.erasures = erasures
         self.bodies: list[tuple[int, int, int, int, int, bytes]] = []
         self.letters: list[tuple[int, str, bytes]] = []
@@ -127,10 +141,10 @@ class _Archive:
         """Reads every entry that may name one of the erased, and every dead letter."""
         lines: list[_Line] = []
         async with connection.transaction(readonly=True):
-            game_id = self.live["game_id"]
-            async for row in connection.cursor(Q["candidates"], game_id, self._quoted, self._raw, prefetch=CHUNK):
+            asked = self.game_id, self._quoted, self._raw, self.shard
+            async for row in connection.cursor(Q["candidates"], *asked, prefetch=CHUNK):
                 lines += self._line(row["game_id"], _position(row), row["verdict"], row["body"])
-            letters = await connection.fetch(Q["dead_letters"], self.name)
+            letters = await connection.fetch(Q["dead_letters"], self.name, self.shard)
         contests = {fixture for line in lines for fixture in self._takes_part(line)}
         for line in lines:
             body = self._rewritten(line, contests)
@@ -187,22 +201,21 @@ class _Archive:
 
     async def write(self, connection: Connection, log: Redis, positions: list[tuple[Any, ...]]) -> None:
         """Rewrites what was read. The stream first: what is archived need not be in it."""
-        live = self.live
         gone = [(shard, ms, seq) for _, _, shard, ms, seq, _ in self.bodies]
-        gone += map(tuple, await connection.fetch(Q["emptied"], live["game_id"]))
+        gone += map(tuple, await connection.fetch(Q["emptied"], self.game_id))
         for shard in {shard for shard, _, _ in gone}:
             stream = sorted((ms, seq) for where, ms, seq in gone if where == shard)
             await _mark_hole(log, shard, stream[-1])
             for part in _chunks([f"{ms}-{seq}" for ms, seq in stream]):
                 await log.xdel(stream_key(shard), *part)
         async with connection.transaction():
-            await connection.fetchval(Q["lock_game"], live["game_id"])
-            await connection.execute(GENERATIONS["drop_old"], live["game_id"])
+            await connection.fetchval(Q["lock_game"], self.game_id)
+            await connection.execute(GENERATIONS["drop_old"], self.game_id)
             for part in _chunks(self.bodies):
                 await connection.execute(Q["rewrite"], *columns([(*line, _subject_in(line[5])) for line in part], 7))
             for part in _chunks(self.letters):
                 await connection.execute(Q["rewrite_dead_letters"], *columns(part, 3))
-            await connection.execute(Q["rewritten"], live["game_id"], self.rebuild, *columns(positions, 4))
+            await connection.execute(Q["rewritten"], self.game_id, self.rebuild, *columns(positions, 4))
 
 
 async def _mark_hole(log: Redis, shard: int, entry: tuple[int, int]) -> None:

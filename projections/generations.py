@@ -21,12 +21,15 @@ from projections.database import Connection, queries
 from projections.epochs import Q as EPOCHS
 from projections.epochs import lock_home
 from schemas.errors import Conflict, InvalidInput, NotFound, Problem, TooLate
-from schemas.position import SEQ_MAX, Position
+from schemas.position import SEQ_MAX, Position, Vector
 
 Q = queries("generations")
 LIVE = queries("replay")["live"]
 BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, AssertionError)
 """What a fold raises on an event that its rules cannot take; it would raise it again."""
+
+STATUSES = ("failed", "building", "retired", "shadow", "live")
+"""What a generation can be listed as; a spread game's is what the part of it is that comes first here."""
 
 Crash = Callable[[str], None]
 Part = Literal["live", "shadow"]
@@ -37,18 +40,21 @@ class Built(NamedTuple):
 
     generation_id: int
     events: int
-    position: Position
+    position: Vector
     seconds: float
 
 
 class Generation(NamedTuple):
-    """A generation as it is listed. `events` of `total` are folded into one that does not follow the log."""
+    """A generation as it is listed. `events` of `total` are folded into one that does not follow the log.
+
+    Of a spread game it has its number from the first part, and stands for those of all parts.
+    """
 
     generation_id: int
     ruleset_version: int
     status: str
     name: str | None
-    position: Position
+    position: Vector
     created_at: Any
     live: bool
     events: int
@@ -65,21 +71,29 @@ async def listed(pool: asyncpg.Pool, name: str) -> list[Generation]:
     rows = await pool.fetch(Q["listed"], name)
     if not rows:
         raise NotFound("game", name)
-    return [
-        Generation(
-            row["generation_id"],
-            row["ruleset_version"],
-            row["status"],
-            row["name"],
-            Position(row["epoch"], row["shard"], row["ms"], row["seq"]),
-            row["created_at"],
-            row["live"],
-            row["folded_events"],
-            row["events_known"],
-            row["reason"],
-        )
-        for row in rows
-    ]
+    return [_described([row for row in rows if _peers(row, first)]) for first in rows if first["part"] == 0]
+
+
+def _peers(row: asyncpg.Record, first: asyncpg.Record) -> bool:
+    """Whether a generation is that of the first part, or was built together with it."""
+    return bool(row["generation_id"] == first["generation_id"] or (row["part"] and row["peer"] == first["peer"]))
+
+
+def _described(rows: list[asyncpg.Record]) -> Generation:
+    """What is said of the generations of all parts at once: that of a part which is not where the others are comes first."""
+    first = min(rows, key=lambda row: (STATUSES.index(row["status"]), row["part"]))
+    return Generation(
+        rows[0]["generation_id"],
+        rows[0]["ruleset_version"],
+        first["status"],
+        rows[0]["name"],
+        Vector(Position(row["epoch"], row["shard"], row["ms"], row["seq"]) for row in rows),
+        rows[0]["created_at"],
+        rows[0]["live"],
+        sum(row["folded_events"] for row in rows),
+        sum(row["events_known"] for row in rows),
+        first["reason"],
+    )
 
 
 async def find(pool: asyncpg.Pool, name: str, which: str) -> Generation:
@@ -126,10 +140,10 @@ async def begin(pool: asyncpg.Pool, name: str, *, version: int | None = None, la
                 raise Conflict(
                     f"generation {other.generation_id} has the name {label!r}; drop it, or take another name"
                 )
-    found: int | None = await pool.fetchval(Q["unfinished"], live["game_id"], version, label)
+    found: int | None = await pool.fetchval(Q["unfinished"], name, version, label)
     if found is None:
-        found = await pool.fetchval(Q["new"], live["game_id"], version, label)
-    assert found is not None
+        rows = await pool.fetch(Q["new"], name, version, label)
+        found = next(row["generation_id"] for row in rows if row["game_id"] == live["game_id"])
     return found
 
 
@@ -145,6 +159,28 @@ async def build(
 ) -> Built:
     """Builds a generation, or goes on building it, and makes it live or a shadow. It can be broken off and called again."""
     started = time.monotonic()
+    group = await pool.fetch(Q["peers"], generation_id)
+    if len(group) < 2:
+        return await _build_one(pool, redis, generation_id, progress, to, crash, run)
+    found = [
+        await _build_one(pool, redis, one["generation_id"], progress, "shadow", crash, run)
+        for one in group
+        if one["status"] in ("building", "retired")
+    ]
+    position = await _turn_together(pool, generation_id) if to == "live" else Vector(each.position[0] for each in found)
+    return Built(generation_id, sum(each.events for each in found), position, time.monotonic() - started)
+
+
+async def _build_one(
+    pool: asyncpg.Pool,
+    redis: Redis,
+    generation_id: int,
+    progress: Progress,
+    to: Part,
+    crash: Crash,
+    run: Runs,
+) -> Built:
+    started = time.monotonic()
     try:
         built = await Build.open(pool, generation_id, progress, crash, run)
         await built.catch_up()
@@ -157,7 +193,7 @@ async def build(
     with contextlib.suppress(RedisError, OSError):
         # It has joined whatever happens here: the shard's writer notices, and shows what is missing.
         await built.show(redis)
-    return Built(generation_id, built.archive.events, position, time.monotonic() - started)
+    return Built(generation_id, built.archive.events, Vector((position,)), time.monotonic() - started)
 
 
 async def build_until(
@@ -165,10 +201,19 @@ async def build_until(
 ) -> Built:
     """Builds a generation up to an entry of the log (None: the present one), to look at; it stays there."""
     started = time.monotonic()
-    built = await Build.open(pool, generation_id, progress, run=run)
-    await built.catch_up(until or await built.present())
-    await pool.execute(Q["rest"], generation_id)
-    return Built(generation_id, built.archive.events, built.position, time.monotonic() - started)
+    group = await pool.fetch(Q["peers"], generation_id)
+    if len(group) > 1 and until is not None:
+        raise InvalidInput(
+            Problem("until", "nothing for a spread game: no entry of one shard tells where the others were")
+        )
+    builds = []
+    for one in group:
+        built = await Build.open(pool, one["generation_id"], progress, run=run)
+        await built.catch_up(until or await built.present())
+        await pool.execute(Q["rest"], one["generation_id"])
+        builds.append(built)
+    events, position = sum(built.archive.events for built in builds), Vector(built.position for built in builds)
+    return Built(generation_id, events, position, time.monotonic() - started)
 
 
 async def swap(
@@ -182,15 +227,22 @@ async def swap(
     may_go_live(found)
     if found.status != "shadow":
         return await build(pool, redis, generation_id, progress, to="live", run=run)
-    live = await _game(pool, name)
-    async with pool.acquire() as connection, connection.transaction():
-        row = await lock_home(connection, live["game_id"], live["shard"])
-        held = await connection.fetchrow(Q["hold"], live["game_id"], generation_id)
-        if held is None or held["status"] != "shadow":
-            raise Conflict(f"generation {generation_id} is no shadow any more")
-        await _turn(connection, live["game_id"], live["shard"], generation_id)
-    position = Position(row["epoch"], live["shard"], row["ms"], row["seq"])
+    position = await _turn_together(pool, generation_id)
     return Built(generation_id, 0, position, time.monotonic() - started)
+
+
+async def _turn_together(pool: asyncpg.Pool, generation_id: int) -> Vector:
+    """Makes a shadow live, of a spread game those of all parts in one transaction: readers never see two generations."""
+    found = []
+    async with pool.acquire() as connection, connection.transaction():
+        for one in await connection.fetch(Q["peers"], generation_id):
+            row = await lock_home(connection, one["game_id"], one["shard"])
+            held = await connection.fetchrow(Q["hold"], one["game_id"], one["generation_id"])
+            if held is None or held["status"] != "shadow":
+                raise Conflict(f"generation {one['generation_id']} is no shadow any more")
+            await _turn(connection, one["game_id"], one["shard"], one["generation_id"])
+            found.append(Position(row["epoch"], one["shard"], row["ms"], row["seq"]))
+    return Vector(found)
 
 
 async def swap_back(pool: asyncpg.Pool, redis: Redis, name: str, progress: Progress) -> Built:
@@ -225,21 +277,30 @@ async def drop(pool: asyncpg.Pool, redis: Redis, name: str, generation_id: int, 
 
     Refuses one that a frozen or closed board is shown from, unless `though_frozen`.
     """
-    live = await _game(pool, name)
+    await _game(pool, name)
+    group = await pool.fetch(Q["peers"], generation_id)
     async with pool.acquire() as connection, connection.transaction():
-        await lock_home(connection, live["game_id"], live["shard"])
-        held = await connection.fetchrow(Q["hold"], live["game_id"], generation_id)
-        if held is None:
+        for one in group:
+            await _drop(connection, one["game_id"], one["shard"], one["generation_id"], though_frozen=though_frozen)
+        if not group:
             raise NotFound("generation", str(generation_id))
-        if held["status"] == "live":
-            raise Conflict(f"generation {generation_id} is live; swap another one in first")
-        if not though_frozen and await connection.fetchval(Q["shown_frozen"], live["game_id"], generation_id):
-            raise Conflict(f"a frozen or closed board is shown from generation {generation_id}; thaw it first")
-        if held["status"] != "dropped":
-            await connection.execute(Q["drop"], generation_id)
-        if held["status"] == "shadow":
-            await connection.execute(Q["new_catalog"], live["shard"])
-    await dropping.empty(pool, redis, live["game_id"])
+    for one in group:
+        await dropping.empty(pool, redis, one["game_id"])
+
+
+async def _drop(connection: Connection, game_id: int, shard: int, generation_id: int, *, though_frozen: bool) -> None:
+    await lock_home(connection, game_id, shard)
+    held = await connection.fetchrow(Q["hold"], game_id, generation_id)
+    if held is None:
+        raise NotFound("generation", str(generation_id))
+    if held["status"] == "live":
+        raise Conflict(f"generation {generation_id} is live; swap another one in first")
+    if not though_frozen and await connection.fetchval(Q["shown_frozen"], game_id, generation_id):
+        raise Conflict(f"a frozen or closed board is shown from generation {generation_id}; thaw it first")
+    if held["status"] != "dropped":
+        await connection.execute(Q["drop"], generation_id)
+    if held["status"] == "shadow":
+        await connection.execute(Q["new_catalog"], shard)
 
 
 async def take_out(pool: asyncpg.Pool, shard: int, generation_id: int, reason: str) -> None:
@@ -250,8 +311,9 @@ async def take_out(pool: asyncpg.Pool, shard: int, generation_id: int, reason: s
         await connection.execute(Q["new_catalog"], shard)
 
 
-async def _game(pool: asyncpg.Pool, name: str, part: int = 0) -> asyncpg.Record:
-    row = await pool.fetchrow(LIVE, name, part)
+async def _game(pool: asyncpg.Pool, name: str) -> asyncpg.Record:
+    """A game, or the first part of one that is spread; raises NotFound."""
+    row = await pool.fetchrow(LIVE, name, 0)
     if row is None:
         raise NotFound("game", name)
     return row

@@ -50,6 +50,8 @@ async def reshard(
 ) -> Resharded:
     """Gives the log so many shards. Raises RankfoldError when it cannot; nothing has changed then.
 
+    The parts of spread games stay where they are, so there is no going below as many shards as one of them has.
+
     `timeout_s` is how long it waits for what is in the streams to be archived. `crash` is told of the points that it passes.
     """
     started = time.monotonic()
@@ -58,6 +60,12 @@ async def reshard(
         raise RankfoldError("the log has not begun: its first consumer gives it RANKFOLD_SHARDS shards")
     if epoch.shards != shards and not epoch.opened:
         raise RankfoldError(f"a change to {epoch.shards} shards was broken off: finish it first, with that number")
+    widest = await pool.fetchrow(Q["widest"])
+    if widest is not None and widest["parts"] > shards:
+        raise RankfoldError(
+            f"{widest['name']} is spread over {widest['parts']} shards, and its parts cannot be joined: the log keeps at least "
+            "so many"
+        )
     moved, began = 0, epoch.shards != shards
     if began:
         change = _Change(pool, log, epoch, shards, progress, crash)

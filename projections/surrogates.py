@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from engine.contests import Contest
-from engine.erasure import surrogate, takes_part, without_in_text
+from engine.erasure import takes_part, without_in_text
 from engine.fold import Fold
 from engine.tables import Table
 from projections.database import Connection, columns, queries
@@ -31,12 +31,13 @@ _decode_contest = msgspec.json.Decoder(Contest).decode
 
 
 class Erasing(NamedTuple):
-    """One erasing event: of which game and generation, of whom, and where in the log."""
+    """One erasing event: of which game and generation, of whom, where in the log, and who he is from then on."""
 
     game_id: int
     generation_id: int
     player: str
     position: Position
+    surrogate: str
 
 
 async def load_contests_naming(fetch: Fetch, generation_id: int, fold: Fold, player: str) -> list[Contest]:
@@ -50,7 +51,7 @@ async def load_contests_naming(fetch: Fetch, generation_id: int, fold: Fold, pla
 
 def places(fold: Fold, erasing: Erasing) -> Iterator[tuple[Table, Places, Places]]:
     """What each ranking of a player has to show now: (table, places, hidden places)."""
-    after = surrogate(erasing.position)
+    after = erasing.surrogate
     for table in fold.tables.values():
         row = table.rows.get(after)
         if row is not None:
@@ -60,7 +61,7 @@ def places(fold: Fold, erasing: Erasing) -> Iterator[tuple[Table, Places, Places
 
 async def rename(connection: Connection, erasing: Erasing) -> None:
     """Renames the stored rows of a player in one generation."""
-    after = surrogate(erasing.position)
+    after = erasing.surrogate
     for name in _RENAMES:
         await connection.execute(Q[name], erasing.generation_id, erasing.player, after)
     rows = await connection.fetch(Q["rejections_of"], erasing.generation_id, erasing.player)

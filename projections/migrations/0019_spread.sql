@@ -2,3 +2,6 @@
 ALTER TABLE games ADD COLUMN part integer NOT NULL DEFAULT 0, ADD COLUMN parts integer NOT NULL DEFAULT 1;
 ALTER TABLE games ADD CONSTRAINT games_name_part_key UNIQUE (name, part);
 ALTER TABLE games DROP CONSTRAINT games_name_key;
+
+-- What is built together of the parts of a spread game names that of the first part. Those that parts begin with have none.
+ALTER TABLE generations ADD COLUMN peer integer;

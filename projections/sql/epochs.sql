@@ -36,7 +36,12 @@ WITH moved AS (
 INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved
 
 -- name: games
-SELECT game_id, name, shard FROM games
+-- Those that live on one shard: the parts of the others stay where they are.
+SELECT game_id, name, shard FROM games WHERE parts = 1
+
+-- name: widest
+-- The spread game of the most parts.
+SELECT name, parts FROM games WHERE parts > 1 ORDER BY parts DESC, name LIMIT 1
 
 -- name: move
 WITH moves AS (SELECT * FROM unnest($1::integer[], $2::integer[]) AS m (game_id, shard)),

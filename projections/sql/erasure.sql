@@ -39,6 +39,9 @@ WHERE r.generation_id = $1 AND (r.epoch, r.ms, r.seq, r.shard) = (n.epoch, n.ms,
 -- name: games_pending
 SELECT DISTINCT g.name FROM erasures e JOIN games g USING (game_id) WHERE e.done_at IS NULL ORDER BY g.name
 
+-- name: parts
+SELECT game_id, part, parts FROM games WHERE name = $1 ORDER BY part
+
 -- name: pending
 SELECT epoch, shard, ms, seq, player, rebuild FROM erasures WHERE game_id = $1 AND done_at IS NULL ORDER BY epoch, ms, seq
 
@@ -50,7 +53,7 @@ SELECT game_id FROM games WHERE game_id = $1 FOR NO KEY UPDATE
 -- Entries that may name a player: JSON that holds his id in quotes or has escapes, and whatever is not JSON and holds its bytes.
 -- Entries that nothing was known of are archived under game 0.
 SELECT game_id, epoch, shard, ms, seq, verdict, body FROM log
-WHERE game_id IN ($1, 0) AND length(body) > 0 AND (
+WHERE game_id IN ($1, 0) AND ($4::integer IS NULL OR shard = $4) AND length(body) > 0 AND (
     position('\x5c'::bytea IN body) > 0
     OR EXISTS (SELECT FROM unnest($2::bytea[]) quoted WHERE position(quoted IN body) > 0)
     OR (get_byte(body, 0) >= 128 AND EXISTS (SELECT FROM unnest($3::bytea[]) raw WHERE position(raw IN body) > 0))
@@ -67,7 +70,8 @@ FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::bigint[], $5::bigin
 WHERE (l.game_id, l.epoch, l.shard, l.ms, l.seq) = (n.game_id, n.epoch, n.shard, n.ms, n.seq)
 
 -- name: dead_letters
-SELECT dead_letter_id, epoch, shard, ms, seq, reason, body FROM dead_letters WHERE game = $1 OR game IS NULL
+SELECT dead_letter_id, epoch, shard, ms, seq, reason, body FROM dead_letters
+WHERE (game = $1 OR game IS NULL) AND ($2::integer IS NULL OR shard = $2)
 
 -- name: rewrite_dead_letters
 UPDATE dead_letters d SET reason = n.reason, body = n.body

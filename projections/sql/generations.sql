@@ -4,13 +4,33 @@
 SELECT version FROM rulesets WHERE game_id = $1 AND ($2::integer IS NULL OR version = $2) ORDER BY version DESC LIMIT 1
 
 -- name: new
-INSERT INTO generations (game_id, ruleset_version, status, name) VALUES ($1, $2, 'building', $3) RETURNING generation_id
+-- A generation of each part of a game. Of a spread one they are peers.
+WITH drawn AS (
+    SELECT game_id, part, parts, nextval(pg_get_serial_sequence('generations', 'generation_id'))::integer AS number
+    FROM games WHERE name = $1
+)
+INSERT INTO generations (generation_id, game_id, ruleset_version, status, name, peer)
+OVERRIDING SYSTEM VALUE
+SELECT number, game_id, $2, 'building', $3, CASE WHEN parts > 1 THEN min(number) FILTER (WHERE part = 0) OVER () END
+FROM drawn
+RETURNING generation_id, game_id
+
+-- name: peers
+-- A generation with those of the other parts of its game, if it is spread, in the order of the parts.
+SELECT n.generation_id, n.status, g.game_id, g.shard, g.part
+FROM generations m
+JOIN games h ON h.game_id = m.game_id
+JOIN games g ON g.name = h.name
+JOIN generations n ON n.game_id = g.game_id AND n.peer IS NOT DISTINCT FROM m.peer
+    AND (n.generation_id = m.generation_id OR h.parts > 1)
+WHERE m.generation_id = $1
+ORDER BY g.part
 
 -- name: unfinished
 -- A build that was broken off, to go on with.
-SELECT generation_id FROM generations
-WHERE game_id = $1 AND status = 'building' AND ruleset_version = $2 AND name IS NOT DISTINCT FROM $3
-ORDER BY generation_id DESC LIMIT 1
+SELECT coalesce(n.peer, n.generation_id) FROM generations n JOIN games g USING (game_id)
+WHERE g.name = $1 AND n.status = 'building' AND n.ruleset_version = $2 AND n.name IS NOT DISTINCT FROM $3
+ORDER BY 1 DESC LIMIT 1
 
 -- name: generation
 -- As the fold of a generation needs it, with where it stopped.
@@ -23,8 +43,9 @@ JOIN rulesets r ON r.game_id = n.game_id AND r.version = n.ruleset_version
 WHERE n.generation_id = $1
 
 -- name: listed
+-- Of a spread game the lines of each part follow one another.
 SELECT n.generation_id, n.ruleset_version, n.status, n.name, n.created_at, n.retired_at, n.reason, n.folded_events,
-    n.events_known, g.shard, n.generation_id = g.live_generation AS live,
+    n.events_known, g.shard, g.part, n.peer, n.generation_id = g.live_generation AS live,
     CASE WHEN f.follows THEN s.epoch ELSE n.folded_epoch END AS epoch,
     CASE WHEN f.follows THEN s.ms ELSE n.folded_ms END AS ms,
     CASE WHEN f.follows THEN s.seq ELSE n.folded_seq END AS seq
@@ -33,7 +54,7 @@ JOIN generations n USING (game_id)
 CROSS JOIN LATERAL (SELECT n.status IN ('live', 'shadow') AS follows) f
 JOIN shards s ON s.shard = g.shard
 WHERE g.name = $1 AND n.status <> 'dropped'
-ORDER BY n.generation_id
+ORDER BY g.part, n.generation_id
 
 -- name: last_event
 SELECT epoch, ms, seq FROM log

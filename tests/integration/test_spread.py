@@ -1,18 +1,22 @@
 """A game that is spread over all shards by player: each shard folds its own players, as one fold would have folded them."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.fold import Fold, fold
-from engine.spread import part_of
+from engine.spread import goes_with, part_of
+from projections import epochs, erasure, generations
+from projections.reshard import reshard
 from schemas.codec import decode
+from schemas.errors import Conflict, RankfoldError
 from schemas.events import Event
 from schemas.position import Position
 from schemas.ruleset import parse
-from tests.harness import Harness, event, ruleset, running, score
+from tests.harness import Harness, event, ruleset, running, score, silent
 
 pytestmark = pytest.mark.services
 
@@ -57,10 +61,15 @@ of = "points"
 PLAYERS = [f"player-{number}" for number in range(12)]
 
 
+ORDER: list[str] = []
+"""The ids of what was published: entries of several shards can have been recorded in the same millisecond."""
+
+
 @pytest.fixture
 async def harness(
     database_url: str, redis_log_url: str, redis_rankings_url: str, tmp_path: Path
 ) -> AsyncIterator[Harness]:
+    ORDER.clear()
     async with running(database_url, redis_log_url, redis_rankings_url, tmp_path, shards=SHARDS) as harness:
         yield harness
 
@@ -68,10 +77,9 @@ async def harness(
 async def publish(harness: Harness, *bodies: dict[str, Any]) -> None:
     """Puts each event where it belongs: what is about a player on his shard, all else on every one."""
     for body in bodies:
-        homes: Iterable[int] = range(SHARDS)
-        if body["type"] in ("score", "pick", "adjustment", "player"):
-            homes = (part_of(body["player"], SHARDS),)
-        for shard in homes:
+        ORDER.append(body["id"])
+        player = goes_with(decode(msgspec.json.encode(body)))
+        for shard in range(SHARDS) if player is None else (part_of(player, SHARDS),):
             await harness.publish(body, shard=shard)
 
 
@@ -94,8 +102,8 @@ async def whole(harness: Harness, board: str = "total", period: str = "all") -> 
     return [(row["prefix"], row["player"]) for row in rows]
 
 
-async def as_one(harness: Harness) -> Fold:
-    """What one fold makes of everything that was accepted, each event of everyone once."""
+async def as_one(harness: Harness, text: str = RULES) -> Fold:
+    """What one fold makes of everything that was accepted, each event of everyone once, in the order of publication."""
     rows = await harness.pool.fetch(
         "SELECT epoch, shard, ms, seq, body FROM log WHERE verdict = 0 AND game_id > 0 ORDER BY epoch, ms, seq, shard"
     )
@@ -103,7 +111,7 @@ async def as_one(harness: Harness) -> Fold:
     for row in rows:
         each = decode(row["body"])
         said.setdefault(each.id, (Position(row["epoch"], row["shard"], row["ms"], row["seq"]), each))
-    return fold(parse(RULES), said.values())
+    return fold(parse(text), [said[name] for name in dict.fromkeys(ORDER) if name in said])
 
 
 def lines(state: Fold, board: str = "total", period: str = "all") -> list[tuple[bytes, str]]:
@@ -164,3 +172,84 @@ async def test_a_player_of_another_shard_is_refused(harness: Harness) -> None:
     assert dead.field == "player"
     assert dead.reason == f"this player's part of a spread game lives on shard {home}, not on shard {wrong}"
     assert [player for _, player in await whole(harness)] == ["ann"]
+
+
+async def test_rules_change_on_every_part_and_go_live_at_once(harness: Harness) -> None:
+    await publish(harness, ruleset(RULES), *season())
+    await drain(harness)
+    before = await whole(harness)
+    doubled = RULES.replace("points = 3", "points = 6")
+    await publish(harness, ruleset(doubled, 2))
+    await drain(harness)
+    built = await harness.build(version=2, label="doubled")
+    assert [position.shard for position in built.position] == list(range(SHARDS))
+    assert await whole(harness) == before
+    await publish(harness, score("late", PLAYERS[1], 9))
+    await drain(harness)
+    [live, shadow] = await generations.listed(harness.pool, "arcade")
+    assert (live.status, live.live, shadow.status, shadow.name) == ("live", True, "shadow", "doubled")
+    await generations.swap(harness.pool, harness.rankings, "arcade", shadow.generation_id, silent)
+    await drain(harness)
+    assert await whole(harness) == lines(await as_one(harness, doubled))
+    await harness.assert_exact()
+    back = await generations.swap_back(harness.pool, harness.rankings, "arcade", silent)
+    assert back.generation_id == live.generation_id
+    await drain(harness)
+    assert await whole(harness) == lines(await as_one(harness))
+    await generations.drop(harness.pool, harness.rankings, "arcade", shadow.generation_id)
+    assert len(await generations.listed(harness.pool, "arcade")) == 1
+    assert await harness.value("SELECT count(*) FROM generations WHERE status = 'dropped'") == SHARDS
+    await harness.assert_exact()
+
+
+async def test_a_swap_that_cannot_take_all_parts_takes_none(harness: Harness) -> None:
+    await publish(harness, ruleset(RULES), *season())
+    await drain(harness)
+    built = await harness.build(label="next")
+    await harness.pool.execute(
+        "UPDATE generations SET status = 'failed' WHERE generation_id = $1", built.generation_id + 1
+    )
+    live = await harness.pool.fetch("SELECT live_generation FROM games ORDER BY part")
+    with pytest.raises(Conflict, match="failed"):
+        await generations.swap(harness.pool, harness.rankings, "arcade", built.generation_id, silent)
+    with pytest.raises(Conflict, match="no shadow any more"):
+        await generations.build(harness.pool, harness.rankings, built.generation_id, silent, to="live")
+    assert await harness.pool.fetch("SELECT live_generation FROM games ORDER BY part") == live
+
+
+async def test_an_erased_player_keeps_his_place_and_loses_his_name_on_every_shard(harness: Harness) -> None:
+    await publish(harness, ruleset(RULES), *season())
+    await drain(harness)
+    gone = PLAYERS[3]
+    before = await whole(harness)
+    await publish(harness, event("player", "gone", player=gone, status="erased"))
+    await drain(harness)
+    after = await whole(harness)
+    named = {player for _, player in after}
+    assert gone not in named
+    [stand_in] = named - {player for _, player in before}
+    assert stand_in.startswith("erased-1.")
+    assert part_of(stand_in, SHARDS) == part_of(gone, SHARDS)
+    assert sorted(prefix for prefix, _ in after) == sorted(prefix for prefix, _ in before)
+    done = await erasure.erase(harness.pool, harness.log, harness.rankings, "arcade", silent)
+    assert done.players == 1
+    left = await harness.value("SELECT count(*) FROM log WHERE position($1::bytea IN body) > 0", gone.encode())
+    assert left == 0
+    await drain(harness)
+    assert await whole(harness) == after
+    await harness.assert_exact()
+
+
+async def test_more_shards_leave_the_parts_where_they_are(harness: Harness) -> None:
+    await publish(harness, ruleset(RULES), *season())
+    await drain(harness)
+    await epochs.begin(harness.pool, SHARDS)
+    before = await whole(harness)
+    with pytest.raises(RankfoldError, match="arcade is spread over 3 shards"):
+        await reshard(harness.pool, harness.log, SHARDS - 1, silent)
+    await reshard(harness.pool, harness.log, SHARDS + 2, silent)
+    assert await harness.pool.fetchval("SELECT array_agg(shard ORDER BY part) FROM games") == list(range(SHARDS))
+    await publish(harness, score("later", PLAYERS[0], 4))
+    await drain(harness)
+    assert await whole(harness) != before
+    await harness.assert_exact()

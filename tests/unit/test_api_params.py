@@ -53,7 +53,7 @@ def test_a_page_query_reads_everything() -> None:
     assert query.period == "daily:2026-02-08"
     assert query.limit == 1000
     assert query.after == member(b"\x80\x01", "ada")
-    assert query.min_position == Position(1, 0, 7, 3)
+    assert query.min_position == (Position(1, 0, 7, 3),)
 
 
 @pytest.mark.parametrize(
