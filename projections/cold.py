@@ -157,9 +157,11 @@ async def brought_back(
     not dropped as well; then a folder is needed as soon as there is one file (InColdArchive). What was broken off leaves
     months in the database, where they do no harm.
     """
-    game_id = await pool.fetchval(Q["game"], game)
+    parts = {row["game_id"] for row in await pool.fetch(Q["games"], game)}
     concerned = [
-        one for one in await stretches(pool) if game_id in one.games and (rewrite or one.dropped_at is not None)
+        one
+        for one in await stretches(pool)
+        if not parts.isdisjoint(one.games) and (rewrite or one.dropped_at is not None)
     ]
     if folder is None:
         if rewrite and concerned:

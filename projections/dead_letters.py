@@ -8,9 +8,11 @@ import asyncpg
 import msgspec
 from redis.asyncio import Redis
 
+from engine.spread import goes_with, part_of
 from projections.database import queries
 from projections.names import epoch_key, stream_key
-from schemas.errors import LogBroken, NotFound
+from schemas.codec import decode
+from schemas.errors import InvalidEvent, LogBroken, NotFound
 from schemas.position import Position, parse_entry
 
 Q = queries("reader")
@@ -56,7 +58,7 @@ async def retry(pool: asyncpg.Pool, log: Redis, ids: Sequence[int]) -> list[Posi
     """
     async with pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(Q["open_dead_letters"], list(ids))
-        positions = [await _append(log, row["shard"], row["body"]) for row in rows]
+        positions = [await _append(log, _home(row), row["body"]) for row in rows]
         await connection.execute(Q["mark_retried"], [row["dead_letter_id"] for row in rows])
     return positions
 
@@ -66,6 +68,17 @@ async def retry_one(pool: asyncpg.Pool, log: Redis, game: str, id_: int) -> Posi
     if await pool.fetchval(Q["dead_letter"], game, id_) is None:
         raise NotFound("dead letter", str(id_))
     return next(iter(await retry(pool, log, [id_])), None)
+
+
+def _home(row: asyncpg.Record) -> int:
+    """The shard where an entry belongs: in a spread game its player's, or for what is of everyone that which it came to."""
+    if (row["parts"] or 1) == 1:
+        return int(row["shard"])
+    try:
+        player = goes_with(decode(row["body"]))
+    except (InvalidEvent, UnicodeDecodeError, RecursionError):
+        player = None
+    return int(row["came_to"]) if player is None else part_of(player, row["parts"])
 
 
 async def _append(log: Redis, shard: int, body: bytes) -> Position:

@@ -12,21 +12,23 @@ from typing import Any, cast
 import asyncpg
 import msgspec
 
+from engine.boards import BoardPlan
 from engine.corrections import CORRECTIONS, Log
 from engine.fold import Fold
 from engine.movement import BEFORE
 from engine.rules import Game, compile_ruleset
+from engine.spread import goes_with, owner
 from engine.tables import Change, Table, TableName
 from projections.archive import Archive
 from projections.batch import Batch, LiveGame
-from projections.comparing import Line, Lines, Move, compare
+from projections.comparing import Line, Lines, Move, Pair, compare
 from projections.database import Connection, queries
 from projections.hashing import id_hash
 from projections.store import Store
 from projections.stretch import prepare, settling
 from schemas.errors import NotFound
 from schemas.events import Event
-from schemas.position import Position
+from schemas.position import Position, Vector
 from schemas.ruleset import parse
 
 Q = queries("preview")
@@ -100,34 +102,74 @@ async def of_events(
     pool: asyncpg.Pool, name: str, events: Sequence[Event], now_ms: int, *, board: str | None, limit: int, rows_max: int
 ) -> Preview:
     """Who would move if these events came now. Raises NotFound, and TooMuch when more than `rows_max` places are compared."""
+    doubts: list[Doubt] = []
+    states = _States(rows_max)
     async with _snapshot(pool) as connection:
-        live_row = await _live(connection, name)
         store = _Reading(connection)
-        (live,) = await store.games([name], 0)
-        state = await store.shard(live.shard)
-        doubts = await _used_before(store, live, events)
-        if doubts:
-            events = [event for event in events if event.id not in {doubt.event for doubt in doubts}]
-        start_ms = max(now_ms, state.ms) + 1
-        said = [(Position(state.epoch, live.shard, start_ms, seq), event) for seq, event in enumerate(events)]
-        changed: dict[TableName, dict[str, Change]] = {}
-        for part in _parts(said):
-            batch = Batch(live.shard, state, (part[-1][0].ms, part[-1][0].seq))
-            doubts += await _fold(store, live, part, said, batch, changed)
-            state = batch.after_state
-        tables = [table for key in changed if _concerns(table := live.fold.tables[key], board)]
-        await _bounded(connection, tables, rows_max)
-        comparing = [
-            (table, await _shown(connection, table.ranking_id), _after(changed[table.name])) for table in tables
-        ]
-        moves, total = await compare(
-            [(table.name, table.plan, before, _replaced(before, after)) for table, before, after in comparing],
-            {table.name: set(after) for table, _, after in comparing},
-            limit,
-        )
-        moves = await _named(connection, live.generation_id, moves)
-    position = Position(live_row["epoch"], live_row["shard"], live_row["ms"], live_row["seq"])
-    return Preview(str(position), name, moves, total, doubts)
+        parts = await _parts_of(connection, name)
+        for row in parts:
+            # Of what is about one player the other parts hear nothing.
+            owns = owner(row["part"], row["parts"])
+            heard = [each for each in events if owns is None or (who := goes_with(each)) is None or owns(who)]
+            (live,) = await store.games([name], row["shard"])
+            doubts += await _of_part(connection, store, live, heard, now_ms, states, board)
+        moves, total = await compare(states.pairs(), states.changed, limit)
+        moves = await _named(connection, [row["live_generation"] for row in parts], moves)
+    return Preview(_position(parts), name, moves, total, list(dict.fromkeys(doubts)))
+
+
+class _States:
+    """The rankings that events change, before and afterwards; those of all parts of a spread game together."""
+
+    def __init__(self, rows_max: int) -> None:
+        self._rows_left = rows_max
+        self.changed: dict[TableName, set[str]] = {}
+        self._plans: dict[TableName, BoardPlan] = {}
+        self._lines: dict[TableName, tuple[Lines, Lines]] = {}
+
+    def take(self, rows: int) -> None:
+        """So many places more are going to be compared; raises TooMuch."""
+        self._rows_left -= rows
+        if self._rows_left < 0:
+            raise TooMuch
+
+    def add(self, table: Table, before: Lines, after: dict[str, Line | None]) -> None:
+        self._plans[table.name] = table.plan
+        lines = self._lines.setdefault(table.name, ({}, {}))
+        lines[0].update(before)
+        lines[1].update(_replaced(before, after))
+        self.changed.setdefault(table.name, set()).update(after)
+
+    def pairs(self) -> list[Pair]:
+        return [(name, self._plans[name], *lines) for name, lines in self._lines.items()]
+
+
+async def _of_part(
+    connection: Connection,
+    store: Store,
+    live: LiveGame,
+    events: Sequence[Event],
+    now_ms: int,
+    states: _States,
+    board: str | None,
+) -> list[Doubt]:
+    """Folds the events on top of one part of a game, or of the whole of one that is not spread."""
+    state = await store.shard(live.shard)
+    doubts = await _used_before(store, live, events)
+    if doubts:
+        events = [event for event in events if event.id not in {doubt.event for doubt in doubts}]
+    start_ms = max(now_ms, state.ms) + 1
+    said = [(Position(state.epoch, live.shard, start_ms, seq), event) for seq, event in enumerate(events)]
+    changed: dict[TableName, dict[str, Change]] = {}
+    for part in _parts(said):
+        batch = Batch(live.shard, state, (part[-1][0].ms, part[-1][0].seq))
+        doubts += await _fold(store, live, part, said, batch, changed)
+        state = batch.after_state
+    tables = [table for key in changed if _concerns(table := live.fold.tables[key], board)]
+    states.take(await _size(connection, tables))
+    for table in tables:
+        states.add(table, await _shown(connection, table.ranking_id), _after(changed[table.name]))
+    return doubts
 
 
 async def of_rules(
@@ -141,30 +183,33 @@ async def of_rules(
     rows_max: int | None,
 ) -> Preview:
     """Who would move under other rules. Raises NotFound, and TooMuch when there are more than `rows_max` events."""
+    before: dict[TableName, Lines] = {}
+    after: dict[TableName, Lines] = {}
     async with _snapshot(pool) as connection:
-        live = await _live(connection, name)
-        total = await connection.fetchval(REPLAY["count"], live["game_id"])
-        if rows_max is not None and total > rows_max:
+        parts = await _parts_of(connection, name)
+        totals = [await connection.fetchval(REPLAY["count"], row["game_id"]) for row in parts]
+        if rows_max is not None and sum(totals) > rows_max:
             raise TooMuch
-        fold = Fold(game)
-        upto = (live["epoch"], live["ms"], live["seq"])
-        await Archive(live["game_id"], fold, total, progress).read(connection, upto)
-        fold.settle()
-        now = compile_ruleset(parse(live["text"]))
-        found = {
-            (row["board"], row["period"], row["segment"]): row["ranking_id"]
-            for row in await connection.fetch(Q["rankings"], live["live_generation"])
-        }
-        names = [key for key in found | fold.tables if key[0] in now.boards and key[0] in game.boards]
-        names = [key for key in names if not key[2].startswith(BEFORE) and board in (None, key[0])]
-        comparing = [
-            (key, game.boards[key[0]], await _shown(connection, found.get(key, 0)), _lines_of(fold.tables.get(key)))
-            for key in names
-        ]
+        now, folded = compile_ruleset(parse(parts[0]["text"])), 0
+        for row in parts:
+            fold = Fold(game, owner(row["part"], row["parts"]))
+            archive = Archive(row["game_id"], fold, sum(totals), _behind(progress, folded))
+            folded += await archive.read(connection, (row["epoch"], row["ms"], row["seq"]))
+            fold.settle()
+            found = {
+                (held["board"], held["period"], held["segment"]): held["ranking_id"]
+                for held in await connection.fetch(Q["rankings"], row["live_generation"])
+            }
+            names = [key for key in found | fold.tables if key[0] in now.boards and key[0] in game.boards]
+            for key in names:
+                if not key[2].startswith(BEFORE) and board in (None, key[0]):
+                    before.setdefault(key, {}).update(await _shown(connection, found.get(key, 0)))
+                    after.setdefault(key, {}).update(_lines_of(fold.tables.get(key)))
+        comparing = [(key, game.boards[key[0]], lines, after[key]) for key, lines in before.items()]
         moves, moved = await compare(comparing, {}, limit, plans_before=now.boards)
-        moves = await _named(connection, live["live_generation"], moves)
+        moves = await _named(connection, [row["live_generation"] for row in parts], moves)
     return Preview(
-        str(Position(live["epoch"], live["shard"], live["ms"], live["seq"])),
+        _position(parts),
         name,
         moves,
         moved,
@@ -173,11 +218,21 @@ async def of_rules(
     )
 
 
-async def _live(connection: Connection, name: str) -> asyncpg.Record:
-    row = await connection.fetchrow(REPLAY["live"], name, 0)
-    if row is None:
+def _behind(progress: Progress, folded: int) -> Progress:
+    """Progress of a part whose events come behind so many."""
+    return lambda done, total: progress(folded + done, total)
+
+
+async def _parts_of(connection: Connection, name: str) -> list[asyncpg.Record]:
+    """The parts of a game, which is one row for a game that is not spread. Raises NotFound."""
+    rows = await connection.fetch(Q["parts"], name)
+    if not rows:
         raise NotFound("game", name)
-    return row
+    return rows
+
+
+def _position(parts: Sequence[asyncpg.Record]) -> str:
+    return str(Vector(Position(row["epoch"], row["shard"], row["ms"], row["seq"]) for row in parts))
 
 
 async def _used_before(store: Store, live: LiveGame, events: Sequence[Event]) -> list[Doubt]:
@@ -232,10 +287,10 @@ def _concerns(table: Table, board: str | None) -> bool:
     return not table.name[2].startswith(BEFORE) and board in (None, table.name[0])
 
 
-async def _bounded(connection: Connection, tables: list[Table], rows_max: int) -> None:
+async def _size(connection: Connection, tables: list[Table]) -> int:
+    """How many players are ranked there."""
     rows = await connection.fetch(Q["totals"], [table.ranking_id for table in tables])
-    if sum(row["total"] for row in rows) > rows_max:
-        raise TooMuch
+    return sum(row["total"] for row in rows)
 
 
 async def _shown(connection: Connection, ranking_id: int) -> Lines:
@@ -262,7 +317,7 @@ def _lines_of(table: Table | None) -> Lines:
     return {player: (row.prefix, row.extra) for player, row in rows if row.prefix is not None}
 
 
-async def _named(connection: Connection, generation_id: int, moves: list[Move]) -> list[Move]:
-    rows = await connection.fetch(Q["names"], generation_id, list({move.player for move in moves}))
+async def _named(connection: Connection, generation_ids: list[int], moves: list[Move]) -> list[Move]:
+    rows = await connection.fetch(Q["names"], generation_ids, list({move.player for move in moves}))
     names: dict[str, Any] = {row["player"]: row["name"] for row in rows}
     return [msgspec.structs.replace(move, name=names.get(move.player)) for move in moves]

@@ -50,5 +50,6 @@ WHERE e.game_id = $1 AND e.id_hash = ANY ($2::bytea[]) ORDER BY c.name
 -- name: away_about
 SELECT DISTINCT name FROM cold_subjects WHERE game_id = $1 AND subject = ANY ($2::integer[]) ORDER BY name
 
--- name: game
+-- name: games
+-- A game, or the parts of one that is spread.
 SELECT game_id FROM games WHERE name = $1

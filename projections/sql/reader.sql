@@ -129,8 +129,8 @@ ORDER BY dead_letter_id LIMIT $4
 
 -- name: open_dead_letters
 -- To where the game lives now, which may be another shard than the one that the entry came to.
-SELECT d.dead_letter_id, d.game, coalesce(g.shard, d.shard) AS shard, d.body
-FROM dead_letters d LEFT JOIN games g ON g.name = d.game
+SELECT d.dead_letter_id, d.game, coalesce(g.shard, d.shard) AS shard, d.shard AS came_to, g.parts, d.body
+FROM dead_letters d LEFT JOIN games g ON g.name = d.game AND g.part = 0
 WHERE d.status = 'open' AND d.dead_letter_id = ANY ($1::bigint[]) FOR UPDATE OF d
 
 -- name: dead_letter

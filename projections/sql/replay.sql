@@ -47,7 +47,7 @@ WHERE g.name = $1 AND (g.part = $3 OR $2 IS NOT NULL)
 -- name: more_than
 -- Whether a game has more events than so many.
 SELECT count(*) > $2::bigint FROM (
-    SELECT 1 FROM log WHERE game_id = (SELECT game_id FROM games WHERE name = $1) AND verdict = 0 LIMIT $2::bigint + 1
+    SELECT 1 FROM log WHERE game_id IN (SELECT game_id FROM games WHERE name = $1) AND verdict = 0 LIMIT $2::bigint + 1
 ) counted
 
 -- name: to_come
