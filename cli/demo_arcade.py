@@ -21,7 +21,7 @@ from cli.publish import BATCH_EVENTS_MAX, until_visible
 from cli.settings import Settings
 from cli.supervisor import ROOT
 from cli.terminal import meter, out, plural
-from schemas.position import Position
+from schemas.position import Vector
 
 RULES = Path("examples/arcade/arcade.toml")
 PAST_RUNS = 20_000
@@ -75,7 +75,7 @@ async def _past(api: Api, game: str, feed: asyncio.subprocess.Process) -> None:
     with meter("two weeks of runs") as progress:
         for done in range(0, PAST_RUNS, BATCH_EVENTS_MAX):
             lines = await lines_of(feed, BATCH_EVENTS_MAX)
-            position = Position.parse((await api.publish(game, b"".join(lines)))["position"])
+            position = Vector.parse((await api.publish(game, b"".join(lines)))["position"])
             progress(done + BATCH_EVENTS_MAX, PAST_RUNS)
         if position is not None:
             await until_visible(api, {game: position})

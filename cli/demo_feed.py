@@ -17,7 +17,7 @@ from cli.terminal import table
 from schemas.codec import encode
 from schemas.errors import Unavailable
 from schemas.events import RulesetChange
-from schemas.position import Position
+from schemas.position import Vector
 from schemas.ruleset import parse
 
 LINE_BYTES_MAX = 2**20
@@ -57,7 +57,7 @@ async def apply(api: Api, text: str) -> str:
     game = parse(text).game
     event = RulesetChange(id="ruleset-1", game=game, version=1, text=text)
     answer = await api.publish(game, encode(event) + b"\n")
-    await until_visible(api, {game: Position.parse(answer["position"])})
+    await until_visible(api, {game: Vector.parse(answer["position"])})
     return game
 
 

@@ -16,7 +16,7 @@ from cli.client import Api, RefusedError
 from cli.eventlines import at_line, count_lines
 from cli.terminal import meter, plural, say, show_json
 from schemas.errors import InvalidInput, NotFound, Problem, Unavailable
-from schemas.position import Position
+from schemas.position import Vector
 
 BATCH_EVENTS_MAX = 1_000
 BATCH_BYTES_MAX = 3_500_000
@@ -52,14 +52,14 @@ class Sent:
 
     events: int = 0
     duplicates: int = 0
-    positions: dict[str, Position] = field(default_factory=dict)
+    positions: dict[str, Vector] = field(default_factory=dict)
 
     def add(self, batch: Batch, answer: Any) -> None:
         """Takes the answer to a batch into account."""
         self.events += len(batch.lines)
         self.duplicates += answer["duplicates"]
-        position = Position.parse(answer["position"])
-        self.positions[batch.game] = max(position, self.positions.get(batch.game, position))
+        positions = *Vector.parse(answer["position"]), *self.positions.get(batch.game, ())
+        self.positions[batch.game] = Vector.highest(positions)
 
 
 def publish_command(
@@ -157,7 +157,7 @@ async def retried(call: Callable[[], Any]) -> Any:
     return await call()
 
 
-async def until_visible(api: Api, positions: dict[str, Position]) -> None:
+async def until_visible(api: Api, positions: dict[str, Vector]) -> None:
     """Returns when readers of each game see its position; raises Unavailable when they do not soon."""
     deadline = time.monotonic() + VISIBLE_SECONDS_MAX
     for game, position in positions.items():
@@ -167,13 +167,13 @@ async def until_visible(api: Api, positions: dict[str, Position]) -> None:
             await asyncio.sleep(VISIBLE_POLL_S)
 
 
-async def _is_visible(api: Api, game: str, position: Position) -> bool:
+async def _is_visible(api: Api, game: str, position: Vector) -> bool:
     try:
         shown = (await api.get("games", game))["position"]
     except NotFound:
         # A game that its first ruleset has yet to make.
         return False
-    return Position.parse(shown) >= position
+    return Vector.parse(shown).covers(position)
 
 
 def _report(sent: Sent, seconds: float, as_json: bool) -> None:

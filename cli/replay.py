@@ -87,7 +87,7 @@ async def _verify(found: Settings, game: str, generation: str | None) -> replay.
         number = None if generation is None else (await generations.find(pool, game, generation)).generation_id
         async with cold.brought_back(pool, found.cold_dir, game):
             with meter("replaying") as progress:
-                return await replay.verify(pool, game, progress, generation_id=number)
+                return await replay.verify_all(pool, game, progress, generation_id=number)
     finally:
         await pool.close()
 

@@ -18,7 +18,7 @@ from engine.rules import compile_ruleset, ranked_by
 from projections.database import connect, queries
 from schemas.errors import NotFound
 from schemas.language import Ruleset
-from schemas.position import Position
+from schemas.position import Vector
 from schemas.ruleset import parse
 
 Q = queries("reader")
@@ -107,7 +107,7 @@ async def apply(found: Settings, rules: Ruleset, text: str) -> tuple[int, int | 
     async with Api(found.url, found.key) as api:
         live = await _live_version(api, rules.game)
         answer = await retried(lambda: api.put_ruleset(rules.game, text))
-        await until_visible(api, {rules.game: Position.parse(answer["position"])})
+        await until_visible(api, {rules.game: Vector.parse(answer["position"])})
         return answer["version"], live, answer["new"]
 
 

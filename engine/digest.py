@@ -36,6 +36,11 @@ class Digest:
         return f"{self._sum % _MODULUS:032x}"
 
 
+def total_of(digests: Iterable[str]) -> str:
+    """The digest of all rows of several digests."""
+    return f"{sum(int(digest, 16) for digest in digests) % _MODULUS:032x}"
+
+
 def says_nothing(prefix: bytes | None, state: bytes, hidden: bytes | None) -> bool:
     """Whether a row is as good as missing: without a state, in a copy, and without a place."""
     return not state and prefix is None and hidden is None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from engine.digest import Digest, digest_of, row_hash, says_nothing
+from engine.digest import Digest, digest_of, row_hash, says_nothing, total_of
 from engine.fold import Fold
 from engine.rules import Game
 from engine.spread import owner
@@ -14,7 +14,7 @@ from projections import badges
 from projections.archive import CHUNK, Archive, Progress
 from projections.database import Connection, queries
 from schemas.errors import NotFound
-from schemas.position import Position
+from schemas.position import Position, Vector
 from schemas.ruleset import parse
 
 Q = queries("replay")
@@ -37,7 +37,7 @@ class Verification(NamedTuple):
 
     events: int
     rows: int
-    position: Position
+    position: Position | Vector
     live_digest: str
     replayed_digest: str
     differences: list[Difference]
@@ -74,6 +74,25 @@ async def verify(
     replayed = digest_of(fold) if differences else digest
     seconds = time.monotonic() - started
     return Verification(archive.events, digest.rows, position, str(digest), str(replayed), differences, seconds)
+
+
+async def verify_all(
+    pool: asyncpg.Pool, name: str, progress: Progress, *, generation_id: int | None = None
+) -> Verification:
+    """`verify` of all parts of a game, with the digests of all rows together. Each part is compared where it is."""
+    parts = await pool.fetch(Q["to_verify"], name, generation_id)
+    if len(parts) < 2:
+        return await verify(pool, name, progress, generation_id=generation_id)
+    found = [await verify(pool, name, progress, generation_id=row["generation_id"]) for row in parts]
+    return Verification(
+        sum(each.events for each in found),
+        sum(each.rows for each in found),
+        Vector(each.position for each in found if isinstance(each.position, Position)),
+        total_of(each.live_digest for each in found),
+        total_of(each.replayed_digest for each in found),
+        [difference for each in found for difference in each.differences][:DIFFERENCES_MAX],
+        sum(each.seconds for each in found),
+    )
 
 
 async def _compare(connection: Connection, generation_id: int, fold: Fold) -> tuple[Digest, list[Difference]]:

@@ -60,6 +60,13 @@ class Vector(tuple[Position, ...]):
             raise ValueError("positions with commas between them are of different shards, in the order of the shards")
         return found
 
+    def covers(self, others: "Vector") -> bool:
+        """Whether who is here is at all of the others, or behind them."""
+        if len(self) == 1:
+            return self[0] >= max(others)
+        mine = {position.shard: position for position in self}
+        return all(position.shard in mine and mine[position.shard] >= position for position in others)
+
     @classmethod
     def highest(cls, positions: Iterable[Position]) -> "Vector":
         """The highest position of each shard."""

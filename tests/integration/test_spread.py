@@ -10,6 +10,7 @@ import pytest
 from engine.fold import Fold, fold
 from engine.spread import goes_with, part_of
 from projections import epochs, erasure, generations
+from projections.replay import verify_all
 from projections.reshard import reshard
 from schemas.codec import decode
 from schemas.errors import Conflict, RankfoldError
@@ -192,6 +193,20 @@ async def test_rules_change_on_every_part_and_go_live_at_once(harness: Harness) 
     await drain(harness)
     assert await whole(harness) == lines(await as_one(harness, doubled))
     await harness.assert_exact()
+    found = await verify_all(harness.pool, "arcade", silent)
+    assert found.differences == []
+    assert found.live_digest == found.replayed_digest
+    assert str(found.position).count(",") == SHARDS - 1
+    damage = (
+        "UPDATE standings s SET prefix = '\\x00' FROM rankings r JOIN games g ON g.live_generation = r.generation_id"
+        " WHERE r.ranking_id = s.ranking_id AND s.player = $1"
+    )
+    await harness.pool.execute(damage, PLAYERS[7])
+    broken = await verify_all(harness.pool, "arcade", silent)
+    assert {difference.player for difference in broken.differences} == {PLAYERS[7]}
+    assert broken.live_digest != broken.replayed_digest == found.replayed_digest
+    with pytest.raises(Conflict, match="is live"):
+        await generations.drop(harness.pool, harness.rankings, "arcade", shadow.generation_id)
     back = await generations.swap_back(harness.pool, harness.rankings, "arcade", silent)
     assert back.generation_id == live.generation_id
     await drain(harness)
