@@ -5,9 +5,10 @@
         place = await client.place("arcade", "total", "ann", min_position=sent.position)
 
 Requests are repeated while the API is away or says so. Events without an id get one before they are sent the first time,
-so that a repeated event is never counted twice.
+so that a repeated event is never counted twice. What the API has a job find out is waited for.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
@@ -17,16 +18,21 @@ import msgspec
 
 from api.changes import Ranks
 from api.encode import FriendPlaces, History, Line, MarkedLine, Page, PlayerPlace
+from api.explain import Explanation
+from api.jobs import Job
 from api.listing import GameDetails, GamePage
 from api.players import PlayerPage
 from api.publish import Published
-from api.transport import Transport, path_of
-from schemas.errors import Unavailable
+from api.statistics import StatisticsPage
+from api.transport import RefusedError, Transport, path_of
+from schemas.errors import Problem, Unavailable
 from schemas.events import Event
 
 EVENTS_MAX = 1_000
 PAGE_MAX = 1_000
+JOB_EVERY_S = 0.5
 T = TypeVar("T")
+Query = str | int | None
 _encode = msgspec.json.Encoder().encode
 
 
@@ -35,6 +41,13 @@ class BoardPage(Page, frozen=True, kw_only=True):
 
     position: str
     entries: list[MarkedLine]  # type: ignore[assignment]
+
+
+class _Started(msgspec.Struct):
+    """What tells the answer of who has a job do it from all others."""
+
+    job: str | None = None
+    state: str | None = None
 
 
 class Client:
@@ -56,10 +69,17 @@ class Client:
         await self._transport.__aexit__(kind, error, trace)
 
     async def publish(
-        self, game: str, events: Sequence[Event | Mapping[str, Any]], wait_ms: int | None = None
+        self,
+        game: str,
+        events: Event | Mapping[str, Any] | Sequence[Event | Mapping[str, Any]],
+        wait_ms: int | None = None,
     ) -> Published:
-        """Publishes 1 to 1,000 events, all or none; raises RefusedError naming the bad ones, by index."""
-        body = _encode([event if isinstance(event, Event) else with_id(event) for event in events])
+        """Publishes an event, or up to 1,000, all or none; raises RefusedError naming the bad ones, by index.
+
+        With `wait_ms` it answers when readers see them, or after so many milliseconds.
+        """
+        several = [events] if isinstance(events, Event | Mapping) else events
+        body = _encode([event if isinstance(event, Event) else with_id(event) for event in several])
         query = {"wait": wait_ms}
         return _read(
             await self._transport.ask("POST", path_of("games", game, "events"), query, body, "application/json"),
@@ -74,12 +94,14 @@ class Client:
         """A game and its boards."""
         return await self._get(GameDetails, path_of("games", game))
 
-    async def board(self, game: str, board: str, **query: str | int | None) -> BoardPage:
-        """A page. `query`: period, segment, limit, after, before, min_position."""
+    async def board(self, game: str, board: str, **query: Query) -> BoardPage:
+        """A page. `query`: period, segment, limit, after, before, q, known_at, effective_at, view, generation, min_position;
+        docs/http.md says what they mean.
+        """
         return await self._get(BoardPage, path_of("games", game, "boards", board), **query)
 
-    async def entries(self, game: str, board: str, **query: str | int | None) -> AsyncIterator[Line]:
-        """All entries of a board, page by page. `query`: period, segment, min_position."""
+    async def entries(self, game: str, board: str, **query: Query) -> AsyncIterator[Line]:
+        """All entries of a board, page by page. `query`: as of `board`, but after and before."""
         after: str | None = None
         while True:
             page = await self.board(game, board, **{"limit": PAGE_MAX, **query, "after": after})
@@ -89,33 +111,60 @@ class Client:
             if after is None:
                 return
 
-    async def live(self, game: str, board: str, **query: str | int | None) -> AsyncIterator[Ranks]:
+    async def live(self, game: str, board: str, **query: Query) -> AsyncIterator[Ranks]:
         """What changes among a board's first entries, as it happens, until the API ends the stream; the present state comes
-        first. `query`: top, period, segment, last_event_id."""
+        first. `query`: top, period, segment, view, last_event_id.
+        """
         async for data in self._transport.events(path_of("games", game, "boards", board, "live"), query):
             yield _read(data, Ranks)
 
-    async def place(self, game: str, board: str, player: str, **query: str | int | None) -> PlayerPlace:
-        """A player's place. `query`: around, period, segment, min_position."""
+    async def place(self, game: str, board: str, player: str, **query: Query) -> PlayerPlace:
+        """A player's place. `query`: around, period, segment, known_at, effective_at, view, generation, min_position."""
         return await self._get(PlayerPlace, path_of("games", game, "boards", board, "players", player), **query)
 
-    async def places(self, game: str, board: str, players: Sequence[str], **query: str | None) -> FriendPlaces:
-        """Many players' places. `query`: period, segment, min_position."""
+    async def places(self, game: str, board: str, players: Sequence[str], **query: Query) -> FriendPlaces:
+        """Many players' places. `query`: as of `place`, but around."""
         path = path_of("games", game, "boards", board, "ranks")
         body = _encode({"players": players})
-        return _read(await self._transport.ask("POST", path, query, body, "application/json"), FriendPlaces)
+        content = await self._transport.ask("POST", path, query, body, "application/json")
+        return await self._found(content, FriendPlaces)
 
-    async def history(self, game: str, board: str, player: str, **query: str | int | None) -> History:
-        """What a board has shown of a player. `query`: period, segment, limit, min_position."""
+    async def history(self, game: str, board: str, player: str, **query: Query) -> History:
+        """What a board has shown of a player. `query`: period, segment, limit, by, known_at, view, min_position."""
         path = path_of("games", game, "boards", board, "players", player, "history")
         return await self._get(History, path, **query)
 
-    async def player(self, game: str, player: str, **query: str | int | None) -> PlayerPage:
-        """A player and his places. `query`: board, limit, after, min_position."""
+    async def explain(self, game: str, board: str, player: str, **query: Query) -> Explanation:
+        """Why a player stands where he stands: the marks behind his metrics. `query`: period, segment, limit, after, view,
+        min_position.
+        """
+        return await self._get(
+            Explanation, path_of("games", game, "boards", board, "players", player, "explain"), **query
+        )
+
+    async def player(self, game: str, player: str, **query: Query) -> PlayerPage:
+        """A player and his places. `query`: board, limit, after, view, min_position."""
         return await self._get(PlayerPage, path_of("games", game, "players", player), **query)
 
-    async def _get(self, type_: type[T], path: str, **query: str | int | None) -> T:
-        return _read(await self._transport.ask("GET", path, query), type_)
+    async def stats(self, game: str, player: str, **query: Query) -> StatisticsPage:
+        """A player's season on a board, round by round. `query`: board, period, segment, limit, after, view, min_position."""
+        return await self._get(StatisticsPage, path_of("games", game, "players", player, "stats"), **query)
+
+    async def _get(self, type_: type[T], path: str, **query: Query) -> T:
+        return await self._found(await self._transport.ask("GET", path, query), type_)
+
+    async def _found(self, content: bytes, type_: type[T]) -> T:
+        """An answer, or the result of the job that finds it out; raises RefusedError with what a job failed of."""
+        started = _read(content, _Started)
+        if started.job is None or started.state is None:
+            return _read(content, type_)
+        job = _read(content, Job)
+        while job.state == "running":
+            await asyncio.sleep(JOB_EVERY_S)
+            job = _read(await self._transport.ask("GET", path_of("jobs", job.job), {}), Job)
+        if job.state == "failed":
+            raise RefusedError([Problem("", job.error or "the job failed")], [None])
+        return msgspec.convert(job.result, type_)
 
 
 def with_id(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 
 from api.params import parameters, target
+from api.problems import RefusedError
 from api.response import NO_STORE, Ready, json_response
 from projections import jobs
 from projections.database import AWAY
@@ -92,7 +93,7 @@ class Jobs:
             await end([beating])
             await jobs.beat(self._pool, job_id, *counts)
             await jobs.finish(self._pool, job_id, result)
-        except RankfoldError as error:
+        except (RankfoldError, RefusedError) as error:
             await jobs.fail(self._pool, job_id, str(error))
         except asyncio.CancelledError:
             await jobs.fail(self._pool, job_id, "the process that did it was stopped; ask again")

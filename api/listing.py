@@ -1,19 +1,23 @@
 """What exists: games, their boards and the periods that these have."""
 
+import contextlib
 import heapq
 from datetime import UTC, datetime
 
 import msgspec
 from aiohttp import web
 
-from api.access import official, shows
-from api.params import PAGE_MAX, name_of, number_of, parameters, target
+from api.access import official, require_official, shows
+from api.params import PAGE_MAX, generation_of, name_of, number_of, parameters, target
+from api.problems import invalid
 from api.response import Ready, read_response
-from api.views import Views
+from api.view import as_of
+from api.views import BY_PART, Views
 from engine.boards import BoardPlan
 from engine.rules import ranked_by
 from engine.segments import may_be_segment
 from projections.catalog import Catalog, GameInfo
+from projections.database import AWAY
 from projections.freezes import Freeze
 from schemas.errors import NotFound
 
@@ -110,9 +114,9 @@ class Listing:
     async def segments(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}/segments: those of a period, or of any."""
         (_, _, _, game, _, board, _), query = target(request)
-        given = parameters(query, "period", "limit", "after", "view")
+        given = parameters(query, "period", "limit", "after", "view", "generation")
         limit = number_of(given, "limit", SEGMENTS_DEFAULT, 1, PAGE_MAX)
-        info = await self._catalog.game(name_of(game, "game"))
+        info = await self._asked(request, game, given)
         plan = info.game.boards.get(name_of(board, "board"))
         if plan is None:
             raise NotFound("board", board)
@@ -131,9 +135,14 @@ class Listing:
     async def game(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}"""
         (_, _, _, segment), query = target(request)
-        given = parameters(query, "view")
-        info = await self._catalog.game(name_of(segment, "game"))
+        given = parameters(query, "view", "generation")
+        info = await self._asked(request, segment, given)
         shown = await self._views.shown_of(info)
+        if info.folded is not None:
+            shown = as_of(shown, info.folded)
+        with contextlib.suppress(*AWAY):
+            # Whoever has just frozen a board finds that told. While PostgreSQL is away, what is known of freezes holds on.
+            await self._catalog.froze()
         periods = _periods(info, await self._rankings(request, info, given))
         held = self._views.freezes(info, shown)
         frozen, closed = ([_still(each) for each in held if each.final is final] for final in (False, True))
@@ -153,11 +162,22 @@ class Listing:
             ),
         )
 
+    async def _asked(self, request: web.Request, segment: str, given: dict[str, str]) -> GameInfo:
+        """The game that a path names, as it is live or as the generation has it that an official asks for."""
+        generation = generation_of(given)
+        name = name_of(segment, "game")
+        if generation is not None:
+            require_official(request, name)
+        info = await self._catalog.game(name)
+        if generation is not None and len(info.parts) > 1:
+            raise invalid("generation", BY_PART)
+        return info if generation is None else await self._catalog.beside(info, generation)
+
     async def _rankings(
         self, request: web.Request, info: GameInfo, given: dict[str, str]
     ) -> dict[tuple[str, str, str], int]:
         seen = official(request, info.name, given.get("view"))
-        if info.game_id not in self._catalog.freezes:
+        if info.retired or info.game_id not in self._catalog.freezes:
             return info.rankings
         return self._views.rankings(info, await self._views.shown_of(info), official=seen)
 

@@ -85,7 +85,9 @@ PAST = (*READ, problems.GONE)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/v1/games", "list_games", "games", "The games, by name", GamePage, ("limit", "after"), READ[:1]),
-    Operation("GET", GAME, "game", "games", "A game, its boards and their periods", GameDetails, (VIEW,), READ[:2]),
+    Operation(
+        "GET", GAME, "game", "games", "A game, its boards and their periods", GameDetails, (VIEW, BESIDE), READ[:2]
+    ),
     Operation(
         "GET",
         BOARD,
@@ -147,7 +149,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "The segments that a board has",
         SegmentPage,
-        ("period", "limit", "after", VIEW),
+        ("period", "limit", "after", VIEW, BESIDE),
         READ[:2],
     ),
     Operation(

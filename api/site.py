@@ -89,11 +89,11 @@ class Site:
 
 
 def _features(templates: Iterable[str]) -> str:
-    """What the page may use beside boards and players: the last parts of the paths; `q` if boards can be searched, and
-    `known_at` if they can be shown as they were.
+    """What the page may use beside boards and players: the last parts of the paths; `q` if boards can be searched,
+    `known_at` and `effective_at` if they can be shown as they were.
     """
     words = {template.rpartition("/")[2] for template in templates}
-    words |= {"q", "known_at"} & set(PageQuery._fields)
+    words |= {"q", "known_at", "effective_at"} & set(PageQuery._fields)
     return " ".join(sorted(word for word in words if re.fullmatch(r"[a-z_-]+", word)))
 
 

@@ -68,6 +68,7 @@ class Transport:
         """The content of a good answer; parameters that are None are left out. Raises what `error_of` makes of a problem,
         and Unavailable when no attempt was answered.
         """
+        self._opened()
         address = self._address(path, query)
         headers = {"Content-Type": media} if media is not None else {}
         for attempt in range(1, self._attempts + 1):
@@ -88,10 +89,10 @@ class Transport:
 
     async def events(self, path: str, query: Mapping[str, object]) -> AsyncIterator[bytes]:
         """The data of a stream's events as they come, until the API ends it. Raises as `ask`, and is not asked again."""
-        assert self._session is not None
+        session = self._opened()
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_s, sock_read=SILENCE_S_MAX)
         try:
-            async with self._session.get(self._address(path, query), timeout=timeout) as response:
+            async with session.get(self._address(path, query), timeout=timeout) as response:
                 if response.status >= 300:
                     raise error_of(response.status, await response.read())
                 async for line in response.content:
@@ -99,6 +100,11 @@ class Transport:
                         yield line[6:]
         except (aiohttp.ClientError, OSError) as error:
             raise self._unanswered(error) from error
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("a connection to the API is opened with `async with`")
+        return self._session
 
     def _address(self, path: str, query: Mapping[str, object]) -> URL:
         pairs = urlencode({name: str(value) for name, value in query.items() if value is not None})
@@ -113,8 +119,7 @@ class Transport:
         self, method: str, address: URL, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, bytes, str]:
         """(status, content, after how many seconds to ask again, as it was said)."""
-        assert self._session is not None
-        async with self._session.request(method, address, data=body, headers=headers) as response:
+        async with self._opened().request(method, address, data=body, headers=headers) as response:
             return response.status, await response.read(), response.headers.get("Retry-After", "")
 
 

@@ -23,6 +23,7 @@ from schemas.errors import NotFound
 from schemas.language import PeriodKind
 from schemas.position import Position, Vector
 
+BY_PART = "nothing for a spread game: each of its parts has generations of its own"
 MIN_POSITION_WAIT_S = 5.0
 """So long a read waits for its `min_position` before it says "not yet"."""
 
@@ -73,7 +74,7 @@ class Views(Asking):
                 return await self._see_beside(info, generation, copy, shown, min_position)
             return await self._see_one(info, copy, shown, known_at, official=official, clock_ms=clock_ms)
         if generation is not None:
-            raise invalid("generation", "nothing for a spread game: each of its parts has generations of its own")
+            raise invalid("generation", BY_PART)
         return await self._see_parts(info, copy, min_position, known_at, official=official, clock_ms=clock_ms)
 
     async def _see_parts(

@@ -121,6 +121,9 @@ class Truths:
         if truth is not None:
             return truth
         if await self._pool.fetchval(Q["more_than"], asked.game, self._events_max):
+            # Who waits for a job should not wait for a refusal.
+            async with self._pool.acquire() as connection:
+                await _begin(connection, asked)
             raise TooManyEvents(asked)
         return await self.make(asked, lambda done, total: None, at_least)
 
@@ -167,18 +170,24 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+async def _begin(connection: asyncpg.pool.PoolConnectionProxy, asked: Asked) -> tuple[asyncpg.Record, Position]:
+    """The generation that is asked about, and up to where it is folded; raises NotFound, and Future."""
+    row = await connection.fetchrow(Q["generation"], asked.game, asked.generation_id, 0)
+    if row is None:
+        raise NotFound("game", asked.game)
+    position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
+    if await _to_come(connection, asked.when, position):
+        raise Future
+    return row, position
+
+
 async def make(pool: asyncpg.Pool, asked: Asked, progress: Progress) -> Truth:
     """Folds the archive, as of one snapshot."""
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        row = await connection.fetchrow(Q["generation"], asked.game, asked.generation_id, 0)
-        if row is None:
-            raise NotFound("game", asked.game)
-        position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
-        if await _to_come(connection, asked.when, position):
-            raise Future
+        row, position = await _begin(connection, asked)
         if asked.upto is not None:
             position = min(position, asked.upto)
         total = await connection.fetchval(Q["count"], row["game_id"])

@@ -1,6 +1,7 @@
 """The programs in docs/quickstart.md do what stands below them. A language that is not installed is left out, and said."""
 
 import itertools
+import os
 import re
 import shutil
 import subprocess
@@ -39,15 +40,16 @@ COMMANDS = {
 
 
 def runnable(program: Program) -> object:
-    """A parameter that is skipped before servers are started for it."""
+    """A parameter that is skipped before servers are started for it; in CI, where nothing may be left out, it fails then."""
     tool = COMMANDS[program.language][1][0]
-    missing = pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")
+    absent = shutil.which(tool) is None and os.environ.get("CI") != "true"
+    missing = pytest.mark.skipif(absent, reason=f"{tool} is not installed")
     return pytest.param(program, id=program.language, marks=missing)
 
 
 @pytest.mark.services
 @pytest.mark.slow
-@pytest.mark.parametrize("program", map(runnable, programs()))
+@pytest.mark.parametrize("program", [runnable(program) for program in programs()])
 def test_programs_print_what_they_are_said_to(program: Program, folder: Path) -> None:
     name, command = COMMANDS[program.language]
     address = re.search(r"127\.0\.0\.1:\d+", (folder / ".rankfold" / "running.json").read_text())

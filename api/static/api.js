@@ -97,10 +97,10 @@ export const get = async (url, options) => (await ask(url, options)).body;
 /**
  * Keeps something up to date until `stop` of what it returns is called.
  *
- * `load` fetches and shows; it is called at once, then whenever the board's live stream says so, or every two seconds where
- * there is no stream. While the API is away it is tried again ever more seldom; while the page is hidden, not at all.
+ * `load` fetches and shows; it is called at once, then whenever the board's live stream says so, or every so many milliseconds
+ * where there is no stream. While the API is away it is tried again ever more seldom; while the page is hidden, not at all.
  */
-export function follow(load, failed, stream) {
+export function follow(load, failed, stream, every = POLL_MS) {
   let timer = 0;
   let tries = 0;
   let source = null;
@@ -120,7 +120,7 @@ export function follow(load, failed, stream) {
     busy = true;
     again = false;
     turnedAt = Date.now();
-    let wait = source && source.open ? BESIDE_LIVE_MS : POLL_MS;
+    let wait = source && source.open ? BESIDE_LIVE_MS : every;
     try {
       await load();
       tries = 0;
@@ -150,7 +150,9 @@ export function follow(load, failed, stream) {
 
   function listen() {
     if (!stream || !has("live") || source || stopped || document.hidden) return;
-    const mine = new Stream(stream(), {
+    const url = stream();
+    if (!url) return;
+    const mine = new Stream(url, {
       opened: () => flowing(true),
       heard: (event) => event === "ranks" && changed(),
       // A stream that ended is opened anew after the next poll.
@@ -194,6 +196,12 @@ export function follow(load, failed, stream) {
   addEventListener("retry", turn);
   turn();
   return { stop, now: turn };
+}
+
+/** Asks like `ask`; where a job finds the answer out, it is waited for. `told(job)` as in `finished`; `job` says that it was one. */
+export async function found(url, options, told) {
+  const answer = await ask(url, options);
+  return answer.status === 202 ? { ...answer, tag: null, job: true, body: await finished(answer.body.job, told || (() => true)) } : answer;
 }
 
 const JOB_EVERY_MS = 1000;

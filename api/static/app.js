@@ -7,7 +7,7 @@ import { HomeView } from "./home.js";
 import { KeyDialog } from "./key.js";
 import { OfficialsView } from "./officials.js";
 import { Panel } from "./panel.js";
-import { elsewhere, link, official, place } from "./place.js";
+import { elsewhere, everywhere, link, official, place } from "./place.js";
 
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
@@ -51,8 +51,8 @@ function trail(here, game, board) {
   const shown = JSON.stringify([here, gameTitle, boardTitle]);
   if (shown === trailed) return;
   trailed = shown;
-  const parts = [h("a", { class: "mark", href: link({ ...elsewhere, game: null, board: null }) }, "Rankfold")];
-  if (here.game) parts.push(h("a", { href: link({ ...elsewhere, board: null }) }, gameTitle || here.game));
+  const parts = [h("a", { class: "mark", href: everywhere() }, "Rankfold")];
+  if (here.game) parts.push(h("a", { href: link({ ...elsewhere, board: null, known_at: null, effective_at: null }) }, gameTitle || here.game));
   if (here.game && here.view) parts.push(h("a", { href: official("correct") }, "Officials"));
   crumbs.replaceChildren(...parts);
   document.title = [here.view ? "Officials" : boardTitle || here.board, gameTitle || here.game, "Rankfold"].filter(Boolean).join(" · ");

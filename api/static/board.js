@@ -1,30 +1,35 @@
 // One board: which stretch of it, in which period and segment, kept up to date.
 
-import { Refused, ask, boardPath, follow, get, has, path, save } from "./api.js";
-import { amount, count, h, kindName, kindOf, metric, ordinal, order, periodName, players, say, words } from "./dom.js";
+import { Refused, ask, boardPath, follow, found, get, has, path, save } from "./api.js";
+import { boardTabs, periodChoice, periodTabs, segmentChoice, segmentName } from "./controls.js";
+import { amount, count, h, metric, ordinal, order, periodName, players, say, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
 import { key } from "./key.js";
-import { Past, standing } from "./past.js";
-import { elsewhere, fresh, go, link, official } from "./place.js";
+import { Past } from "./past.js";
+import { fresh, go, link, official, sight, undisplayed } from "./place.js";
+import { boardRefused } from "./refused.js";
+import { MOST, pressed, sortChoice, sortNote, sortOf, sorted } from "./sort.js";
+import { generationOf, standing } from "./standing.js";
 import { Table } from "./table.js";
 
 const LIMIT = 50;
 const AROUND = 25;
 const GAME_EVERY_MS = 30000;
-const TITLES = { 401: "A private board", 403: "A private board", 404: "Not found" };
+const BUILDING_EVERY_MS = 3000;
+const SORTED_EVERY_MS = 5000;
 const SINCE = { round: "round", daily: "day", weekly: "week", monthly: "month" };
 
 export class BoardView {
   constructor(main, trail) {
     this.main = main;
     this.trail = trail;
-    this.table = new Table((name) => this.sortBy(name));
+    this.table = new Table((name) => go({ sort: pressed(this.here.sort, name) }));
     this.past = new Past();
     this.game = null;
     this.gameAt = 0;
     this.following = null;
     this.asked = "";
-    this.sort = null;
+    this.metrics = [];
     this.frame();
   }
 
@@ -36,9 +41,7 @@ export class BoardView {
     // The cross in the field, where browsers have one.
     this.search.addEventListener("search", () => this.search.value || !this.here.q || go(fresh));
     this.form = h("form", { class: "search", role: "search", onsubmit: (event) => this.find(event) },
-      h("label", { for: "search", class: "unseen" }, has("q") ? "Search by name or id" : "Find a player by id"), this.search,
-      h("button", { type: "submit" }, has("q") ? "Search" : "Find"));
-    this.search.placeholder = has("q") ? "Search by name or id" : "Find a player by id";
+      this.searchLabel = h("label", { for: "search", class: "unseen" }), this.search, this.searchButton = h("button", { type: "submit" }));
     this.main.replaceChildren(
       part("heading"), part("boards"), part("tools"), this.past.element, part("pins"), part("notice", { role: "status" }),
       this.table.element, part("pager"), part("mine"), part("foot"),
@@ -48,41 +51,57 @@ export class BoardView {
   }
 
   show(here) {
-    const { player, with: other, ...rest } = here;
-    const asked = JSON.stringify(rest);
+    const { player, with: other, sort, ...rest } = here;
+    const asked = JSON.stringify([rest, Boolean(sort)]);
     const turned = this.here && (this.here.after !== here.after || this.here.before !== here.before);
+    const resorted = this.here && this.here.sort !== sort;
     this.here = here;
     if (asked === this.asked) {
-      this.redraw(false);
+      this.redraw(resorted);
       return;
     }
-    this.asked = asked;
+    const longer = Boolean(this.page) && JSON.stringify(rest) === this.rest;
+    const eyes = JSON.stringify([here.generation, here.as]);
+    if (eyes !== this.eyes) this.gameAt = 0;
     // Between two moments of one board, rows move from where they were.
-    this.sliding = Boolean(this.page) && here.known_at !== this.knownAt;
-    this.knownAt = here.known_at;
+    this.sliding = Boolean(this.page) && (longer || here.known_at !== this.at.known_at || here.effective_at !== this.at.effective_at || eyes !== this.eyes);
+    [this.asked, this.rest, this.eyes, this.at] = [asked, JSON.stringify(rest), eyes, here];
     this.stop();
-    this.sort = null;
     this.tag = null;
-    this.page = null;
-    this.place = null;
-    this.baseline = new Map();
-    this.ranks = new Map();
+    if (longer) {
+      this.redraw(true);
+    } else {
+      this.page = null;
+      this.place = null;
+      this.baseline = new Map();
+      this.ranks = new Map();
+      this.pins.replaceChildren();
+    }
     if (document.activeElement !== this.search) this.search.value = here.q || "";
-    this.pins.replaceChildren();
+    const label = this.byName() ? "Search by name or id" : "Find a player by id";
+    this.searchLabel.textContent = this.search.placeholder = label;
+    this.searchButton.textContent = this.byName() ? "Search" : "Find";
     if (!this.sliding) this.table.wait(this.table.rows.size || 12);
     if (turned && this.tools.getBoundingClientRect().top < 0) this.tools.scrollIntoView();
     this.note("");
     this.following = follow(
       () => this.load(asked),
       (error) => this.failed(error),
-      here.known_at ? null : () => this.stream(),
+      here.known_at || undisplayed(here) ? null : () => this.stream(),
+      here.sort ? SORTED_EVERY_MS : undefined,
     );
   }
 
-  /** Where changes of what is shown are told: the first entries, or else those on this page by name. */
+  /** Whether players are searched by name; how a board truly stood knows of ids only. */
+  byName() {
+    return has("q") && !this.here.effective_at;
+  }
+
+  /** Where changes of what is shown are told: the first entries, or else those on this page by name; null when those are too many. */
   stream() {
     const here = this.here;
-    const url = boardPath(here, { period: this.page.period, segment: here.segment }, "live");
+    if (this.page.entries.length > LIMIT) return null;
+    const url = boardPath(here, { period: this.page.period, segment: here.segment, view: here.as }, "live");
     const top = !here.q && !here.at && !here.after && !here.before;
     const named = this.page.entries.map((line) => `player=${encodeURIComponent(line.player)}`);
     return `${url}&${top || !named.length ? `top=${LIMIT}` : named.join("&")}`;
@@ -94,22 +113,28 @@ export class BoardView {
 
   async load(asked) {
     const here = this.here;
-    if (!this.game || Date.now() - this.gameAt > GAME_EVERY_MS) await this.learn();
+    const building = this.generation && this.generation.status === "building";
+    if (!this.game || Date.now() - this.gameAt > (building ? BUILDING_EVERY_MS : GAME_EVERY_MS)) await this.learn();
     const url = this.url(here);
     if (!this.board) {
       // Listings leave private boards out; asked for by name, the API tells whether it is that.
       await ask(url);
       throw new Refused(404, { detail: `This game has no board “${here.board}”.` });
     }
-    const [answer, place] = await Promise.all([ask(url, { tag: this.tag }), here.me ? this.mineNow(here) : null]);
+    const told = (job) => asked === this.asked && this.told(job);
+    const page = found(url, { tag: this.tag }, told);
+    // What was true is folded once: who asks for more of it, after that.
+    if (here.effective_at) await page;
+    const [answer, place] = await Promise.all([page, here.me ? this.mineNow(here, told) : null]);
     if (asked !== this.asked) return;
     this.place = place;
+    this.byJob = answer.job;
     const news = answer.body !== null;
     if (news) {
       this.tag = answer.tag;
       const live = this.page !== null;
       this.page = here.at && !here.q ? around(answer.body) : answer.body;
-      if (here.known_at) this.following.stop(); // The past does not change.
+      if (here.known_at || here.effective_at) this.following.stop(); // The past does not change while one looks at it.
       this.compare(live);
       this.redraw(live || this.sliding);
       if (live) dispatchEvent(new Event("changed"));
@@ -120,27 +145,37 @@ export class BoardView {
   /** What the board is, and which periods and segments it has by now. */
   async learn() {
     const here = this.here;
-    this.game = await get(path(["games", here.game]));
+    const of = { view: here.as, generation: here.generation };
+    [this.game, this.generation] = await Promise.all([get(path(["games", here.game], of)), generationOf(here)]);
     this.gameAt = Date.now();
     this.board = this.game.boards.find((board) => board.board === here.board);
     if (!this.board) return;
     this.segments = this.board.segments.length
-      ? (await get(boardPath(here, { limit: "1000", period: here.period }, "segments"))).segments
+      ? (await get(boardPath(here, { ...of, limit: "1000", period: here.period }, "segments"))).segments
       : [];
     this.trail(here, this.game.title, this.board.title);
     this.controls();
   }
 
   url(here) {
-    const of = { period: here.period, segment: here.segment, known_at: here.known_at };
-    if (here.q) return boardPath(here, { ...of, q: here.q, limit: String(LIMIT), after: here.after, before: here.before });
+    const of = sight(here);
+    const limit = String(here.sort ? MOST : LIMIT);
+    if (here.q && this.byName()) return boardPath(here, { ...of, q: here.q, limit, after: here.after, before: here.before });
     if (here.at) return boardPath(here, { ...of, around: String(AROUND) }, "players", here.at);
-    return boardPath(here, { ...of, limit: String(LIMIT), after: here.after, before: here.before });
+    return boardPath(here, { ...of, limit, after: here.after, before: here.before });
   }
 
-  async mineNow(here) {
+  /** What takes long is under way: how far it is. */
+  told(job) {
+    const said = `Working out how it truly stood${job.total ? `: ${count(job.done)} of ${count(job.total)} events` : ""} …`;
+    if (this.past.tellMore(said)) this.table.element.classList.add("waiting");
+    else this.note(said);
+    return true;
+  }
+
+  async mineNow(here, told) {
     try {
-      return await get(boardPath(here, { period: here.period, segment: here.segment, known_at: here.known_at, around: "1" }, "players", here.me));
+      return (await found(boardPath(here, { ...sight(here), around: "1" }, "players", here.me), {}, told)).body;
     } catch (error) {
       if (error.status === 404 || error.status === 400) return { missing: true };
       throw error;
@@ -157,21 +192,16 @@ export class BoardView {
     this.foot.replaceChildren();
     const here = this.here;
     if (this.board) this.title.textContent = this.board.title;
-    else this.title.textContent = TITLES[error.status] || "This cannot be shown";
+    else this.title.textContent = titled(error, here);
     this.scope.textContent = "";
-    const top = h("a", { href: link(fresh) }, "Back to the top");
-    if (error.status === 404 && here.at) this.note(`“${here.at}” is not ranked here.`, top);
-    else if (error.status === 404) this.note(error.message, h("a", { href: link({ ...elsewhere, game: null, board: null }) }, "All games"));
-    else if (here.known_at && (error.status === 400 || error.status === 410)) this.note(error.status === 410 ? "What was displayed then is kept no longer." : "The board cannot be shown as of that time.", h("a", { href: link({ ...fresh, known_at: null }) }, "Back to now"));
-    else if (error.status === 401 || error.status === 403) this.note(error.status === 401 ? "This board is not public: it takes a key." : "The key in use does not allow reading this board.", enterKey());
-    else this.note("What the address asks for cannot be shown.", h("a", { href: link({ ...fresh, period: null, segment: null }) }, "Show the whole board"));
+    this.note(...boardRefused(error, here));
     this.table.element.hidden = true;
     return true;
   }
 
   note(text, ...more) {
     this.table.element.hidden = false;
-    this.notice.replaceChildren(...(text ? [h("p", {}, text, " ", ...more)] : []));
+    this.notice.replaceChildren(...(text ? [h("p", {}, text, more.map((part) => [" ", part]))] : []));
   }
 
   /** Remembers ranks, so that movement can be shown and told. */
@@ -194,14 +224,16 @@ export class BoardView {
   redraw(live) {
     if (!this.page || !this.board) return;
     const page = this.page;
+    this.table.element.classList.remove("waiting");
     const names = page.entries.length ? Object.keys(page.entries[0].metrics) : this.board.metrics;
     const metrics = shownMetrics(names, this.board.ranked_by);
+    this.metrics = page.entries.length > 1 ? metrics : [];
     const official = page.entries.some((line) => line.movement !== undefined);
     const moves = new Map(page.entries.map((line) => [line.player, official ? line.movement : this.baseline.get(line.player) - line.rank]));
-    const sortable = !page.next && !page.previous && !this.here.at && page.entries.length > 1;
-    this.note(page.entries.length ? "" : this.here.q ? `No name or id begins with “${this.here.q}”.` : this.here.known_at ? "Nobody was ranked here then." : "Nobody is ranked here yet. Whoever scores appears at once.");
+    const then = this.here.known_at || this.here.effective_at;
+    this.note(page.entries.length ? "" : this.here.q ? `No name or id begins with “${this.here.q}”.` : then ? "Nobody was ranked here then." : "Nobody is ranked here yet. Whoever scores appears at once.");
     this.table.element.hidden = !page.entries.length;
-    this.table.draw(this.sorted(page.entries), {
+    this.table.draw(sorted(page.entries, this.here.sort), {
       title: `${this.board.title}, ${periodName(page.period)}`,
       metrics,
       ranked: this.board.ranked_by,
@@ -209,13 +241,13 @@ export class BoardView {
       moves,
       moveNote: official ? `since the ${SINCE[this.board.movement] || "stretch"} before` : "since you opened this page",
       tiers: page.entries.some((line) => "tier" in line),
-      sort: this.sort,
-      sortable,
+      sort: sortOf(this.here.sort),
+      sortable: page.entries.length > 1,
     }, live);
     this.title.textContent = this.board.title;
     this.scope.replaceChildren(
-      `${this.here.q ? found(page, this.here.q) : `${players(page.total)} ranked`} · ${periodName(page.period)}${page.segment ? ` · ${segmentName(page.segment)}` : ""} · by ${order(this.board.ranked_by)}`);
-    this.pins.replaceChildren(...standing(page, this.game, this.here.known_at));
+      `${this.here.q ? matching(page, this.here.q) : `${players(page.total)} ranked`} · ${periodName(page.period)}${page.segment ? ` · ${segmentName(page.segment)}` : ""} · by ${order(this.board.ranked_by)}`);
+    this.drawPins();
     this.drawPager();
     this.drawMine();
     this.controls();
@@ -223,91 +255,36 @@ export class BoardView {
     this.drawFoot();
   }
 
-  sortBy(name) {
-    const sort = this.sort;
-    if (!name) this.sort = sort ? null : { by: "", up: false };
-    else if (sort && sort.by === name) this.sort = sort.up ? null : { by: name, up: true };
-    else this.sort = { by: name, up: false };
-    this.redraw(true);
-  }
-
-  sorted(entries) {
-    if (!this.sort) return entries;
-    if (!this.sort.by) return [...entries].reverse();
-    const { by, up } = this.sort;
-    const sign = up ? 1 : -1;
-    const value = (line) => amount(line.metrics[by]);
-    return [...entries].sort((one, other) => {
-      const [a, b] = [value(one), value(other)];
-      if (a === null || b === null) return (a === null) - (b === null);
-      return sign * (a - b);
-    });
+  /** What is said above the table; made anew only when it changed, and the focus stays. */
+  drawPins() {
+    const { page, here } = this;
+    const text = JSON.stringify([page.board, page.period, page.frozen, page.final, page.total, page.entries.length, page.entries[0] && page.entries[0].rank, this.game.frozen, here, this.generation, key()]);
+    if (text === this.pinned && this.pins.hasChildNodes()) return;
+    this.pinned = text;
+    const focused = document.activeElement && document.activeElement.dataset.key;
+    this.pins.replaceChildren(...standing(page, this.game, here, this.generation), sortNote(page, here));
+    const again = focused && this.pins.querySelector(`[data-key="${CSS.escape(focused)}"]`);
+    if (again) again.focus({ preventScroll: true });
   }
 
   /** Boards, periods, segments and the search; made anew only when they changed, and the focus stays. */
   controls() {
     const period = (this.page && this.page.period) || this.here.period;
-    const text = JSON.stringify([this.game.boards.map((board) => board.title), this.board, this.segments, period, this.here, this.past.open]);
+    const text = JSON.stringify([this.game.boards.map((board) => board.title), this.board, this.segments, period, this.here, this.past.open, this.metrics]);
     if (text === this.controlled) return;
     this.controlled = text;
     const focused = document.activeElement && document.activeElement.dataset.key;
-    this.boards.replaceChildren(...(this.game.boards.length > 1 ? [this.boardTabs()] : []));
-    this.tools.replaceChildren(this.periodTabs(period), this.periodChoice(period), this.segmentChoice(), this.past.button(this.here), this.form);
+    this.boards.replaceChildren(...(this.game.boards.length > 1 ? [boardTabs(this.game, this.here)] : []));
+    this.tools.replaceChildren(periodTabs(this.board, period), periodChoice(this.board, period), segmentChoice(this.segments, this.here), sortChoice(this.metrics, this.here), this.past.button(this.here), this.form);
     for (const now of this.main.querySelectorAll(".tabs [aria-current]")) now.parentNode.scrollLeft = now.offsetLeft - now.parentNode.offsetLeft - 24;
     const again = focused && this.main.querySelector(`[data-key="${CSS.escape(focused)}"]`);
     if (again && again !== document.activeElement) again.focus({ preventScroll: true });
   }
 
-  boardTabs() {
-    return h("nav", { class: "tabs wide", "aria-label": "Boards" }, this.game.boards.map((board) =>
-      h("a", { href: link({ ...elsewhere, board: board.board }), "data-key": `board-${board.board}`, "aria-current": board.board === this.here.board ? "page" : null }, board.title)));
-  }
-
-  periodTabs(period) {
-    const kinds = this.board.period_kinds;
-    if (kinds.length < 2) return "";
-    const now = period ? kindOf(period, kinds) : "";
-    return h("nav", { class: "tabs", "aria-label": "Periods" }, kinds.map((kind) => {
-      const newest = kind === "all" || kind.includes(":") ? kind : this.of(kind)[0];
-      const attributes = { "data-key": `kind-${kind}`, "aria-current": kind === now ? "page" : null };
-      if (!newest) return h("span", { class: "off", title: "None has begun yet" }, kindName(kind));
-      return h("a", { ...attributes, href: link({ ...fresh, period: newest, player: null, with: null }) }, kindName(kind));
-    }));
-  }
-
-  of(kind) {
-    return this.board.periods.filter((period) => period.startsWith(`${kind}:`) && !this.board.period_kinds.includes(period)).sort(newestFirst);
-  }
-
-  periodChoice(period) {
-    if (!period) return "";
-    const periods = this.of(kindOf(period, this.board.period_kinds));
-    if (!periods.includes(period) && period.includes(":") && !this.board.period_kinds.includes(period)) periods.unshift(period);
-    if (periods.length < 2) return "";
-    const at = periods.indexOf(period);
-    const move = (to, label, sign) =>
-      h("button", { type: "button", class: "step", "aria-label": label, "data-key": sign, disabled: !periods[to], onclick: () => go({ ...fresh, period: periods[to], player: null, with: null }) }, sign);
-    return h("span", { class: "choice" },
-      move(at + 1, "Earlier", "‹"),
-      h("span", {},
-        h("select", { "aria-label": "Period", "data-key": "period", onchange: (event) => go({ ...fresh, period: event.target.value, player: null, with: null }) },
-          periods.map((each) => h("option", { value: each, selected: each === period }, periodName(each))))),
-      move(at - 1, "Later", "›"));
-  }
-
-  segmentChoice() {
-    if (!this.segments.length) return "";
-    const now = this.here.segment || "";
-    return h("span", { class: "choice" },
-      h("select", { "aria-label": "Segment", "data-key": "segment", onchange: (event) => go({ ...fresh, segment: event.target.value || null }) },
-        h("option", { value: "" }, "Everybody"),
-        this.segments.map((segment) => h("option", { value: segment, selected: segment === now }, segmentName(segment)))));
-  }
-
   async find(event) {
     event.preventDefault();
     const text = this.search.value.trim();
-    if (has("q")) go({ ...fresh, q: text || null });
+    if (this.byName()) go({ ...fresh, q: text || null });
     else go({ ...fresh, at: text || null });
   }
 
@@ -364,12 +341,13 @@ export class BoardView {
   }
 
   drawFoot() {
-    const of = { period: this.page.period, segment: this.here.segment, known_at: this.here.known_at };
+    const of = { ...sight(this.here), period: this.page.period };
     const data = boardPath(this.here, { ...of, limit: "1000" });
-    const ways = has("export") ? [["csv", "CSV"], ["jsonl", "JSON lines"]] : [];
+    // What took a job to find out is not to be had as a file.
+    const ways = has("export") && !this.byJob ? [["csv", "CSV"], ["jsonl", "JSON lines"]] : [];
     this.foot.replaceChildren(h("p", {},
       ...ways.map(([format, name]) => download(boardPath(this.here, { ...of, format }, "export"), `Download ${name}`)),
-      h("a", { href: data }, "This board in the API"),
+      this.here.generation ? "" : h("a", { href: data }, "This board in the API"),
       h("a", { href: official("correct") }, "For officials")));
   }
 }
@@ -385,20 +363,13 @@ function download(url, text) {
   return h("a", { href: url, download: "", onclick: fetched }, text);
 }
 
-const enterKey = () => h("button", { type: "button", onclick: () => dispatchEvent(new Event("enter-key")) }, "Enter a key");
+/** What stands above a board that is not shown, and of which nothing is known. */
+const titled = ({ status }, here) => (status === 404 ? "Not found" : status !== 401 && status !== 403 ? "This cannot be shown" : here.generation || here.as ? "For officials" : "A private board");
 
 /** A player's surroundings as a page. */
 const around = (place) => ({ ...place, entries: place.around, next: place.next || null, previous: place.previous || null });
 
-const segmentName = (segment) => {
-  const at = segment.indexOf(":");
-  return at < 0 ? segment : `${words(segment.slice(0, at))}: ${segment.slice(at + 1)}`;
-};
-
-const found = (page, q) => {
+const matching = (page, q) => {
   const matches = page.matches === undefined ? page.entries.length : page.matches;
   return `${count(matches)}${page.complete === false ? " or more" : ""} of ${players(page.total)} for “${q}”`;
 };
-
-const natural = new Intl.Collator("en", { numeric: true }).compare;
-const newestFirst = (one, other) => natural(other, one);

@@ -2,6 +2,7 @@
 
 import { ask, finished, follow, get, path } from "./api.js";
 import { count, h, say, when } from "./dom.js";
+import { elsewhere, link, present } from "./place.js";
 import { refused } from "./refused.js";
 
 export class Generations {
@@ -71,7 +72,8 @@ export class Generations {
       return h("button", { type: "button", "aria-description": `generation ${line.generation}`, onclick: act, onblur: rest }, text);
     };
     if (line.live) return [];
-    return line.status === "failed" ? [button("drop", "Drop")] : [button("swap", "Swap in"), button("drop", "Drop")];
+    const look = h("a", { class: "button", href: link({ ...elsewhere, ...present, board: null, generation: String(line.generation) }), "aria-description": `generation ${line.generation}` }, "Look at it");
+    return line.status === "failed" ? [button("drop", "Drop")] : [look, button("swap", "Swap in"), button("drop", "Drop")];
   }
 
   form() {

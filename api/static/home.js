@@ -2,7 +2,9 @@
 
 import { boardPath, follow, get, path } from "./api.js";
 import { amount, h, metric, order, periodName, players } from "./dom.js";
-import { elsewhere, link, official } from "./place.js";
+import { elsewhere, everywhere, link, official, present } from "./place.js";
+import { boardRefused } from "./refused.js";
+import { beside, generationOf } from "./standing.js";
 
 const LEADERS = 3;
 const GAMES = 12; // so many are shown with their boards; the others are links
@@ -37,13 +39,19 @@ export class HomeView {
 
   async load() {
     if (this.turn++ % REFRESH_EVERY && this.drawn) return;
+    this.generation = this.here.game ? await generationOf(this.here) : null;
     const names = this.here.game ? [this.here.game] : await this.names();
-    const games = await Promise.all(names.slice(0, GAMES).map((name) => get(path(["games", name]))));
-    const text = JSON.stringify([names, games.map(({ position, ...rest }) => rest)]);
+    const games = await Promise.all(names.slice(0, GAMES).map((name) => get(path(["games", name], this.of()))));
+    const text = JSON.stringify([names, this.generation && this.generation.status, games.map(({ position, ...rest }) => rest)]);
     if (text !== this.drawn) {
       this.drawn = text;
       this.draw(games, names.slice(GAMES));
     } else await Promise.all([...this.previews.values()].filter((preview) => preview.visible).map((preview) => leaders(preview)));
+  }
+
+  /** Officials look at a game as another generation has it, or with the eyes of the public. */
+  of() {
+    return { generation: this.here.game && this.here.generation, view: this.here.game && this.here.as };
   }
 
   async names() {
@@ -53,12 +61,16 @@ export class HomeView {
 
   failed(error) {
     if (this.drawn) return false;
+    if (this.here.generation && [401, 403, 404].includes(error.status)) {
+      this.main.replaceChildren(h("div", { class: "note" }, h("h1", {}, error.status === 404 ? "Not found" : "For officials"), h("p", {}, ...boardRefused(error, this.here).flatMap((part) => [part, " "]))));
+      return true;
+    }
     const gone = error.status === 404;
     this.main.replaceChildren(
       h("div", { class: "note" },
         h("h1", {}, gone ? "There is no such game" : error.away ? "The API is away" : "This cannot be shown"),
         h("p", {}, gone ? `Nobody has applied rules for “${this.here.game}”.` : error.away ? "The games appear as soon as it answers." : error.message),
-        gone && h("p", {}, h("a", { href: "/" }, "All games"))),
+        gone && h("p", {}, h("a", { href: everywhere() }, "All games"))),
     );
     return !error.away;
   }
@@ -77,13 +89,13 @@ export class HomeView {
     const one = Boolean(this.here.game);
     if (one) this.trail(this.here, games[0].title);
     this.main.replaceChildren(
-      one ? "" : h("h1", { class: "display" }, "Standings"),
+      one ? beside(this.here, this.generation) : h("h1", { class: "display" }, "Standings"),
       ...games.map((game) =>
         h("section", { class: "game", "aria-label": game.title },
-          h(one ? "h1" : "h2", { class: one ? "display" : "" }, one ? game.title : h("a", { href: link({ ...elsewhere, game: game.game, board: null }) }, game.title)),
+          h(one ? "h1" : "h2", { class: one ? "display" : "" }, one ? game.title : h("a", { href: link({ ...elsewhere, ...present, game: game.game, board: null }) }, game.title)),
           h("ul", { class: "cards" }, game.boards.map((board) => this.card(game, board, one ? "h2" : "h3"))))),
       one ? h("p", { class: "foot" }, h("a", { href: official("correct") }, "For officials")) : "",
-      more.length ? h("ul", { class: "more-games" }, more.map((name) => h("li", {}, h("a", { href: link({ game: name }) }, name)))) : "",
+      more.length ? h("ul", { class: "more-games" }, more.map((name) => h("li", {}, h("a", { href: link({ ...present, game: name }) }, name)))) : "",
     );
     for (const element of this.previews.keys()) this.seen.observe(element);
   }
@@ -92,11 +104,11 @@ export class HomeView {
     const list = h("ol", { class: "leaders" });
     const total = h("p", { class: "total" }, "\u00a0");
     const card = h("li", { class: "card" },
-      h(heading, {}, h("a", { class: "cover", href: link({ ...elsewhere, game: game.game, board: board.board }) }, board.title)),
+      h(heading, {}, h("a", { class: "cover", href: link({ ...elsewhere, game: game.game, board: board.board, ...(this.here.game ? {} : present) }) }, board.title)),
       h("p", { class: "by" }, `by ${order(board.ranked_by)}`),
       list,
       total);
-    this.previews.set(card, { game: game.game, board: board.board, ranked: board.ranked_by, list, total, visible: false });
+    this.previews.set(card, { game: game.game, board: board.board, ranked: board.ranked_by, of: this.of(), list, total, visible: false });
     return card;
   }
 
@@ -115,7 +127,7 @@ export class HomeView {
 async function leaders(preview) {
   let page;
   try {
-    page = await get(boardPath(preview, { limit: String(LEADERS) }));
+    page = await get(boardPath(preview, { ...preview.of, limit: String(LEADERS) }));
   } catch (error) {
     if (error.away) throw error;
     preview.total.textContent = "No period of it is under way.";

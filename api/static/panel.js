@@ -1,10 +1,10 @@
 // A player: his places, his numbers over time, his rounds, and another player beside him.
 
-import { ask, boardPath, follow, get, has, path } from "./api.js";
+import { boardPath, follow, found, get, has, path } from "./api.js";
 import { chart } from "./chart.js";
 import { amount, capital, count, h, metric, ordinal, periodName, when, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
-import { fresh, go, link } from "./place.js";
+import { displayed, fresh, go, link, sight, undisplayed } from "./place.js";
 import { Why } from "./why.js";
 
 const HISTORY = 300;
@@ -37,7 +37,7 @@ export class Panel {
 
   show(here) {
     this.here = here;
-    const asked = here.player && here.board ? JSON.stringify([here.game, here.board, here.period, here.segment, here.player, here.known_at]) : "";
+    const asked = here.player && here.board ? JSON.stringify([here.game, here.board, sight(here), here.player]) : "";
     if (!asked) {
       this.asked = "";
       this.rest();
@@ -113,7 +113,7 @@ export class Panel {
     this.changed = false;
     const asked = this.asked;
     const here = this.here;
-    const [player, game] = await Promise.all([this.get(path(["games", here.game, "players", here.player])), get(path(["games", here.game]))]);
+    const [player, game] = await Promise.all([this.profile(here), get(path(["games", here.game], { generation: here.generation, view: here.as }))]);
     const board = game.boards.find((each) => each.board === here.board);
     if (!board) return;
     const [mine, other] = await Promise.all([this.season(here, here.player), here.with ? this.season(here, here.with) : null]);
@@ -123,31 +123,36 @@ export class Panel {
     this.draw(player, game, board, mine, other, both);
   }
 
+  /** Who a player is, and where he stands; in a generation beside the live one there may be players that the live one does not know. */
+  profile(here) {
+    const unknown = { player: here.player, name: null, attributes: {}, status: "active", places: [] };
+    return get(path(["games", here.game, "players", here.player], { view: here.as })).catch((error) => {
+      if (error.status === 404 && undisplayed(here)) return unknown;
+      throw error;
+    });
+  }
+
   /** What is known of a player on the board: his place, how it came about, and his rounds. */
   async season(here, player) {
-    const of = { period: here.period, segment: here.segment, known_at: here.known_at };
-    const may = (url) => this.get(url).catch((error) => {
+    const may = (url) => found(url).then(({ body }) => body).catch((error) => {
       if (error.away) throw error;
       return null;
     });
+    const now = !here.known_at && !undisplayed(here);
     const whole = !here.period || /^(all|season:)/.test(here.period);
     const [place, past, stats] = await Promise.all([
-      may(boardPath(here, of, "players", player)),
-      may(boardPath(here, { ...of, limit: String(HISTORY) }, "players", player, "history")),
+      may(boardPath(here, sight(here), "players", player)),
+      // A history is of what was displayed, and of what was not there is none.
+      undisplayed(here) ? null : may(boardPath(here, { ...displayed(here), limit: String(HISTORY) }, "players", player, "history")),
       // Seasons and explanations are those of now.
-      has("stats") && !here.known_at ? may(path(["games", here.game, "players", player, "stats"], { board: here.board, period: whole ? here.period : null, segment: here.segment })) : null,
+      has("stats") && now ? may(path(["games", here.game, "players", player, "stats"], { board: here.board, period: whole ? here.period : null, segment: here.segment, view: here.as })) : null,
     ]);
     const name = (place && place.name) || (stats && stats.name) || player;
     return { player, name, place, history: past ? past.history : [], stats };
   }
 
-  get(url) {
-    return get(url);
-  }
-
   async ranks(here) {
-    const url = boardPath(here, { period: here.period, segment: here.segment, known_at: here.known_at }, "ranks");
-    return (await ask(url, { body: { players: [here.player, here.with] } })).body;
+    return (await found(boardPath(here, sight(here), "ranks"), { body: { players: [here.player, here.with] } })).body;
   }
 
   failed(error) {
@@ -175,12 +180,13 @@ export class Panel {
     const place = mine.place;
     const others = other && other.player !== mine.player ? [other] : [];
     this.part("summary", [place, board.title], () => summary(place, board));
-    this.why.show(this.here, this.here.known_at ? null : place);
+    const now = !this.here.known_at && !undisplayed(this.here);
+    this.why.show(this.here, now ? place : null);
     this.part("charts", [mine.history, mine.stats && mine.stats.rounds, others], () => charts(board, player, [mine, ...others]));
     this.part("rounds", mine.stats, () => (mine.stats ? season(mine.stats, board) : ""));
     this.part("badges", mine.stats && mine.stats.badges, () => badges(mine.stats));
     this.part("versus", [both, others, this.here.with], () => versus(board, this.here, both, mine, others[0]));
-    if (!this.here.known_at) this.part("places", [player.places, game.boards.map((each) => each.title)], () => places(player, game));
+    if (now) this.part("places", [player.places, game.boards.map((each) => each.title)], () => places(player, game));
   }
 }
 

@@ -1,45 +1,54 @@
-// The past: a slider over the moments in which a board changed, and any other time by its date.
+// The past: what was displayed at a moment, or what was true then by all that is known now. A slider over the moments at which
+// the first players' places changed, and any other time by its date.
 
 import { boardPath, get, has } from "./api.js";
-import { h, when } from "./dom.js";
-import { go } from "./place.js";
+import { h } from "./dom.js";
+import { displayed, go, present } from "./place.js";
 
 const HISTORY = 300;
 const PLAYERS = 3;
 const SETTLED_MS = 200;
+const KINDS = {
+  known_at: { title: "What was displayed", now: "see what was displayed then", then: (at) => `As it was displayed ${at}.` },
+  effective_at: { title: "What was true", now: "see how the board truly stood then", then: (at) => `As it truly stood ${at}, by all that is known now: later corrections count.` },
+};
 
 /** What stands above a board when somebody looks back. */
 export class Past {
   constructor() {
     this.element = h("div", { class: "past" });
     this.open = false;
+    this.kind = "known_at";
     this.moments = [];
     this.asked = "";
   }
 
-  /** The button that opens it. */
+  /** The button that opens it; generations beside the live one have no past of their own. */
   button(here) {
-    if (!has("known_at")) return "";
-    const shown = this.open || Boolean(here.known_at);
+    if (!has("known_at") || here.generation) return "";
+    const shown = this.open || Boolean(asOf(here));
     return h("button", { type: "button", class: "look-back", "aria-expanded": String(shown), "data-key": "look-back", onclick: () => this.toggle(here) }, "Look back");
   }
 
   toggle(here) {
-    this.open = !(this.open || here.known_at);
-    if (!this.open && here.known_at) go({ known_at: null, after: null, before: null }, { replace: true });
+    this.open = !(this.open || asOf(here));
+    if (!this.open && asOf(here)) go({ ...present, after: null, before: null }, { replace: true });
     else dispatchEvent(new Event("moved"));
   }
 
-  /** Shows itself for a board's page; the moments are those in which its first players' places changed. */
+  /** Shows itself for a board's page; the moments are those of its first players. */
   draw(here, page) {
-    if (here.known_at) this.open = true;
+    if (here.generation) this.open = false;
+    else if (asOf(here)) this.open = true;
+    if (here.known_at || here.effective_at) this.kind = here.known_at ? "known_at" : "effective_at";
     if (!this.open) {
       this.element.replaceChildren();
       this.asked = "";
       return;
     }
-    const asked = JSON.stringify([here.game, here.board, here.period, here.segment]);
+    const asked = JSON.stringify([this.kind, here.game, here.board, here.period, here.segment]);
     if (asked !== this.asked && page) {
+      if (this.asked) this.moments = [];
       this.asked = asked;
       this.learn(here, page, asked);
     }
@@ -52,39 +61,71 @@ export class Past {
     this.date = h("input", { type: "datetime-local", id: "past-date", step: "1", "data-key": "past-date", onchange: () => this.chosen() });
     this.said = h("p", { class: "past-said", role: "status" });
     this.now = h("button", { type: "button", "data-key": "past-now", onclick: () => this.leave() }, "Now");
+    this.kinds = Object.keys(KINDS).filter(has).map((kind) => h("input", { type: "radio", name: "past-kind", id: `past-${kind}`, value: kind, onchange: () => this.ask(kind) }));
+    const choice = h("fieldset", { class: "past-kinds" }, h("legend", { class: "unseen" }, "Look back at"),
+      this.kinds.map((input) => h("span", { class: "check" }, input, h("label", { for: input.id }, KINDS[input.value].title))));
     this.element.replaceChildren(
+      this.kinds.length > 1 ? choice : "",
       h("div", { class: "past-row" },
         h("label", { for: "past-slider", class: "unseen" }, "Moment"), this.slider,
         h("label", { for: "past-date", class: "unseen" }, "Date and time"), this.date, this.now),
       this.said);
   }
 
+  /** The other question about the same moment. */
+  ask(kind) {
+    this.kind = kind;
+    const text = asOf(this.here);
+    if (text) this.go(text);
+    else dispatchEvent(new Event("moved"));
+  }
+
   async learn(here, page, asked) {
-    const of = { period: here.period || page.period, segment: here.segment, limit: String(HISTORY) };
-    const histories = await Promise.all(page.entries.slice(0, PLAYERS).map((line) =>
-      get(boardPath(here, of, "players", line.player, "history")).then((found) => found.history).catch(() => [])));
+    const first = page.entries.slice(0, PLAYERS).map((line) => this.of(here, page, line.player).catch(() => []));
+    const found = await Promise.all(first);
     if (asked !== this.asked) return;
-    // As the API wrote them: a number of milliseconds is a little too early for what was displayed within it.
-    this.moments = [...new Set(histories.flat().map((line) => line.from))].sort();
+    this.moments = [...new Set(found.flat())].sort((one, other) => Date.parse(one) - Date.parse(other) || (one < other ? -1 : 1));
     if (this.slider) this.put(this.here);
+  }
+
+  /** The moments of a player, as the API wrote them: a number of milliseconds is a little too early for what came within it. */
+  async of(here, page, player) {
+    const of = { ...displayed(here), known_at: null, period: here.period || page.period, limit: String(HISTORY) };
+    if (this.kind === "known_at") {
+      const { history } = await get(boardPath(here, of, "players", player, "history"));
+      return history.map((line) => line.from);
+    }
+    if (!has("explain")) return [];
+    const { parts } = await get(boardPath(here, of, "players", player, "explain"));
+    return parts.map((part) => part.occurred_at);
   }
 
   put(here) {
     this.here = here;
-    const at = here.known_at ? timeOf(here.known_at) : null;
+    const text = asOf(here);
+    const at = text ? timeOf(text) : null;
+    for (const input of this.kinds) input.checked = input.value === this.kind;
     this.slider.max = String(this.moments.length);
     this.slider.disabled = !this.moments.length;
-    const before = this.moments.filter((text) => at !== null && timeOf(text) <= at).length;
+    const before = this.moments.filter((moment) => at !== null && timeOf(moment) <= at).length;
     if (document.activeElement !== this.slider || !this.settling) this.slider.value = String(at === null ? this.moments.length : Math.max(0, before - 1));
     if (document.activeElement !== this.date) this.date.value = local(at === null ? Date.now() : at);
-    this.tell(at, here.known_at);
+    this.tell(at, text);
   }
 
   tell(at, text) {
-    const said = text ? `As it was displayed ${at === null ? `at ${text}` : `on ${moment.format(at)}`}.` : this.moments.length ? "Now. Move the slider to see what was displayed before." : "Now. Choose a time to see what was displayed then.";
+    const kind = KINDS[this.kind];
+    const said = text ? kind.then(at === null ? `at ${text}` : `on ${moment.format(at)}`) : `Now. ${this.moments.length ? "Move the slider" : "Choose a time"} to ${kind.now}.`;
     this.slider.setAttribute("aria-valuetext", text ? said : "Now");
     if (this.said.textContent !== said) this.said.textContent = said;
     this.now.disabled = !text;
+  }
+
+  /** Says what is under way, where it is seen that somebody looks back. */
+  tellMore(text) {
+    if (!this.open || !this.said) return false;
+    this.said.textContent = text;
+    return true;
   }
 
   slid() {
@@ -110,14 +151,23 @@ export class Past {
   }
 
   go(text) {
-    go({ known_at: text, after: null, before: null }, { replace: true });
+    // How a board truly stood is not searched by names.
+    const search = this.kind === "effective_at" ? { q: null } : {};
+    go({ ...present, ...search, [this.kind]: text, after: null, before: null }, { replace: true });
   }
 }
 
-/** The time of what `known_at` says: a date, milliseconds, or a position, whose entry has its time in its id. */
+/** The moment that the URL asks for, if it does. */
+const asOf = (here) => here.known_at || here.effective_at || null;
+
+/**
+ * The time of what was asked for: a date, milliseconds, or a position. A position names entries of the log, one or several, and
+ * is as late as the latest of them; an entry has its time in its id.
+ */
 function timeOf(text) {
-  const position = /^\d+\.\d+\.(\d+)-\d+$/.exec(text);
-  const at = position ? Number(position[1]) : /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (/^\d+$/.test(text)) return Number(text);
+  const entries = /^[\d.,-]+$/.test(text) ? [...text.matchAll(/(\d{12,})-\d+/g)].map(([, ms]) => Number(ms)) : [];
+  const at = entries.length ? Math.max(...entries) : Date.parse(text);
   return Number.isFinite(at) ? at : null;
 }
 
@@ -125,14 +175,3 @@ function timeOf(text) {
 const local = (at) => new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 
 const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
-
-/** What is to be said of a board's page: that it is pinned, that others see it pinned, or that it is final. */
-export function standing(page, game, known_at) {
-  const notes = [];
-  const about = (each) => (!each.board || each.board === page.board) && (!each.period || each.period === page.period);
-  const others = known_at || page.frozen ? null : (game.frozen || []).find(about);
-  if (others) notes.push(h("p", { class: "pinned" }, h("strong", {}, "Frozen for the public"), ` since ${when(others.at)}. With the key in use you see on.`));
-  if (page.frozen) notes.push(h("p", { class: "pinned" }, h("strong", {}, "Frozen"), ` since ${when(page.frozen)}: what happens since then shows when the board is thawed.`));
-  if (page.final) notes.push(h("p", { class: "pinned final" }, h("strong", {}, "Final"), ": this period is closed."));
-  return notes;
-}

@@ -1,6 +1,6 @@
 // Where the reader is: all of it stands in the URL, so that every view can be linked, reloaded and gone back to.
 
-const KEYS = ["game", "board", "period", "segment", "known_at", "q", "after", "before", "at", "me", "player", "with", "view", "event", "reinstate", "fixture", "revision"];
+const KEYS = ["game", "board", "period", "segment", "known_at", "effective_at", "generation", "as", "q", "after", "before", "at", "sort", "me", "player", "with", "view", "event", "reinstate", "fixture", "revision"];
 
 /** What the URL says. */
 export function place() {
@@ -19,10 +19,25 @@ export function link(changes) {
 export const fresh = { q: null, after: null, before: null, at: null };
 
 /** What belongs to one board, taken away. */
-export const elsewhere = { ...fresh, period: null, segment: null, player: null, with: null, view: null, event: null, reinstate: null, fixture: null, revision: null };
+export const elsewhere = { ...fresh, sort: null, period: null, segment: null, player: null, with: null, view: null, event: null, reinstate: null, fixture: null, revision: null };
+
+/** The present, as it is live: what was displayed, what was true and other generations taken away. */
+export const present = { known_at: null, effective_at: null, generation: null };
+
+/** The address of all games. */
+export const everywhere = () => link({ ...elsewhere, ...present, as: null, game: null, board: null });
 
 /** A part of the officials' view. */
-export const official = (view, changes = {}) => link({ ...elsewhere, board: null, known_at: null, view, ...changes });
+export const official = (view, changes = {}) => link({ ...elsewhere, ...present, board: null, view, ...changes });
+
+/** Which copy of a board is meant, as of when, in which generation and through whose eyes: what reads of places take. */
+export const sight = (here) => ({ ...displayed(here), effective_at: here.effective_at, generation: here.generation });
+
+/** The same for what only knows of what is displayed. */
+export const displayed = (here) => ({ period: here.period, segment: here.segment, known_at: here.known_at, view: here.as });
+
+/** Whether a board is shown that nobody was shown: how it truly stood, or another generation. */
+export const undisplayed = (here) => Boolean(here.effective_at || here.generation);
 
 /** Goes there. */
 export function go(changes, { replace = false } = {}) {

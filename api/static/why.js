@@ -18,7 +18,7 @@ export class Why {
 
   /** Whose numbers are to be explained. What is open is asked for anew when `text`, what the player has, is another. */
   show(here, place) {
-    const text = JSON.stringify([here.game, here.board, place && place.period, here.segment, here.player, here.known_at, place && [place.rank, place.metrics, place.tied]]);
+    const text = JSON.stringify([here.game, here.board, place && place.period, here.segment, here.player, here.as, place && [place.rank, place.metrics, place.tied]]);
     this.details.hidden = !place;
     if (text === this.text) return;
     this.text = text;
@@ -49,7 +49,7 @@ export class Why {
 
   ask(after) {
     const { here } = this;
-    const of = { period: this.period, segment: here.segment, known_at: here.known_at };
+    const of = { period: this.period, segment: here.segment, view: here.as };
     return get(boardPath(here, { ...of, limit: String(MARKS), after }, "players", here.player, "explain"));
   }
 

@@ -89,7 +89,7 @@ async def test_rounds_and_segments(visitor: Visitor) -> None:
     await expect_order(page, "Ann Archer")
 
 
-async def test_a_board_that_is_shown_whole_can_be_sorted(visitor: Visitor) -> None:
+async def test_a_board_is_sorted_by_its_columns(visitor: Visitor) -> None:
     page = await visitor.open("/?game=cup&board=total&period=round:1")
     await expect_order(page, "bob", "Ann Archer", "cid", "dan")
     heading = page.get_by_role("columnheader", name="Points")
@@ -97,9 +97,37 @@ async def test_a_board_that_is_shown_whole_can_be_sorted(visitor: Visitor) -> No
     await expect(heading).to_have_attribute("aria-sort", "descending")
     await heading.get_by_role("button").click()
     await expect(heading).to_have_attribute("aria-sort", "ascending")
+    await expect(heading.get_by_role("button")).to_be_focused()
+    await expect_order(page, "dan", "cid", "Ann Archer", "bob")
+    await expect(page.locator(".sorted")).to_contain_text("Sorted by points, least first.")
+    await page.reload()
     await expect_order(page, "dan", "cid", "Ann Archer", "bob")
     await heading.get_by_role("button").click()
     await expect_order(page, "bob", "Ann Archer", "cid", "dan")
+    await expect(page.locator(".sorted")).to_have_count(0)
+    await page.get_by_role("columnheader", name="Rank").get_by_role("button").click()
+    await expect_order(page, "dan", "cid", "Ann Archer", "bob")
+    await page.get_by_role("button", name="Back to the ranking").click()
+    await expect_order(page, "bob", "Ann Archer", "cid", "dan")
+
+
+async def test_sorting_takes_in_what_is_on_other_pages_and_says_how_much(visitor: Visitor, site: Site) -> None:
+    await site.scores({f"p{number:04}": 2000 - number for number in range(996)})
+    await site.scores({"cid": 1}, "more")
+    page = await visitor.open(viewport={"width": 390, "height": 844})
+    await expect(rows(page)).to_have_count(50)
+    await page.get_by_label("Order").select_option("-games")
+    await expect(page.locator(".sorted")).to_contain_text("Sorted by games, most first. Back")
+    await expect(rows(page).nth(0)).to_contain_text("cid")
+    await expect(rows(page)).to_have_count(1000)
+    await site.scores({"dan": 1, "p0900": 1}, "again")
+    await site.scores({"dan": 1}, "once more")
+    await expect(rows(page).nth(0)).to_contain_text("dan")
+    await site.scores({"gus": 1, "hal": 1})
+    await expect(page.locator(".sorted")).to_contain_text("but only ranks 1 to 1,000: the board has 1,002 players.")
+    await page.get_by_role("button", name="Back to the ranking").click()
+    await expect(rows(page)).to_have_count(50)
+    await expect(rows(page).nth(0)).to_contain_text("p0000")
 
 
 async def test_pages_and_the_own_place_among_many(visitor: Visitor, site: Site) -> None:

@@ -50,6 +50,27 @@ async def test_everything_that_it_offers(stack: Stack) -> None:
             assert (ranks.full, [line.player for line in ranks.entries]) == (True, ["ann", "p/3"])
             break
         assert [each.board for each in (await client.game("arcade")).boards] == ["best", "today"]
+        why = await client.explain("arcade", "best", "ann")
+        assert [(part.event, part.values) for part in why.parts] == [("e9", {"points": 9})]
+        assert (await client.stats("arcade", "ann", board="best")).player == "ann"
+        assert (await client.publish("arcade", score("e10", "ann", 1))).duplicates == 0
+
+
+@pytest.mark.services
+async def test_what_a_job_finds_out_is_waited_for(
+    database_url: str, redis_log_url: str, redis_rankings_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.client.JOB_EVERY_S", 0.01)
+    async with (
+        running(database_url, redis_log_url, redis_rankings_url, fold_events_max=1) as stack,
+        Client(str(stack.client.make_url("/"))) as client,
+    ):
+        sent = await stack.publish(ruleset(), score("e1", "ann", 5), score("e2", "bob", 7))
+        page = await client.board("arcade", "best", effective_at=sent["positions"][1])
+        assert [(line.player, line.metrics["points"]) for line in page.entries] == [("ann", 5)]
+        assert (await client.places("arcade", "best", ["bob"], effective_at=sent["positions"][2])).total == 2
+        with pytest.raises(RefusedError, match="no such player: nobody"):
+            await client.place("arcade", "best", "nobody", effective_at=stack.now_ms - 1)
 
 
 @pytest.mark.services
@@ -114,6 +135,8 @@ async def test_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Client("http://127.0.0.1:1", attempts=2) as client:
         with pytest.raises(Unavailable, match="no answer"):
             await client.games()
+    with pytest.raises(RuntimeError, match="async with"):
+        await Client("http://127.0.0.1:1").games()
 
 
 def test_an_event_keeps_its_id() -> None:

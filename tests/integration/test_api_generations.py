@@ -61,6 +61,10 @@ async def test_a_shadow_is_built_seen_swapped_in_and_back_and_dropped(stack: Sta
     assert (place.json["rank"], place.json["total"]) == (2, 3)
     many = await stack.request("POST", f"{BOARD}/ranks?generation={shadow}", json={"players": ["bob", "cid"]})
     assert [line["player"] for line in many.json["players"]] == ["cid", "bob"]
+    game = (await stack.get("/v1/games/arcade", params={"generation": shadow})).json
+    assert (game["generation"], game["ruleset_version"]) == (shadow, 2)
+    assert {line["board"]: line["ranked_by"] for line in game["boards"]}["best"] == ["points (least first)"]
+    assert (await stack.get("/v1/games/arcade")).json["generation"] == 1
     lines = (await stack.get(f"{BOARD}/export", params={"generation": shadow})).body.decode().splitlines()
     assert "cid" in lines[1]
     swapped = await act(stack, action="swap", generation=shadow)

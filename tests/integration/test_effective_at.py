@@ -230,6 +230,12 @@ async def test_a_game_with_many_events_is_folded_by_a_job(
             assert told["result"] == live | {"effective_at": str(asked)}
             assert (await stack.request(method, f"{path}?effective_at={asked}", **options)).status == 200
         assert (await stack.get(f"{BOARD}/export?effective_at={NOW - 1}")).status == 400
+        # What cannot be answered is refused at once.
+        for when in ("2999-01-01T00:00:00Z", "1.0.2770000000000-0"):
+            assert (await stack.get(f"{BOARD}?effective_at={when}")).status == 400
+        missing = await stack.get(f"{BOARD}/players/nobody?effective_at={NOW + 99}")
+        told = await eventually(lambda: done(missing.headers["Location"]))
+        assert (told["state"], told["error"]) == ("failed", "no such player: nobody")
         await stack.publish(void("v1", "e1"))
 
 

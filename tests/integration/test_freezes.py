@@ -309,3 +309,12 @@ async def test_a_closed_period_is_final(stack: Stack) -> None:
 
 async def _generation_is(stack: Stack, generation: int) -> bool:
     return bool((await stack.get(GAME)).json["generation"] == generation)
+
+
+async def test_who_froze_a_board_finds_it_told_at_once(stack: Stack) -> None:
+    for number in range(3):
+        await stack.publish({"id": f"f{number}", "type": "freeze", "board": "best"})
+        frozen = (await stack.get("/v1/games/arcade")).json["frozen"]
+        assert [line["board"] for line in frozen] == ["best"]
+        await stack.publish({"id": f"t{number}", "type": "thaw"})
+        assert (await stack.get("/v1/games/arcade")).json["frozen"] == []
