@@ -236,7 +236,8 @@ class Catalog:
         found = info.rankings.get((board, period, segment))
         if found is None and not info.retired:
             await self._missed()
-            found = self._games.get(info.name, info).rankings.get((board, period, segment))
+            now = self._games.get(info.name)
+            found = (info if now is None else now.parts[info.part]).rankings.get((board, period, segment))
         return found
 
     async def _missed(self) -> None:
