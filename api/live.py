@@ -69,8 +69,8 @@ class Listener(Protocol):
 
 
 class Feed:
-    """What one or more listeners follow. `seen`: the ranking id, its version and the profiles', that it was read at; of a spread
-    game those of all parts."""
+    """What one or more listeners follow. `seen`: the ranking id, its version and the profiles', that it was read at; of a
+    spread game those of all parts."""
 
     __slots__ = ("copy", "event_id", "listeners", "seen", "state", "watch", "whole")
 

@@ -257,7 +257,7 @@ class Catalog:
         found = info.rankings.get((board, period, segment))
         if found is None and not info.retired:
             await self._missed()
-            found = self._games.get(info.name, info).rankings.get((board, period, segment))
+            found = self._games.get(info.name, info).parts[info.part].rankings.get((board, period, segment))
         return found
 
     async def _missed(self) -> None:
