@@ -1,6 +1,7 @@
 """Asks a board's ranking: Redis first, PostgreSQL while that cannot; of a spread game every part of it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from redis.exceptions import RedisError
 
@@ -34,13 +35,13 @@ class Asking:
         if view.parts:
             return await self._ask_parts(view, shown, lookups)
         if view.ranking_id is None:
-            return _nothing(lookups)
+            return nothing(lookups)
         if view.past is not None and view.past.truth is not None:
             return await view.past.truth.lookup(view.plan, view.period, view.segment, lookups)
         if view.past is not None:
             return await self._ask_past(view, view.ranking_id, view.past.version, shown, lookups)
         if view.fresh:
-            return await self._fallback.lookup(view.ranking_id, view.plan, lookups, frozen=False) or _nothing(lookups)
+            return await self._fallback.lookup(view.ranking_id, view.plan, lookups, frozen=False) or nothing(lookups)
         if shown.in_redis:
             try:
                 answer = await self._rankings.lookup(view.ranking_id, view.plan, lookups)
@@ -49,7 +50,7 @@ class Asking:
                 await self._rankings.ask_rebuild(view.ranking_id)
             except RedisError as error:
                 self.applied.redis_is_away(error)
-        return await self._fallback.lookup(view.ranking_id, view.plan, lookups) or _nothing(lookups)
+        return await self._fallback.lookup(view.ranking_id, view.plan, lookups) or nothing(lookups)
 
     async def _ask_past(self, view: View, ranking_id: int, version: int, shown: Shown, lookups: list[Lookup]) -> Answer:
         """The same out of a snapshot. The first who asks has it made, and is answered by PostgreSQL meanwhile."""
@@ -62,7 +63,7 @@ class Asking:
                     return answer
             except RedisError as error:
                 self.applied.redis_is_away(error)
-        return await self._fallback.lookup(ranking_id, view.plan, lookups, version) or _nothing(lookups)
+        return await self._fallback.lookup(ranking_id, view.plan, lookups, version) or nothing(lookups)
 
     async def places(self, plan: BoardPlan, ranking_ids: list[int], player: str, shown: Shown) -> dict[int, Place]:
         """A player's place in rankings of one board, by ranking id, where he is known to have one.
@@ -99,23 +100,40 @@ class Asking:
         return answer
 
     async def _merge(self, view: View, shown: Shown, lookups: list[Lookup]) -> tuple[Answer, bool]:
-        """The answer, and whether each part has shown one version all along."""
-        merging = merged(view.plan.style, len(view.parts), lookups)
-        asked, versions, steady = next(merging), dict[int, int](), True
-        while True:
-            rounds = [part for part, each in enumerate(asked) if each or part not in versions]
-            found = await all_of(self.ask(view.parts[part], shown.of(part), asked[part]) for part in rounds)
-            for part, answer in zip(rounds, found, strict=True):
-                steady = steady and versions.setdefault(part, answer.version) == answer.version
-            answers = dict(zip(rounds, found, strict=True))
-            try:
-                asked = merging.send([answers.get(part, _NONE) for part in range(len(view.parts))])
-            except StopIteration as stop:
-                return stop.value, steady
+        async def ask(part: int, asked: list[Lookup]) -> Answer:
+            return await self.ask(view.parts[part], shown.of(part), asked)
+
+        return await _merge(view.plan.style, len(view.parts), lookups, ask)
+
+
+Ask = Callable[[int, list[Lookup]], Awaitable[Answer]]
+"""Asks a part, by its number."""
+
+
+async def ask_parts(style: str, parts: int, lookups: list[Lookup], ask: Ask) -> Answer:
+    """The answer of all parts of a game, none of which changes; of one that is not spread that of its only one."""
+    return await ask(0, lookups) if parts == 1 else (await _merge(style, parts, lookups, ask))[0]
+
+
+async def _merge(style: str, parts: int, lookups: list[Lookup], ask: Ask) -> tuple[Answer, bool]:
+    """The answer of all parts, and whether each has shown one version all along."""
+    merging = merged(style, parts, lookups)
+    asked, versions, steady = next(merging), dict[int, int](), True
+    while True:
+        rounds = [part for part, each in enumerate(asked) if each or part not in versions]
+        found = await all_of(ask(part, asked[part]) for part in rounds)
+        for part, answer in zip(rounds, found, strict=True):
+            steady = steady and versions.setdefault(part, answer.version) == answer.version
+        answers = dict(zip(rounds, found, strict=True))
+        try:
+            asked = merging.send([answers.get(part, _NONE) for part in range(parts)])
+        except StopIteration as stop:
+            return stop.value, steady
 
 
 _NONE = Answer(0, 0, [])
 
 
-def _nothing(lookups: list[Lookup]) -> Answer:
+def nothing(lookups: list[Lookup]) -> Answer:
+    """What a ranking answers that nothing was ever folded into."""
     return Answer(0, 0, [None if item.kind == "player" else Window(0, 0, []) for item in lookups])

@@ -101,12 +101,11 @@ class Event:
 
 
 class State(NamedTuple):
-    """The lines that a watch shows, by player and in their order, at a version of their ranking and of the profiles."""
+    """The lines that a watch shows, by player and in their order, and what their ranking and the profiles were at."""
 
     view: View
     position: str
-    version: int
-    profiles: int
+    seen: tuple[int, ...]
     total: int
     lines: dict[str, LiveLine]
 
@@ -114,7 +113,7 @@ class State(NamedTuple):
     def id(self) -> str:
         """Tells states apart, over restarts and from one process to another."""
         view = self.view
-        return f"{view.info.generation_id}.{view.ranking_id or 0}.{self.version}.{self.profiles}"
+        return ".".join(map(str, (view.info.generation_id, view.ranking_id or 0, *self.seen)))
 
     def same_copy(self, other: "State") -> bool:
         """Whether both are of the same ranking: not so after a period has ended or a generation was swapped."""
@@ -132,7 +131,7 @@ def players_in(answer: Answer) -> list[str]:
     return players
 
 
-def state_of(view: View, watch: Watch, position: str, profiles: int, answer: Answer, names: Names) -> State:
+def state_of(view: View, watch: Watch, position: str, profiled: tuple[int, ...], answer: Answer, names: Names) -> State:
     """The lines out of a ranking's answer to `watch.lookups()`. Hidden players are on no list but their own."""
     found: list[Entry | Place] = []
     for item in answer.found:
@@ -142,7 +141,7 @@ def state_of(view: View, watch: Watch, position: str, profiles: int, answer: Ans
             found.append(item)
     found.sort(key=lambda item: item.ordinal)
     lines = {item.player: _line(view, item, answer.total, names) for item in found}
-    return State(view, position, answer.version, profiles, answer.total, lines)
+    return State(view, position, answer.seen() + profiled, answer.total, lines)
 
 
 def _line(view: View, item: Entry | Place, total: int, names: Names) -> LiveLine:

@@ -18,7 +18,6 @@ from api.view import Past, View, as_of
 from api.views import Views
 from engine.places import Entry
 from projections.effective import Asked, TooManyEvents, Truth, Truths
-from projections.export import RankingState
 from projections.moments import Future
 from schemas.position import Position, Vector
 
@@ -83,7 +82,7 @@ class TrueLines:
 
     def __init__(self, view: View, truth: Truth, names: NameBooks, shown: Shown, total: int) -> None:
         self.total = total
-        self.state = RankingState(truth.version, truth.position, shown.profiles)
+        self.positions = {truth.position.shard: truth.position}
         self._view = view
         self._truth = truth
         self._names = names

@@ -179,11 +179,12 @@ class Explaining:
         copy = given.get("period"), given.get("segment")
         view, shown = await self._views.see(*names, *copy, vector_of(given), official=seen)
         refuse_frozen(view)
-        if view.ranking_id is None:
+        own = view.of(player)
+        if own.ranking_id is None:
             raise NotFound("player", player)
-        info, table = view.info, (view.plan.name, view.period, view.segment)
+        info, table = own.info, (view.plan.name, view.period, view.segment)
         home = "" if view.plan.copies(view.segment) else view.segment
-        asked = Asked(info.game_id, info.generation_id, view.ranking_id, table, home, player, before, limit)
+        asked = Asked(info.game_id, info.generation_id, own.ranking_id, table, home, player, before, limit)
         row = await explained_row(self._pool, info.game, asked)
         if row is None:
             raise NotFound("player", player)

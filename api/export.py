@@ -32,7 +32,8 @@ from api.views import Views
 from engine.boards import BoardPlan
 from engine.places import Entry
 from projections.effective import TooManyEvents
-from projections.export import Snapshot, snapshot, state_of
+from projections.export import Snapshot, Source, snapshot, state_of
+from schemas.position import Position, Vector
 
 EXPORTS_MAX = 2
 """So many exports of a process run at once."""
@@ -81,10 +82,7 @@ class Exports:
         if form not in ("csv", "jsonl"):
             raise invalid("format", "csv or jsonl")
         view, shown = await self._see(request, name_of(game, "game"), name_of(board, "board"), given)
-        state = await state_of(self._pool, view.ranking_id or 0, view.info.shard)
-        version, profiles = (state.version, state.profiles) if state is not None else (0, shown.profiles)
-        version = version if view.version is None else view.version
-        tag = etag(view, version, profiles)[:-1] + b"." + form.encode() + b'"'
+        tag = etag(view, await self._seen(view, shown))[:-1] + b"." + form.encode() + b'"'
         headers = NO_CACHE + b"ETag: " + tag + b"\r\nVary: Accept-Encoding\r\n"
         if unchanged(request, tag):
             return Ready(304, headers)
@@ -93,6 +91,16 @@ class Exports:
         name = file_name(view, form, self._clock_ms())
         headers += b'Content-Disposition: attachment; filename="' + name.encode() + b'"\r\n'
         return Download(self, _Job(self._pool, self._names, view, shown, form, coding_of(request)), headers)
+
+    async def _seen(self, view: View, shown: Shown) -> tuple[int, ...]:
+        """What the ranking and the profiles are at, as the database has them."""
+        versions, profiles = [], []
+        for part in view.parts or (view,):
+            state = await state_of(self._pool, part.ranking_id or 0, part.info.shard)
+            committed = 0 if state is None else state.version
+            versions.append(committed if part.version is None else part.version)
+            profiles.append(shown.of(part.info.part).profiles if state is None else state.profiles)
+        return (*versions, *profiles)
 
     async def _see(self, request: web.Request, game: str, board: str, given: dict[str, str]) -> tuple[View, Shown]:
         copy, seen = (board, given.get("period"), given.get("segment")), official(request, game, given.get("view"))
@@ -157,24 +165,36 @@ class Download(Ready):
         if view.past is not None and view.past.truth is not None:
             shot = await TrueLines.of(view, view.past.truth, names, shown)
         elif view.ranking_id is not None and self._to.method != "HEAD":
-            where = view.ranking_id, view.named.generation_id, view.info.shard
-            opened = snapshot(pool, *where, view.plan.style, view.version, frozen=not view.fresh)
-            shot = await stack.enter_async_context(opened)
+            sources = [
+                Source(part.ranking_id, part.named.generation_id, part.info.shard, part.version, not part.fresh)
+                for part in view.parts or (view,)
+                if part.ranking_id is not None
+            ]
+            shot = await stack.enter_async_context(snapshot(pool, sources, view.plan.style))
         chunk = await shot.read(CHUNK_ENTRIES) if shot is not None else []
         if shot is not None:
-            position = shot.state.position if view.past is None else view.past.position
             if view.past is not None and view.past.final:
                 sink.lines += b"Rankfold-Final: true\r\n"
             if view.past is not None and view.past.frozen_ms is not None:
                 frozen_at = datetime.fromtimestamp(view.past.frozen_ms / 1000, UTC).isoformat(timespec="milliseconds")
                 sink.lines += b"Rankfold-Frozen: " + frozen_at.replace("+00:00", "Z").encode() + b"\r\n"
-            sink.lines += b"Rankfold-Position: " + str(position).encode() + b"\r\n"
+            sink.lines += b"Rankfold-Position: " + str(_position(view, shown, shot.positions)).encode() + b"\r\n"
         text = writer_of(view.plan, form, shot.total if shot is not None else 0)
         await sink.write(header_of(view.plan) if form == "csv" else b"")
         while chunk:
             await sink.write(b"".join(text(entry, name) for entry, name in chunk))
             chunk = await shot.read(CHUNK_ENTRIES) if shot is not None else []
         await sink.end()
+
+
+def _position(view: View, shown: Shown, positions: dict[int, Position]) -> Vector:
+    """What an export shows; of a part without such a ranking what is shown at least."""
+    return Vector(
+        part.past.position
+        if part.past is not None
+        else positions.get(part.info.shard, shown.of(part.info.part).position)
+        for part in view.parts or (view,)
+    )
 
 
 class _Sink:

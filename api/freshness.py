@@ -90,6 +90,11 @@ class Shown(NamedTuple):
     profiles: int = 0
     parts: "tuple[Shown, ...]" = ()
 
+    @property
+    def profiled(self) -> tuple[int, ...]:
+        """The publications in which something was last said of a player, one for each part."""
+        return tuple(each.profiles for each in self.parts) or (self.profiles,)
+
     def of(self, part: int) -> "Shown":
         """What a part of a spread game shows."""
         return self.parts[part] if self.parts else self

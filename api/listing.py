@@ -2,6 +2,7 @@
 
 import contextlib
 import heapq
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -9,10 +10,9 @@ from aiohttp import web
 
 from api.access import official, require_official, shows
 from api.params import PAGE_MAX, generation_of, name_of, number_of, parameters, target
-from api.problems import invalid
 from api.response import Ready, read_response
-from api.view import as_of
-from api.views import BY_PART, Views
+from api.view import beside_in
+from api.views import Views
 from engine.boards import BoardPlan
 from engine.rules import ranked_by
 from engine.segments import may_be_segment
@@ -20,6 +20,7 @@ from projections.catalog import Catalog, GameInfo
 from projections.database import AWAY
 from projections.freezes import Freeze
 from schemas.errors import NotFound
+from schemas.position import Vector
 
 GAMES_DEFAULT = 100
 SEGMENTS_DEFAULT = 100
@@ -138,14 +139,14 @@ class Listing:
         given = parameters(query, "view", "generation")
         info = await self._asked(request, segment, given)
         shown = await self._views.shown_of(info)
-        if info.folded is not None:
-            shown = as_of(shown, info.folded)
+        if any(part.folded is not None for part in info.parts):
+            shown = beside_in(info, shown)
         with contextlib.suppress(*AWAY):
             # Whoever has just frozen a board finds that told. While PostgreSQL is away, what is known of freezes holds on.
             await self._catalog.froze()
         periods = _periods(info, await self._rankings(request, info, given))
-        held = self._views.freezes(info, shown)
-        frozen, closed = ([_still(each) for each in held if each.final is final] for final in (False, True))
+        held = [each for part in info.parts for each in self._views.freezes(part, shown.of(part.part))]
+        frozen, closed = (_stills([each for each in held if each.final is final]) for final in (False, True))
         return read_response(
             request,
             GameDetails(
@@ -169,22 +170,45 @@ class Listing:
         if generation is not None:
             require_official(request, name)
         info = await self._catalog.game(name)
-        if generation is not None and len(info.parts) > 1:
-            raise invalid("generation", BY_PART)
-        return info if generation is None else await self._catalog.beside(info, generation)
+        if generation is None:
+            return info
+        beside = (
+            self._catalog.peers(info, generation) if len(info.parts) > 1 else self._catalog.beside(info, generation)
+        )
+        return await beside
 
     async def _rankings(
         self, request: web.Request, info: GameInfo, given: dict[str, str]
     ) -> dict[tuple[str, str, str], int]:
         seen = official(request, info.name, given.get("view"))
-        if info.retired or info.game_id not in self._catalog.freezes:
-            return info.rankings
-        return self._views.rankings(info, await self._views.shown_of(info), official=seen)
+        if info.retired or all(part.game_id not in self._catalog.freezes for part in info.parts):
+            return _first(part.rankings for part in info.parts)
+        shown = await self._views.shown_of(info)
+        return _first(self._views.rankings(part, shown.of(part.part), official=seen) for part in info.parts)
 
 
-def _still(freeze: Freeze) -> Standstill:
-    at = datetime.fromtimestamp(freeze.position.ms / 1000, UTC)
-    return Standstill(freeze.board or None, freeze.period or None, str(freeze.position), at)
+def _first(parts: Iterable[dict[tuple[str, str, str], int]]) -> dict[tuple[str, str, str], int]:
+    """The rankings of all parts of a game; of those that several have the one that was made first."""
+    found, *others = parts
+    for other in others:
+        found = found | {name: min(ranking_id, found.get(name, ranking_id)) for name, ranking_id in other.items()}
+    return found
+
+
+def _stills(freezes: list[Freeze]) -> list[Standstill]:
+    """What stands still; each part of a spread game says of the same event where it has come to it."""
+    alike: dict[tuple[str, str], list[Freeze]] = {}
+    for each in freezes:
+        alike.setdefault((each.board, each.period), []).append(each)
+    return [
+        Standstill(
+            board or None,
+            period or None,
+            str(Vector(each.position for each in held)),
+            datetime.fromtimestamp(min(each.position.ms for each in held) / 1000, UTC),
+        )
+        for (board, period), held in alike.items()
+    ]
 
 
 def _shown(request: web.Request, info: GameInfo) -> list[BoardPlan]:

@@ -19,7 +19,7 @@ from api.changes import Event, State, Watch, change, players_in, state_of, whole
 from api.freshness import AWAY_S, Shown, SingleFlight
 from api.names import NameBooks
 from api.problems import RefusedError
-from api.view import View
+from api.view import View, shown_in, together
 from api.views import Views
 from projections.database import AWAY
 from projections.versions import Versions
@@ -69,7 +69,8 @@ class Listener(Protocol):
 
 
 class Feed:
-    """What one or more listeners follow. `seen`: (ranking id, its version, the profiles' version) that it was read at."""
+    """What one or more listeners follow. `seen`: the ranking id, its version and the profiles', that it was read at; of a
+    spread game those of all parts."""
 
     __slots__ = ("copy", "event_id", "listeners", "seen", "state", "watch", "whole")
 
@@ -83,7 +84,7 @@ class Feed:
     def take(self, state: State) -> None:
         """Goes on to another state; whoever comes from now on gets this one."""
         self.state = state
-        self.seen = state.view.ranking_id, state.version, state.profiles
+        self.seen = (*_rankings(state.view), *state.seen)
         self.whole: Event | None = None
 
     @property
@@ -189,16 +190,21 @@ class Hub:
 
     async def _turn(self) -> None:
         found = self._views_of(self._watched())
-        shown = {shard: await self._views.shown(shard) for shard in {view.info.shard for view in found.values()}}
-        ids = {view.ranking_id for view in found.values() if view.ranking_id is not None}
+        parts = [part for view in found.values() for part in view.parts or (view,)]
+        shown = {shard: await self._views.shown(shard) for shard in {part.info.shard for part in parts}}
+        ids = {part.ranking_id for part in parts if part.ranking_id is not None}
         versions = await self._ask(sorted(ids), in_redis=all(item.in_redis for item in shown.values()))
-        fresh = {view.ranking_id for view in found.values() if view.ranking_id is not None and view.fresh}
+        fresh = {part.ranking_id for part in parts if part.ranking_id is not None and part.fresh}
         versions |= await self._versions.committed(sorted(fresh)) if fresh else {}
         stale: list[tuple[Feed, View, Shown]] = []
         for feed, view in found.items():
-            known = shown[view.info.shard]
-            version = versions.get(view.ranking_id or 0, 0) if view.version is None else view.version
-            if feed.seen != (view.ranking_id, version, known.profiles):
+            each = [shown[part.info.shard] for part in view.parts or (view,)]
+            known = together(each) if view.parts else each[0]
+            numbers = (
+                versions.get(part.ranking_id or 0, 0) if part.version is None else part.version
+                for part in view.parts or (view,)
+            )
+            if feed.seen != (*_rankings(view), *numbers, *known.profiled):
                 stale.append((feed, view, known))
         failed: list[BaseException] = []
         for at in range(0, len(stale), SLICE):
@@ -261,9 +267,9 @@ class Hub:
 
     async def _read(self, view: View, watch: Watch, shown: Shown) -> State:
         answer = await self._views.ask(view, shown, watch.lookups())
-        text = shown.text if view.past is None else str(view.past.position)
+        text = shown_in(view, shown).text
         names = await self._names.of(view.named, shown, players_in(answer))
-        return state_of(view, watch, text, shown.profiles, answer, names)
+        return state_of(view, watch, text, shown.profiled, answer, names)
 
     def _beat(self) -> None:
         """Beats for as many listeners as the time since the last call is worth, those first who had it longest ago."""
@@ -278,6 +284,10 @@ class Hub:
             self.dropped += not listener.beat()
             if feed.private and now - since > PRIVATE_S:
                 listener.end()
+
+
+def _rankings(view: View) -> tuple[int, ...]:
+    return tuple(part.ranking_id or 0 for part in view.parts or (view,))
 
 
 def _tell(error: BaseException) -> None:

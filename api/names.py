@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import asyncpg
 
 from api.freshness import Shown, SingleFlight
+from engine.spread import part_of
 from projections.catalog import GameInfo
 from projections.database import AWAY, queries
 
@@ -52,6 +53,18 @@ class NameBooks:
         """The names of these players; none of them while PostgreSQL does not answer."""
         if not shown.profiles:
             return {}
+        if len(info.parts) == 1:
+            return await self._of(info, shown, players)
+        shares: dict[int, list[str]] = {}
+        for player in players:
+            shares.setdefault(part_of(player, len(info.parts)), []).append(player)
+        found: Names = {}
+        for part, share in shares.items():
+            if shown.of(part).profiles:
+                found |= await self._of(info.parts[part], shown.of(part), share)
+        return found
+
+    async def _of(self, info: GameInfo, shown: Shown, players: Iterable[str]) -> Names:
         book = self._books.get(info.generation_id)
         if book is None:
             book = self._books[info.generation_id] = _Book(info.generation_id, shown.profiles)

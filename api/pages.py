@@ -4,6 +4,7 @@ A page is served without any question for FRESH_MS after its check; after that o
 shared by all its pages, tells whether the bytes still hold. Only a changed ranking costs a look-up and an encoding.
 """
 
+import operator
 from time import monotonic
 from typing import NamedTuple
 
@@ -29,23 +30,22 @@ class Page(NamedTuple):
 
 
 class _Check(NamedTuple):
-    """A ranking's version, and what was shown when it was asked for."""
+    """What a ranking and the profiles were at, and what was shown when that was asked for."""
 
-    version: int
+    seen: tuple[int, ...]
     shown: Shown
     checked_at: float
 
 
 class _Kept(NamedTuple):
-    """A page's bytes, of a version of its ranking and of the profiles."""
+    """A page's bytes, and what its ranking and the profiles were at."""
 
-    version: int
-    profiles: int
+    seen: tuple[int, ...]
     rest: bytes
 
     def behind(self, check: _Check) -> bool:
         """Whether something that the page shows may be otherwise now."""
-        return self.version < check.version or self.profiles < check.shown.profiles
+        return self.seen != check.seen and any(map(operator.lt, self.seen, check.seen))
 
 
 class Pages:
@@ -82,14 +82,14 @@ class Pages:
 
     @staticmethod
     def _made(view: View, kept: _Kept, shown: Shown, fresh_until: float) -> Page:
-        return Page(with_position(shown.text, kept.rest), etag(view, kept.version, kept.profiles), fresh_until)
+        return Page(with_position(shown.text, kept.rest), etag(view, kept.seen), fresh_until)
 
     async def _check(self, view: View) -> _Check:
         now = monotonic()
         shown = await self._views.shown_of(view.info)
         answer = await self._views.ask(view, shown, [])
         moves = await self._movements.of(view, shown, [])
-        check = _Check(answer.version + moves.version, shown, now)
+        check = _Check(answer.seen(moves.version) + shown.profiled, shown, now)
         if view.ranking_id is not None:
             if len(self._checks) >= 10_000:
                 self._checks.clear()
@@ -110,8 +110,7 @@ class Pages:
         names = await self._names.of(view.named, shown, [entry.player for entry in window.entries])
         moves = await self._movements.of(view, shown, window.entries)
         # Both versions only grow, so their sum tells whether one of the rankings has changed.
-        version = answer.version + moves.version
-        return _Kept(version, shown.profiles, page_bytes(view, window, names, moves))
+        return _Kept(answer.seen(moves.version) + shown.profiled, page_bytes(view, window, names, moves))
 
     def _keep(self, key: tuple[int, PageQuery], kept: _Kept) -> None:
         old = self._kept.pop(key, None)
@@ -122,9 +121,10 @@ class Pages:
             self._bytes -= len(self._kept.pop(next(iter(self._kept))).rest)
 
 
-def etag(view: View, version: int, profiles: int) -> bytes:
+def etag(view: View, seen: tuple[int, ...]) -> bytes:
     """Weak, because an answer's position may move on while all else stays the same."""
-    return b'W/"%d.%d.%d.%d"' % (view.info.generation_id, view.ranking_id or 0, version, profiles)
+    numbers = (view.info.generation_id, view.ranking_id or 0, *seen)
+    return b'W/"%b"' % ".".join(map(str, numbers)).encode()
 
 
 def _lookup(query: PageQuery) -> Lookup:

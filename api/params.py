@@ -49,15 +49,28 @@ class Target(NamedTuple):
 
 
 class Instant(NamedTuple):
-    """A time or a position of the past, and how it was written."""
+    """A time or a position of the past, and how it was written; of a spread game the positions of its parts."""
 
     text: str
-    when: datetime | Position
+    when: datetime | Position | Vector
 
     @property
     def ms(self) -> int:
         """Epoch milliseconds."""
-        return self.when.ms if isinstance(self.when, Position) else epoch_ms(self.when)
+        if isinstance(self.when, datetime):
+            return epoch_ms(self.when)
+        return max(position.ms for position in self.when) if isinstance(self.when, Vector) else self.when.ms
+
+    def each(self, parts: int) -> "list[Instant]":
+        """The same for each part of a game."""
+        if isinstance(self.when, datetime):
+            return [self] * parts
+        positions = self.when if isinstance(self.when, Vector) else Vector((self.when,))
+        if parts == 1 < len(positions):
+            raise invalid("known_at", "one position: this game is not spread over several shards")
+        if parts > 1 and [position.shard for position in positions] != list(range(parts)):
+            raise invalid("known_at", f"a time, or {parts} positions: of a spread game one of each of its shards")
+        return [Instant(self.text, position) for position in positions]
 
 
 class PageQuery(NamedTuple):
@@ -308,9 +321,11 @@ def effective_of(given: dict[str, str]) -> Instant | None:
     return instant_of(given, "effective_at")
 
 
-def _when(text: str) -> datetime | Position:
+def _when(text: str) -> datetime | Position | Vector:
     if text.isascii() and text.isdecimal():
         return _EPOCH + timedelta(milliseconds=int(text))
+    if "," in text:
+        return Vector.parse(text)
     if text.count(".") == 2 and ":" not in text:
         return Position.parse(text)
     # A + that was not percent-encoded has become a space.

@@ -16,6 +16,7 @@ from api.response import Ready, read_response
 from api.view import View
 from api.views import Views
 from engine.places import Lookup, Place
+from engine.spread import part_of
 from projections.catalog import GameInfo
 from projections.database import queries
 from schemas.errors import NotFound
@@ -81,11 +82,12 @@ class Players:
         if board is not None:
             require_board(request, info.name, info.game.boards[board])
         shown = await self._views.shown_of(info, vector_of(given))
-        generation = info.generation_id
+        own = info.parts[part_of(player, len(info.parts))]
+        generation = own.generation_id
         profile = await self._pool.fetchrow(Q["profile"], generation, player)
         seen_on = official(request, info.name, given.get("view"))
         # On a board that is frozen he may have had a place that he has lost since.
-        lost = not seen_on and bool(self._views.freezes(info, shown))
+        lost = not seen_on and bool(self._views.freezes(own, shown.of(own.part)))
         rows = await self._pool.fetch(Q["rankings_of_player"], generation, player, board, *after, limit + 1, lost)
         if profile is None and not rows and not await self._pool.fetchval(Q["has_player"], generation, player):
             raise NotFound("player", player)
@@ -110,14 +112,10 @@ class Players:
     ) -> list[BoardPlace]:
         """His places in these rankings; all are asked for together."""
         lookup = [Lookup("player", player, 0)]
-        if info.game_id in self._views.catalog.freezes:
-            views = [
-                await self._views.find(
-                    info, row["board"], row["period"], row["segment"] or None, shown, official=official
-                )
-                for row in rows
-            ]
-            return await self._found(views, shown, lookup)
+        if len(info.parts) > 1 or info.game_id in self._views.catalog.freezes:
+            copies = ((row["board"], row["period"], row["segment"] or None) for row in rows)
+            found = (self._views.whole(info, *copy, shown, official=official) for copy in copies)
+            return await self._found(await asyncio.gather(*found), shown, lookup)
         views = [
             View(info, info.game.boards[row["board"]], row["period"], row["ranking_id"], row["segment"]) for row in rows
         ]

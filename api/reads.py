@@ -79,7 +79,7 @@ class Reads:
         view, shown = await self._see(request, game, board, query)
         if query.q is not None:
             found = await self._searching.page(view, query, shown)
-            tag = etag(view, found.version, shown.profiles)
+            tag = etag(view, found.seen + shown.profiled)
             return Page(with_position(shown.text, found.rest), tag, monotonic() + FRESH_S)
         page = await self._pages.page(view, query, shown)
         if page.fresh_until and len(page.body) <= SERVED_BYTES_MAX and query.generation is None:
@@ -100,17 +100,19 @@ class Reads:
             raise NotFound("player", player)
         plain = view.plan.badges is None and view.plan.present is None
         if plain and not shown.profiles:
-            return _answer(request, etag(view, answer.version, 0), place_bytes(view, shown.text, place, {}))
+            return _answer(
+                request, etag(view, answer.seen() + shown.profiled), place_bytes(view, shown.text, place, {})
+            )
         around = place.around.entries if place.around is not None else []
         names = await self._names.of(view.named, shown, [player, *(entry.player for entry in around)])
         moves = await self._movements.of(view, shown, [place, *around])
-        badges = await badges_shown(self._pool, view, player)
+        badges = await badges_shown(self._pool, view.of(player), player)
         if isinstance(badges, list) and await self._views.catalog.froze():
             # They may be ahead of a freeze that was not known yet.
             return await self.place(request)
         # Each of these only grows, and so does what else an answer can show.
-        version = answer.version + moves.version + (len(badges) if isinstance(badges, list) else 0)
-        tag = etag(view, version, shown.profiles)
+        beside = moves.version + (len(badges) if isinstance(badges, list) else 0)
+        tag = etag(view, answer.seen(beside) + shown.profiled)
         return _answer(request, tag, place_bytes(view, shown.text, place, names, moves, badges))
 
     async def friends(self, request: web.Request) -> Ready:
@@ -154,6 +156,7 @@ class Reads:
         return await self._views.see(*names, *copy, query.min_position, query.known_at, query.generation, official=seen)
 
     async def _history(self, view: View, player: str, limit: int) -> list[Any]:
+        view = view.of(player)
         info = view.named
 
         async def plan_in(generation_id: int) -> BoardPlan | None:

@@ -11,8 +11,9 @@ from api.params import PAGE_DEFAULT, PAGE_MAX, name_of, number_of, parameters, p
 from api.problems import invalid
 from api.response import Ready, read_response
 from api.views import Views
-from projections.rejections import RejectionLine, rejections
+from projections.rejections import RejectionLine, of_parts
 from schemas.checks import ID_RULE, good_id
+from schemas.position import Position
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,11 +62,14 @@ class Rejections:
         info = await self._views.catalog.game(name_of(segment, "game"))
         shown = await self._views.shown_of(info, vector_of(given))
         after = position_of(given, "after")
+        bounds: list[Position | None] = [None] * len(info.parts)
         if not official(request, info.name, given.get("view")):
             # What is not shown yet is not told by the way either.
-            frozen = [freeze.position for freeze in self._views.freezes(info, shown) if not freeze.final]
-            after = min(frozen if after is None else [after, *frozen], default=None)
-        found = await rejections(self._pool, info.generation_id, player, after, limit + 1)
+            for part in info.parts:
+                held = self._views.freezes(part, shown.of(part.part))
+                bounds[part.part] = min((each.position for each in held if not each.final), default=None)
+        generations = [part.generation_id for part in info.parts]
+        found = await of_parts(self._pool, generations, player, after, bounds, limit + 1)
         lines = [rejected(line) for line in found[:limit]]
         return read_response(
             request, RejectionsPage(shown.text, info.name, lines, lines[-1].position if len(found) > limit else None)

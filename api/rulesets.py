@@ -1,6 +1,7 @@
 """A game's rules over HTTP: the text that holds, its versions, and a new one."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -25,6 +26,9 @@ Q = queries("reader")
 VERSION_MAX = 2_147_483_647
 VERSIONS_TRIED_MAX = 20
 MEDIA = ("application/toml", "text/plain")
+Stored = dict[str, Any]
+"""A line of the table of rulesets."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder().encode
 
@@ -148,9 +152,17 @@ class Rulesets:
             return RulesetPut(sent.position, game, version, not sent.duplicates, sent.visible)
         raise Conflict(f"versions {first} to {first + VERSIONS_TRIED_MAX - 1} of {game} are taken; try again")
 
-    async def _before(self, info: GameInfo, version: int, limit: int) -> list[asyncpg.Record]:
-        found: list[asyncpg.Record] = await self._pool.fetch(Q["rulesets_before"], info.game_id, version, limit)
-        return found
+    async def _before(self, info: GameInfo, version: int, limit: int) -> list[Stored]:
+        """The versions before one, the newest first; of a spread game those that every part has come to."""
+        found = [
+            {row["version"]: row for row in await self._pool.fetch(Q["rulesets_before"], part.game_id, version, limit)}
+            for part in info.parts
+        ]
+        return [
+            {**row, "position": ",".join(rows[number]["position"] for rows in found)}
+            for number, row in found[0].items()
+            if all(number in rows for rows in found)
+        ]
 
 
 async def _text(request: web.Request) -> str:
@@ -163,10 +175,10 @@ async def _text(request: web.Request) -> str:
         raise InvalidRuleset(Problem("", "text is UTF-8")) from None
 
 
-def _recorded_at(row: asyncpg.Record) -> datetime:
+def _recorded_at(row: Stored) -> datetime:
     return _EPOCH + timedelta(milliseconds=row["recorded_ms"])
 
 
-def _line(row: asyncpg.Record, live: int) -> RulesetLine:
+def _line(row: Stored, live: int) -> RulesetLine:
     boards = list(parse(row["text"]).boards)
     return RulesetLine(row["version"], row["version"] == live, row["mode"], _recorded_at(row), row["position"], boards)

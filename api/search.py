@@ -15,7 +15,7 @@ from api.view import View
 from api.views import Views
 from engine.keys import member
 from engine.places import Entry, Lookup, Place, Window
-from projections.search import Found, find
+from projections.search import Found, Where, find
 
 FOUND_MAX = 200
 FOUND_SLOWLY_MAX = 20
@@ -28,7 +28,7 @@ class Results(msgspec.Struct, frozen=True):
     """A page of matches as JSON, all but its position, and what it was made at."""
 
     rest: bytes
-    version: int
+    seen: tuple[int, ...]
 
 
 class Searching:
@@ -71,13 +71,18 @@ class Searching:
             frozen(view.past),
             final(view.past),
         )
-        return Results(_encode(page), answer.version + moves.version)
+        return Results(_encode(page), answer.seen(moves.version))
 
     async def _found(self, view: View, text: str, shown: Shown) -> Found:
         if view.ranking_id is None:
             return Found([], complete=True)
         most = FOUND_MAX if shown.in_redis and not view.fresh else FOUND_SLOWLY_MAX
-        return await find(self._pool, view.ranking_id, view.named.generation_id, text, most, view.version)
+        places = [
+            Where(part.ranking_id, part.named.generation_id, part.version)
+            for part in view.parts or (view,)
+            if part.ranking_id is not None
+        ]
+        return await find(self._pool, places, text, most)
 
 
 def _stretch(members: list[bytes], query: PageQuery) -> tuple[int, int]:

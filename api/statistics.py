@@ -1,5 +1,6 @@
 """A player's season on one board: totals, verdicts, best and worst round, streaks, badges, and every round with its rank."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from api.views import Views
 from engine import statistics
 from engine.boards import BoardPlan
 from engine.marks import Mark
-from engine.places import Place
+from engine.places import Lookup, Place
 from projections.catalog import GameInfo
 from projections.database import queries
 from projections.statistics import Held, held_rows, state_of, waiting_picks
@@ -82,7 +83,8 @@ class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Asked(NamedTuple):
-    """Whose statistics of which copy of a board; `home` is the segment in which his marks are kept."""
+    """Whose statistics of which copy of a board, as his part of the game has it; `home` is the segment in which his marks are
+    kept."""
 
     view: View
     shown: Shown
@@ -90,6 +92,7 @@ class _Asked(NamedTuple):
     home: str
     limit: int
     after: str | None
+    official: bool
 
 
 class _Rounds(NamedTuple):
@@ -127,21 +130,21 @@ class Statistics:
             raise invalid("period", "all, or a season such as season:2026")
         shown = await self._views.shown_of(info, vector_of(given))
         seen = official(request, info.name, given.get("view"))
-        view = await self._views.find(info, plan.name, period, given.get("segment"), shown, official=seen)
+        view = await self._views.whole(info, plan.name, period, given.get("segment"), shown, official=seen)
         refuse_frozen(view)
         home = "" if view.plan.copies(view.segment) else view.segment
-        asked = _Asked(view, shown, player, home, limit, given.get("after"))
+        asked = _Asked(view.of(player), shown, player, home, limit, given.get("after"), seen)
         return read_response(request, await self._page(asked))
 
     async def _page(self, asked: _Asked) -> StatisticsPage:
-        view, shown, player, home, _, _ = asked
+        view, shown, player, home, *_ = asked
         generation, plan, period = view.info.generation_id, view.plan, view.period
         profile = await self._pool.fetchrow(Q["profile"], generation, player)
         status: PlayerStatus = "active" if profile is None else profile["status"]
         # Of a copy there is no state, so who does not qualify there is known to nobody.
         unranked = bool(plan.board.qualify) and home == view.segment and status not in _GONE
         where = generation, plan.name, view.segment, period, player
-        held = _Held(view, await held_rows(self._pool, *where, unranked=unranked), shown.position.ms)
+        held = _Held(view, await held_rows(self._pool, *where, unranked=unranked), shown.of(view.info.part).position.ms)
         state = await state_of(self._pool, generation, plan.name, home, period, player)
         waiting = await self._waiting(asked)
         unheard = profile is None and state is None and not held.rows and not waiting
@@ -188,11 +191,28 @@ class Statistics:
     async def _places(self, held: "_Held", periods: set[str], asked: _Asked) -> dict[str, Place | None]:
         """His places in those of the periods in which he has marks; None where he does not qualify to be ranked."""
         rows = [held.rows[period] for period in periods & held.places.keys()]
+        if len(asked.view.info.parts) > 1:
+            return await self._whole_places(rows, asked)
         ids = [row.ranking_id for row in rows if row.prefix is not None]
         # Redis stands still while a board is frozen.
         shown = asked.shown._replace(in_redis=asked.shown.in_redis and not asked.view.fresh)
         found = await self._views.places(asked.view.plan, ids, asked.player, shown)
         return {row.period: found.get(row.ranking_id) for row in rows}
+
+    async def _whole_places(self, rows: list[Held], asked: _Asked) -> dict[str, Place | None]:
+        """The same in a spread game."""
+        view, shown, player = asked[:3]
+
+        async def place(row: Held) -> Place | None:
+            if row.prefix is None:
+                return None
+            copy = view.plan.name, row.period, view.segment or None
+            whole = await self._views.whole(view.info, *copy, shown, official=asked.official)
+            found = (await self._views.ask(whole, shown, [Lookup("player", player, 0)])).found[0]
+            return found if isinstance(found, Place) else None
+
+        places = await asyncio.gather(*(place(row) for row in rows))
+        return {row.period: found for row, found in zip(rows, places, strict=True)}
 
     async def _waiting(self, asked: _Asked) -> list[statistics.Waiting]:
         """His picks that wait for a result, where the board takes any."""

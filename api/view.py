@@ -1,9 +1,10 @@
 """What a reader means by a board: one copy of it, as it is now or was."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from api.freshness import Shown
-from api.problems import FROZEN, RefusedError
+from api.problems import FROZEN, GONE, RefusedError
 from engine.boards import BoardPlan
 from engine.spread import part_of
 from projections.catalog import GameInfo
@@ -66,4 +67,45 @@ def refuse_frozen(view: View) -> None:
 
 
 def as_of(shown: Shown, position: Position) -> Shown:
+    """The same at another position."""
     return shown._replace(position=position, text=str(position))
+
+
+def joined(views: Sequence[View]) -> View:
+    """The view of a spread game out of those of its parts. It is frozen as soon as any part is."""
+    first = views[0]
+    if any(view.info.ruleset_version != first.info.ruleset_version for view in views):
+        raise RefusedError(GONE, "the parts of this spread game went by different versions of the rules there")
+    return first._replace(
+        ranking_id=next((view.ranking_id for view in views if view.ranking_id is not None), None),
+        past=next((view.past for view in views if view.past is not None), None),
+        fresh=any(view.fresh for view in views),
+        parts=tuple(views),
+    )
+
+
+def together(shown: Sequence[Shown]) -> Shown:
+    """What all parts of a spread game show, each its own position."""
+    return Shown(
+        shown[0].position,
+        all(each.in_redis for each in shown),
+        min(each.read_at for each in shown),
+        ",".join(each.text for each in shown),
+        sum(each.profiles for each in shown),
+        tuple(shown),
+    )
+
+
+def shown_in(view: View, shown: Shown) -> Shown:
+    """What a view shows where one or another part of it stands still."""
+    if not view.parts:
+        return shown if view.past is None else as_of(shown, view.past.position)
+    return together([shown_in(part, each) for part, each in zip(view.parts, shown.parts, strict=True)])
+
+
+def beside_in(info: GameInfo, shown: Shown) -> Shown:
+    """What a generation shows that need not follow the log any more."""
+    each = [
+        shown.of(part.part) if part.folded is None else as_of(shown.of(part.part), part.folded) for part in info.parts
+    ]
+    return together(each) if len(each) > 1 else each[0]

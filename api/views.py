@@ -1,14 +1,14 @@
 """Finds what a reader means: a board's ranking in a period, as it is now or was."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from api.asking import Asking
 from api.copies import check_segment, example_of
 from api.freshness import Applied, Shown
 from api.params import Instant
 from api.problems import GONE, NOT_YET, RefusedError, invalid
-from api.view import Past, View, as_of
+from api.view import Past, View, as_of, joined, shown_in, together
 from engine.boards import BoardPlan
 from engine.movement import BEFORE
 from engine.periods import well_formed
@@ -23,7 +23,7 @@ from schemas.errors import NotFound
 from schemas.language import PeriodKind
 from schemas.position import Position, Vector
 
-BY_PART = "nothing for a spread game: each of its parts has generations of its own"
+ABSENT_MAX = 10_000
 MIN_POSITION_WAIT_S = 5.0
 """So long a read waits for its `min_position` before it says "not yet"."""
 
@@ -48,6 +48,7 @@ class Views(Asking):
         super().__init__(applied, rankings, fallback, snapshots)
         self.catalog = catalog
         self._clock_ms = clock_ms
+        self._absent: dict[tuple[int, str, str, str], str] = {}
 
     async def see(
         self,
@@ -71,11 +72,13 @@ class Views(Asking):
         if len(info.parts) == 1:
             shown = await self.shown_of(info, min_position)
             if generation is not None:
-                return await self._see_beside(info, generation, copy, shown, min_position)
-            return await self._see_one(info, copy, shown, known_at, official=official, clock_ms=clock_ms)
-        if generation is not None:
-            raise invalid("generation", BY_PART)
-        return await self._see_parts(info, copy, min_position, known_at, official=official, clock_ms=clock_ms)
+                beside = await self.catalog.beside(info, generation)
+                return await self._see_beside(beside, copy, shown, min_position)
+            if known_at is not None:
+                return await self._see_past(info, copy, known_at.each(1)[0], shown, official=official)
+            view = await self.find(info, *copy, shown, official=official, clock_ms=clock_ms)
+            return view, shown_in(view, shown)
+        return await self._see_parts(info, copy, min_position, known_at, generation, official=official)
 
     async def _see_parts(
         self,
@@ -83,52 +86,62 @@ class Views(Asking):
         copy: tuple[str, str | None, str | None],
         min_position: Vector | None,
         known_at: Instant | None,
+        generation: int | None,
         *,
         official: bool,
-        clock_ms: int | None,
     ) -> tuple[View, Shown]:
-        """The same of a spread game: all parts of one generation, and of the period that the first part shows."""
-        board, period, segment = copy
-        while True:
-            found: list[tuple[View, Shown]] = []
-            all_shown = await self.shown_of(info, min_position)
-            for part in info.parts:
-                shown = all_shown.of(part.part)
-                copy = board, found[0][0].period if found else period, segment
-                found.append(await self._see_one(part, copy, shown, known_at, official=official, clock_ms=clock_ms))
-            views = [view for view, _ in found]
-            info = self.catalog.known(info.name) or info
-            if known_at is not None or all(view.past is not None or view.info in info.parts for view in views):
-                return joined(views), together([shown for _, shown in found])
+        """The same of a spread game."""
+        shown = await self.shown_of(info, min_position)
+        if known_at is None and generation is None:
+            view = await self.whole(info, *copy, shown, official=official)
+            return view, shown_in(view, shown)
+        parts = info.parts if generation is None else (await self.catalog.peers(info, generation)).parts
+        moments = [None] * len(parts) if known_at is None else known_at.each(len(parts))
+        found: list[tuple[View, Shown]] = []
+        for part, moment in zip(parts, moments, strict=True):
+            copy = copy[0], found[0][0].period if found else copy[1], copy[2]
+            each = shown.of(part.part)
+            if moment is not None:
+                found.append(await self._see_past(part, copy, moment, each, official=official))
+            else:
+                least = Vector(position for position in min_position or () if position.shard == part.shard)
+                found.append(await self._see_beside(part, copy, each, least))
+        return joined([view for view, _ in found]), together([each for _, each in found])
 
-    async def _see_one(
+    async def whole(
         self,
         info: GameInfo,
-        copy: tuple[str, str | None, str | None],
-        shown: Shown,
-        known_at: Instant | None,
+        board: str,
+        period: str | None,
+        segment: str | None = None,
+        shown: Shown | None = None,
         *,
-        official: bool,
-        clock_ms: int | None,
-    ) -> tuple[View, Shown]:
-        if known_at is not None:
-            return await self._see_past(info, copy, known_at, shown, official=official)
-        view = await self.find(info, *copy, shown, official=official, clock_ms=clock_ms)
-        return view, shown if view.past is None else as_of(shown, view.past.position)
+        official: bool = False,
+    ) -> View:
+        """As `find`; of a spread game all parts of one generation, in the period that the first part shows."""
+        if len(info.parts) == 1:
+            return await self.find(info, board, period, segment, shown, official=official)
+        while True:
+            views: list[View] = []
+            for part in info.parts:
+                now = views[0].period if views else period
+                each = None if shown is None else shown.of(part.part)
+                views.append(await self.find(part, board, now, segment, each, official=official))
+            info = self.catalog.known(info.name) or info
+            if all(view.past is not None or view.info in info.parts for view in views):
+                return joined(views)
 
     async def _see_beside(
         self,
-        info: GameInfo,
-        generation: int,
+        beside: GameInfo,
         copy: tuple[str, str | None, str | None],
         shown: Shown,
         min_position: Vector | None,
     ) -> tuple[View, Shown]:
-        beside = await self.catalog.beside(info, generation)
         if beside.folded is not None:
             # It follows the log no longer.
-            if min_position is not None and max(min_position) > beside.folded:
-                raise RefusedError(NOT_YET, f"generation {generation} is folded up to {beside.folded} only")
+            if min_position and max(min_position) > beside.folded:
+                raise RefusedError(NOT_YET, f"generation {beside.generation_id} is folded up to {beside.folded} only")
             shown = as_of(shown, beside.folded)
         return await self._find(beside, *copy, None), shown
 
@@ -145,6 +158,7 @@ class Views(Asking):
         if copy[0] not in now.game.boards:
             raise NotFound("board", copy[0])
         try:
+            assert not isinstance(known_at.when, Vector)
             moment = await moment_of(self.catalog.pool, now.game_id, known_at.when)
         except Future:
             raise invalid("known_at", "a time or position that has come") from None
@@ -204,7 +218,7 @@ class Views(Asking):
         Raises NotFound, or refuses what cannot be a period or segment of the board.
         """
         if info.game_id not in self.catalog.freezes:
-            return await self._find(info, board, period, segment, clock_ms)
+            return await self._find(info, board, period, segment, clock_ms, shown)
         held = self.freezes(info, shown)
         if not official:
             return await self._find_frozen(info, (board, period, segment), held, clock_ms)
@@ -232,7 +246,13 @@ class Views(Asking):
         return [each for each in held if each.until is None or (shown is not None and shown.position < each.until)]
 
     async def _find(
-        self, info: GameInfo, board: str, period: str | None, segment: str | None, clock_ms: int | None
+        self,
+        info: GameInfo,
+        board: str,
+        period: str | None,
+        segment: str | None,
+        clock_ms: int | None,
+        shown: Shown | None = None,
     ) -> View:
         plan = info.game.boards.get(board)
         if plan is None:
@@ -246,12 +266,25 @@ class Views(Asking):
             if not plan.may_have(period):
                 examples = [*map(example_of, plan.period_kinds), *plan.windows]
                 raise invalid("period", f"a period of this board: {', '.join(examples)}")
-            ranking_id = await self.catalog.ranking(info, board, period, segment or "")
+            ranking_id = await self._ranking(info, (board, period, segment or ""), shown)
             now = self.catalog.known(info.name) or info
             if not info.retired and now.parts[info.part] is not info:
                 # Another generation went live meanwhile, perhaps under other rules.
                 return await self.find(now.parts[info.part], board, period, segment)
         return View(info, plan, period, ranking_id, segment or "")
+
+    async def _ranking(self, info: GameInfo, name: tuple[str, str, str], shown: Shown | None) -> int | None:
+        """The id of a ranking that was not known. That a part of a spread game has none is nothing rare: of what is shown the
+        database is asked once."""
+        key = (info.generation_id, *name)
+        if shown is not None and self._absent.get(key) == shown.text:
+            return None
+        ranking_id = await self.catalog.ranking(info, *name)
+        if ranking_id is None and shown is not None and len(info.parts) > 1:
+            if len(self._absent) >= ABSENT_MAX:
+                self._absent.clear()
+            self._absent[key] = shown.text
+        return ranking_id
 
     def longest(self, info: GameInfo, plan: BoardPlan) -> str:
         """The longest present period of a board: `all`, else the season, else the one that is shown by default."""
@@ -352,26 +385,3 @@ def _earliest(held: list[Freeze], board: str, period: str) -> Freeze | None:
 
 def _still(freeze: Freeze, now: GameInfo) -> Past:
     return Past(freeze.version, freeze.position, now, None, None if freeze.final else freeze.position.ms, freeze.final)
-
-
-def joined(views: Sequence[View]) -> View:
-    """The view of a spread game out of those of its parts. It is frozen as soon as any part is."""
-    first = views[0]
-    return first._replace(
-        ranking_id=next((view.ranking_id for view in views if view.ranking_id is not None), None),
-        past=next((view.past for view in views if view.past is not None), None),
-        fresh=any(view.fresh for view in views),
-        parts=tuple(views),
-    )
-
-
-def together(shown: Sequence[Shown]) -> Shown:
-    """What all parts of a spread game show, each its own position."""
-    return Shown(
-        shown[0].position,
-        all(each.in_redis for each in shown),
-        min(each.read_at for each in shown),
-        ",".join(each.text for each in shown),
-        sum(each.profiles for each in shown),
-        tuple(shown),
-    )

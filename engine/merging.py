@@ -114,7 +114,8 @@ def merged(style: str, parts: int, lookups: Sequence[Lookup]) -> Merging:
         found.append(
             msgspec.structs.replace(place, ordinal=behind, rank=rank, tied=tied, total=total + hidden, around=window)
         )
-    return Answer(sum(answer.version for answer in one.answers), total, found)
+    versions = tuple(answer.version for answer in one.answers)
+    return Answer(sum(versions), total, found, versions)
 
 
 def _ask(one: _Round, lookup: Lookup) -> list[_Ticket]:

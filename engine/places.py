@@ -62,11 +62,21 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(NamedTuple):
-    """What a ranking answers to several look-ups; `version` is that of the last publication that changed it."""
+    """What a ranking answers to several look-ups; `version` is that of the last publication that changed it.
+
+    One that was merged has the sum of its parts' versions, and them in `versions`.
+    """
 
     version: int
     total: int
     found: list[Place | Window | None]
+    versions: tuple[int, ...] = ()
+
+    def seen(self, beside: int = 0) -> tuple[int, ...]:
+        """What it was read at, and how much else was `beside` it: as long as none of these grows, nothing is new."""
+        if not self.versions:
+            return (self.version + beside,)
+        return (self.versions[0] + beside, *self.versions[1:])
 
 
 def rank_of(style: str, ordinal: int, ahead: int, tied: int, dense: int) -> int:

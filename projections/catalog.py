@@ -22,6 +22,7 @@ from schemas.ruleset import parse
 
 Q = queries("reader")
 PAST = queries("snapshots")
+PEERS = queries("generations")["peers"]
 POLL_S = 0.5
 MISS_INTERVAL_S = 0.02
 """At most this often a miss asks the database again, however many requests miss."""
@@ -222,13 +223,33 @@ class Catalog:
         if generation_id == info.generation_id:
             return info
         async with self.pool.acquire() as connection:
-            row = await connection.fetchrow(Q["beside"], info.game_id, generation_id)
-            if row is None:
+            (found,) = await self._beside(connection, [(info.game_id, generation_id)], generation_id)
+        return found
+
+    async def peers(self, info: GameInfo, generation_id: int) -> GameInfo:
+        """A spread game as those generations of its parts have it that belong to one of the first part; raises NotFound."""
+        async with self.pool.acquire() as connection:
+            rows = await connection.fetch(PEERS, generation_id)
+            wanted = [(row["game_id"], row["generation_id"]) for row in rows]
+            whole = [game_id for game_id, _ in wanted] == [part.game_id for part in info.parts]
+            if not whole or wanted[0][1] != generation_id:
                 raise NotFound("generation", str(generation_id))
-            (found,) = await self._learn(connection, [row])
-        found.retired = True
-        if not row["follows"]:
-            found.folded = Position(row["folded_epoch"], row["shard"], row["folded_ms"], row["folded_seq"])
+            parts = tuple(await self._beside(connection, wanted, generation_id))
+        for part in parts:
+            part.parts = parts
+        return parts[0]
+
+    async def _beside(
+        self, connection: asyncpg.pool.PoolConnectionProxy, wanted: list[tuple[int, int]], asked: int
+    ) -> list[GameInfo]:
+        rows = [row for each in wanted for row in await connection.fetch(Q["beside"], *each)]
+        if len(rows) < len(wanted):
+            raise NotFound("generation", str(asked))
+        found = await self._learn(connection, rows)
+        for row, info in zip(rows, found, strict=True):
+            info.retired = True
+            if not row["follows"]:
+                info.folded = Position(row["folded_epoch"], row["shard"], row["folded_ms"], row["folded_seq"])
         return found
 
     async def ranking(self, info: GameInfo, board: str, period: str, segment: str = "") -> int | None:
@@ -236,8 +257,7 @@ class Catalog:
         found = info.rankings.get((board, period, segment))
         if found is None and not info.retired:
             await self._missed()
-            now = self._games.get(info.name)
-            found = (info if now is None else now.parts[info.part]).rankings.get((board, period, segment))
+            found = self._games.get(info.name, info).parts[info.part].rankings.get((board, period, segment))
         return found
 
     async def _missed(self) -> None:

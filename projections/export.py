@@ -4,14 +4,15 @@ The database sorts, on its disk when the ranking is large. The transaction stays
 uses this bounds how long that may take.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import asyncpg
 
 from engine.places import Entry, rank_of
-from projections.database import queries
+from projections.database import columns, queries
+from projections.moments import NOW
 from schemas.position import Position
 
 Q = queries("rankings")
@@ -28,10 +29,10 @@ class RankingState(NamedTuple):
 
 
 class Snapshot:
-    """A ranking as it was when the transaction began. `read` goes through it once."""
+    """A ranking as it was when the transaction began, and where the shards were. `read` goes through it once."""
 
-    def __init__(self, cursor: Any, style: str, state: RankingState, total: int) -> None:
-        self.state = state
+    def __init__(self, cursor: Any, style: str, positions: dict[int, Position], total: int) -> None:
+        self.positions = positions
         self.total = total
         self._cursor = cursor
         self._style = style
@@ -66,31 +67,47 @@ async def state_of(connection: Any, ranking_id: int, shard: int) -> RankingState
     )
 
 
-@asynccontextmanager
-async def snapshot(
-    pool: asyncpg.Pool,
-    ranking_id: int,
-    generation_id: int,
-    shard: int,
-    style: str,
-    version: int | None = None,
-    *,
-    frozen: bool = True,
-) -> AsyncIterator[Snapshot | None]:
-    """Opens a snapshot of a ranking whose ranks follow a style; None when there is no such ranking.
+class Source(NamedTuple):
+    """A ranking that is told: as it was displayed in a version, or (None) is now, and then while it is frozen the frozen one,
+    unless `frozen` is false. The names are those of a generation."""
 
-    With a version it is the ranking as it was displayed then, and while it is frozen the frozen one, unless `frozen` is false.
-    The names are those of a generation.
+    ranking_id: int
+    generation_id: int
+    shard: int
+    version: int | None = None
+    frozen: bool = True
+
+
+@asynccontextmanager
+async def snapshot(pool: asyncpg.Pool, sources: Sequence[Source], style: str) -> AsyncIterator[Snapshot | None]:
+    """Opens a snapshot of a ranking whose ranks follow a style, of a spread game of those of all its parts in one.
+
+    None when there is no such ranking.
     """
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        state = await state_of(connection, ranking_id, shard)
-        if state is None:
+        states: dict[int, RankingState] = {}
+        asked: list[tuple[int, int, int | None]] = []
+        for each in sources:
+            state = await state_of(connection, each.ranking_id, each.shard)
+            if state is None:
+                continue
+            states[each.shard] = state
+            version = state.frozen_at if each.version is None and each.frozen else each.version
+            asked.append((each.ranking_id, each.generation_id, version))
+        if not asked:
             yield None
             return
-        if version is None and frozen:
-            version = state.frozen_at
-        asked = PAST if version is not None else Q
-        of_version = () if version is None else (version,)
-        total = await connection.fetchval(asked["total"], ranking_id, *of_version)
-        cursor = await connection.cursor(asked["entries"], ranking_id, generation_id, *of_version)
-        yield Snapshot(cursor, style, state, total)
+        total = 0
+        for ranking_id, _, version in asked:
+            of_version = () if version is None else (version,)
+            total += await connection.fetchval((Q if version is None else PAST)["total"], ranking_id, *of_version)
+        if len(asked) > 1:
+            lines = [(ranking_id, names, NOW if version is None else version) for ranking_id, names, version in asked]
+            cursor = await connection.cursor(PAST["entries_of_parts"], *columns(lines, 3))
+        else:
+            ((ranking_id, names, version),) = asked
+            of_version = () if version is None else (version,)
+            cursor = await connection.cursor(
+                (Q if version is None else PAST)["entries"], ranking_id, names, *of_version
+            )
+        yield Snapshot(cursor, style, {shard: state.position for shard, state in states.items()}, total)

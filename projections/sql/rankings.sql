@@ -28,7 +28,7 @@ ORDER BY player LIMIT $3
 
 -- name: found_by_name
 -- However many others have such a name, only so many of them are looked for in the ranking.
-SELECT p.player FROM (
+SELECT p.player, p.name FROM (
     SELECT player, lower(name) AS name FROM players
     WHERE generation_id = $2 AND name IS NOT NULL
         AND lower(name) ~>=~ lower($3) AND lower(name) ~<~ (lower($3) || chr(1114111))

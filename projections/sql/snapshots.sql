@@ -106,13 +106,22 @@ FROM standings_at($1, $3) s LEFT JOIN players p ON p.generation_id = $2 AND p.pl
 WHERE s.prefix IS NOT NULL
 ORDER BY s.prefix, s.player COLLATE "C"
 
+-- name: entries_of_parts
+-- The same of several rankings as one.
+SELECT s.prefix, s.player, s.extra, count(*) OVER (PARTITION BY s.prefix) AS tied, p.name
+FROM unnest($1::integer[], $2::integer[], $3::bigint[]) AS part (ranking_id, generation_id, version)
+CROSS JOIN LATERAL standings_at(part.ranking_id, part.version) s
+LEFT JOIN players p ON p.generation_id = part.generation_id AND p.player = s.player COLLATE "C"
+WHERE s.prefix IS NOT NULL
+ORDER BY s.prefix, s.player COLLATE "C"
+
 -- name: found_by_id
 SELECT player FROM standings_at($1, $4)
 WHERE player COLLATE "C" >= $2 AND player COLLATE "C" < ($2 || chr(1114111)) AND prefix IS NOT NULL
 ORDER BY player COLLATE "C" LIMIT $3
 
 -- name: found_by_name
-SELECT p.player FROM (
+SELECT p.player, p.name FROM (
     SELECT player, lower(name) AS name FROM players
     WHERE generation_id = $2 AND name IS NOT NULL
         AND lower(name) ~>=~ lower($3) AND lower(name) ~<~ (lower($3) || chr(1114111))

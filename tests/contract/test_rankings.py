@@ -235,7 +235,7 @@ async def test_nobody_is_ranked(store: Store) -> None:
         Lookup("after", member(b"\x80", "a"), 5),
     ]
     answer = await store.lookup(lookups)
-    assert answer == (4, 0, [Window(0, 0, []), None, Window(3, 0, []), Window(0, 0, [])])
+    assert answer[:3] == (4, 0, [Window(0, 0, []), None, Window(3, 0, []), Window(0, 0, [])])
 
 
 async def test_there_is_no_ranking(store: Store) -> None:

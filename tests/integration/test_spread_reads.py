@@ -1,16 +1,17 @@
 """Reading a spread game: what one game that is not spread would have answered, but for positions."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.integration.api_stack import Stack, ruleset, running, score
-from tests.integration.test_spread import RULES, SHARDS
+from tests.integration.api_stack import Stack, running, score
+from tests.integration.spread_twin import PLAYERS, alike, everything, play
+from tests.integration.test_spread import SHARDS
+from tests.services import eventually
 
 pytestmark = pytest.mark.services
-PLAYERS = [f"player-{number:02}" for number in range(30)]
-TWIN = RULES.replace('game = "arcade"', 'game = "twin"').replace("spread = true", "")
 
 
 @pytest.fixture
@@ -19,48 +20,146 @@ async def stack(database_url: str, redis_log_url: str, redis_rankings_url: str) 
         yield stack
 
 
-async def play(stack: Stack) -> None:
-    """The same events for a spread game and for one that is not."""
-    for game, text in (("arcade", RULES), ("twin", TWIN)):
-        await stack.publish(ruleset(text), game=game)
-        events: list[dict[str, Any]] = [
-            score(f"s{number}", player, number * 7 % 10, round=1) for number, player in enumerate(PLAYERS)
-        ]
-        events.append({"id": "h1", "type": "player", "player": PLAYERS[3], "status": "hidden", "name": "Hidden"})
-        events.append({"id": "n1", "type": "player", "player": PLAYERS[4], "name": "Nora"})
-        await stack.publish(*events, game=game)
+def listed(page: Any) -> list[tuple[str, Any]]:
+    """What rejections say, in an order that both games have."""
+    return sorted((each["event"], each["player"], each["field"]) for each in page["rejections"])
 
 
-async def alike(stack: Stack, path: str, *, method: str = "GET", **options: Any) -> Any:
-    """The answer of the spread game, which is that of the other one but for names and positions."""
-    answers = []
-    for game in ("arcade", "twin"):
-        answer = await stack.request(method, f"/v1/games/{game}{path}", **options)
-        assert answer.status == 200, answer.body
-        held = answer.json
-        held.pop("position")
-        assert held.pop("game") == game
-        answers.append(held)
-    assert answers[0] == answers[1]
-    return answers[0]
-
-
-async def test_pages_and_places(stack: Stack) -> None:
+async def test_rejections_are_told_once(stack: Stack) -> None:
     await play(stack)
-    for flushed in (False, True):
-        if flushed:
-            await stack.rankings.flushdb()
-        page = await alike(stack, "/boards/total?limit=7")
-        seen = list(page["entries"])
-        while page["next"]:
-            page = await alike(stack, f"/boards/total?limit=7&after={page['next']}")
-            seen += page["entries"]
-        assert {entry["player"] for entry in seen} == {*PLAYERS} - {PLAYERS[3]}
-        back = []
-        while page["previous"]:
-            page = await alike(stack, f"/boards/total?limit=7&before={page['previous']}")
-            back = page["entries"] + back
-        assert back == seen[: len(back)]
-        for player in PLAYERS[:8]:
-            await alike(stack, f"/boards/total/players/{player}?around=3")
-        await alike(stack, "/boards/total/ranks", method="POST", json={"players": [*PLAYERS[:12], "nobody"]})
+    both = [(await stack.get(f"/v1/games/{game}/rejections")).json for game in ("arcade", "twin")]
+    assert listed(both[0]) == listed(both[1])
+    assert {"odd", "late", "old"} <= {event for event, *_ in listed(both[0])}
+    page = (await stack.get("/v1/games/arcade/rejections?limit=1")).json
+    seen = page["rejections"]
+    while page["next"]:
+        page = (await stack.get(f"/v1/games/arcade/rejections?limit=1&after={page['next']}")).json
+        seen += page["rejections"]
+    assert seen == both[0]["rejections"]
+    await alike(stack, f"/rejections?player={PLAYERS[8]}")
+
+
+async def test_history_and_what_was_displayed(stack: Stack) -> None:
+    await play(stack)
+    before = (await stack.get("/v1/games/arcade/boards/total?limit=100")).json
+    for game in ("arcade", "twin"):
+        await stack.publish(*(score(f"more-{player}", player, 50, round=4) for player in PLAYERS[5:20]), game=game)
+    after = (await stack.get("/v1/games/arcade/boards/total?limit=100")).json
+    assert after["entries"] != before["entries"]
+    for known_at, shown in ((before["position"], before), (after["position"], after)):
+        for _ in range(2):
+            then = (await stack.get(f"/v1/games/arcade/boards/total?limit=100&known_at={known_at}")).json
+            assert then.pop("known_at") == known_at
+            assert then == shown
+        place = (await stack.get(f"/v1/games/arcade/boards/total/players/{PLAYERS[6]}?known_at={known_at}")).json
+        (listed,) = [each for each in shown["entries"] if each["player"] == PLAYERS[6]]
+        assert (place["rank"], place["total"]) == (listed["rank"], shown["total"])
+        lines = (await stack.get(f"/v1/games/arcade/boards/total/export?format=jsonl&known_at={known_at}")).body
+        assert lines.count(b"\n") == shown["total"]
+    for player in (PLAYERS[6], PLAYERS[1]):
+        await alike(stack, f"/boards/total/players/{player}/history")
+        held = (await stack.get(f"/v1/games/arcade/boards/total/players/{player}/history?by=change")).json
+        assert len(held["ranks"]) == len(held["history"])
+        for line in held["ranks"]:
+            then = f"/v1/games/arcade/boards/total/players/{player}?known_at={line['position']}"
+            place = (await stack.get(then)).json
+            assert [place[key] for key in ("rank", "tied", "total")] == [line[key] for key in ("rank", "tied", "total")]
+        for by in ("day", "round"):
+            await alike(stack, f"/boards/total/players/{player}/history?by={by}")
+    twin = (await stack.get("/v1/games/twin/boards/total")).json["position"]
+    for game, known_at in (
+        ("arcade", twin),
+        ("twin", before["position"]),
+        ("arcade", before["position"].rpartition(",")[0]),
+    ):
+        refused = await stack.get(f"/v1/games/{game}/boards/total?known_at={known_at}")
+        assert (refused.status, refused.json["problems"][0]["field"]) == (400, "known_at")
+
+
+async def test_a_read_waits_for_one_position_or_for_several(stack: Stack) -> None:
+    await play(stack)
+    await stack.pause()
+    sent = await stack.publish(*(score(f"late-{player}", player, 500) for player in PLAYERS), wait=False)
+    assert len(sent["position"].split(",")) == SHARDS
+    waiting = [
+        asyncio.create_task(stack.get(f"/v1/games/arcade{path}min_position={position}"))
+        for position in (sent["position"], sent["positions"][0])
+        for path in ("/boards/total?limit=100&", f"/boards/total/players/{PLAYERS[0]}?", f"/players/{PLAYERS[0]}?")
+    ]
+    await stack.consume()
+    pages = [(await task).json for task in waiting]
+    assert all(entry["metrics"]["points"] >= 500 for entry in pages[0]["entries"])
+    assert all(page["places"][0]["metrics"]["points"] >= 500 for page in (pages[2], pages[5]))
+    assert all(page["metrics"]["points"] >= 500 for page in (pages[1], pages[4]))
+    for position in ("1.3.1770000000000-0", "1.1.1-0,1.0.1-0"):
+        refused = await stack.get(f"/v1/games/arcade/boards/total?min_position={position}")
+        assert (refused.status, refused.json["problems"][0]["field"]) == (400, "min_position")
+    refused = await stack.get(f"/v1/games/twin/boards/total?min_position={sent['position']}")
+    assert (refused.status, refused.json["problems"][0]["field"]) == (400, "min_position")
+
+
+async def test_entity_tags_change_with_any_part(stack: Stack) -> None:
+    await play(stack)
+    seen = set()
+    for number, player in enumerate(PLAYERS[:8]):
+        for path in ("/boards/total", f"/boards/total/players/{PLAYERS[0]}", "/boards/total/export"):
+            answer = await stack.get(f"/v1/games/arcade{path}")
+            tag = answer.headers["ETag"]
+            assert (path, tag) not in seen
+            seen.add((path, tag))
+            assert (await stack.get(f"/v1/games/arcade{path}", headers={"If-None-Match": tag})).status == 304
+        await stack.publish(score(f"tag-{number}", player, 1))
+
+
+async def test_frozen_in_all_parts(stack: Stack) -> None:
+    await play(stack)
+    before = await alike(stack, "/boards/total?limit=100")
+    unseen = [
+        score(f"unseen-{number}", player, 90, occurred_at=1_770_000_100_000 + number)
+        for number, player in enumerate(PLAYERS)
+    ]
+    for game in ("arcade", "twin"):
+        await stack.publish({"id": "stop", "type": "freeze", "board": "total"}, game=game)
+        await stack.publish(*unseen, game=game)
+
+    async def frozen() -> bool:
+        pages = [(await stack.get(f"/v1/games/{game}/boards/total?limit=100")).json for game in ("arcade", "twin")]
+        assert all(page["entries"] == before["entries"] for page in pages)
+        return all("frozen" in page for page in pages)
+
+    await eventually(frozen)
+    assert (await alike(stack, "/boards/total?limit=100"))["entries"] == before["entries"]
+    assert (await alike(stack, ""))["frozen"][0]["board"] == "total"
+    await alike(stack, f"/boards/total/players/{PLAYERS[0]}?around=2")
+    await alike(stack, f"/players/{PLAYERS[0]}")
+    files = [await stack.get(f"/v1/games/{game}/boards/total/export") for game in ("arcade", "twin")]
+    assert files[0].body == files[1].body
+    assert files[0].headers["Rankfold-Frozen"]
+    refused = await stack.get(f"/v1/games/arcade/boards/total/players/{PLAYERS[0]}/explain")
+    assert (
+        refused.status == (await stack.get(f"/v1/games/twin/boards/total/players/{PLAYERS[0]}/explain")).status != 200
+    )
+    for game in ("arcade", "twin"):
+        await stack.publish({"id": "go", "type": "thaw", "board": "total"}, game=game)
+
+    async def thawed() -> bool:
+        pages = [(await stack.get(f"/v1/games/{game}/boards/total?limit=100")).json for game in ("arcade", "twin")]
+        return not any("frozen" in page for page in pages)
+
+    await eventually(thawed)
+    await everything(stack, ("total",))
+
+
+async def test_what_a_spread_game_cannot_tell_is_refused(stack: Stack) -> None:
+    await play(stack)
+    for path in ("/boards/total", f"/boards/total/players/{PLAYERS[0]}", "/boards/total/export"):
+        refused = await stack.get(f"/v1/games/arcade{path}?effective_at=1770000000000")
+        assert (refused.status, refused.json["problems"][0]["field"]) == (400, "effective_at")
+
+
+async def test_every_read_answers_as_if_it_were_one(stack: Stack) -> None:
+    await play(stack)
+    await everything(stack)
+    # Out of PostgreSQL, and again when the rankings are back.
+    await stack.rankings.flushdb()
+    await everything(stack)
