@@ -71,7 +71,8 @@ async def run(options: Options) -> None:
     logger = logging.getLogger("rankfold.consumers")
     # FastStream tells of every batch at INFO; its warnings and errors are wanted.
     logger.setLevel(logging.WARNING)
-    broker = RedisBroker(options.log_url, apply_types=False, logger=logger)
+    # A process that was paused for some seconds finds its read timed out: it reads again at once, where FastStream waits for 5 s.
+    broker = RedisBroker(options.log_url, apply_types=False, logger=logger, retry_on_timeout=True)
     app = FastStream(broker, logger=logger)
     process = Process(options, broker)
     app.after_startup(process.start)
