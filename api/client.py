@@ -18,7 +18,7 @@ import msgspec
 
 from api.changes import Ranks
 from api.encode import FriendPlaces, History, Line, MarkedLine, Page, PlayerPlace
-from api.explain import Explanation
+from api.explanation import Explanation
 from api.jobs import Job
 from api.listing import GameDetails, GamePage
 from api.players import PlayerPage

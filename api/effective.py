@@ -1,4 +1,5 @@
-"""What was true at an instant over HTTP: `effective_at` on pages, places, several players' ranks and exports.
+"""What was true at an instant over HTTP: `effective_at` on pages, places, several players' ranks and exports; and what was
+behind the places, then or when they were displayed.
 
 A game with few events is folded while the client waits. For one with many the answer is a job, whose result is what the same
 request would have been answered with.
@@ -16,6 +17,7 @@ from api.problems import invalid
 from api.response import Ready
 from api.views import Past, View, Views, as_of
 from engine.places import Entry
+from projections.catalog import GameInfo
 from projections.effective import Asked, TooManyEvents, Truth, Truths
 from projections.export import RankingState
 from projections.moments import Future
@@ -38,6 +40,7 @@ class Effective:
         instant: Instant,
         *,
         official: bool = False,
+        inside: bool = False,
     ) -> tuple[View, Shown]:
         """As `Views.see`. While a board is frozen nothing counts for the public that was recorded since; nor does
         what came after the end of a final period for anybody."""
@@ -46,7 +49,7 @@ class Effective:
         view, shown = await self._views.see(game, *copy, min_position, official=official, clock_ms=instant.ms)
         frozen = view.past
         when = instant.when if isinstance(instant.when, Position) else instant.ms
-        asked = Asked(game, view.info.generation_id, when, None if frozen is None else frozen.position)
+        asked = Asked(game, view.info.generation_id, when, None if frozen is None else frozen.position, inside)
         try:
             truth = await self._truths.get(asked, min_position)
         except Future:
@@ -55,6 +58,28 @@ class Effective:
         past = past._replace(version=truth.version, position=truth.position, truth=truth, effective_at=instant.text)
         seen = view._replace(ranking_id=view.ranking_id or 0, past=past, fresh=False)
         return seen, as_of(shown, truth.position)
+
+    async def look(
+        self,
+        names: tuple[str, str],
+        copy: tuple[str | None, str | None],
+        min_position: Position | None,
+        instants: tuple[Instant | None, Instant | None],
+        *,
+        official: bool,
+    ) -> tuple[View, Shown]:
+        """A view for who asks what is behind it, as of (known_at, effective_at) if one of them is given."""
+        known_at, effective_at = instants
+        if effective_at is None:
+            return await self._views.see(*names, *copy, min_position, known_at, official=official)
+        return await self.see(names[0], (names[1], *copy), min_position, effective_at, official=official, inside=True)
+
+    async def behind(self, info: GameInfo, past: Past) -> Truth:
+        """What is behind the places of a view of the past, of the whole game."""
+        if past.truth is not None:
+            return past.truth
+        at = past.position
+        return await self._truths.get(Asked(info.name, info.generation_id, at, at, inside=True))
 
     def deferred(self, handler: Handler) -> Handler:
         """The handler, which has a job do what takes too long. A request for a page can be answered twice."""

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from api.copies import check_segment, example_of
 from api.freshness import Applied, Shown
 from api.params import Instant
-from api.problems import FROZEN, GONE, NOT_YET, RefusedError, invalid
+from api.problems import GONE, NOT_YET, RefusedError, invalid
 from engine.boards import BoardPlan
 from engine.movement import BEFORE
 from engine.periods import well_formed
@@ -228,6 +228,10 @@ class Views:
         held = self.catalog.freezes.get(info.game_id, ())
         return [each for each in held if each.until is None or (shown is not None and shown.position < each.until)]
 
+    def frozen(self, info: GameInfo, shown: Shown | None, board: str, period: str) -> Freeze | None:
+        """The freeze that tells what the public sees of a copy of a board, if one does; closes apart."""
+        return _earliest([each for each in self.freezes(info, shown) if not each.final], board, period)
+
     async def _find(
         self, info: GameInfo, board: str, period: str | None, segment: str | None, clock_ms: int | None
     ) -> View:
@@ -249,9 +253,9 @@ class Views:
                 return await self.find(info.name, board, period, segment)
         return View(info, plan, period, ranking_id, segment or "")
 
-    def longest(self, info: GameInfo, plan: BoardPlan) -> str:
+    def longest(self, info: GameInfo, plan: BoardPlan, clock_ms: int | None = None) -> str:
         """The longest present period of a board: `all`, else the season, else the one that is shown by default."""
-        return self._present(info, plan, "season" if "season" in plan.period_kinds else plan.period_kinds[0])
+        return self._present(info, plan, "season" if "season" in plan.period_kinds else plan.period_kinds[0], clock_ms)
 
     def _present(self, info: GameInfo, plan: BoardPlan, kind: PeriodKind, clock_ms: int | None = None) -> str:
         """`all` where the board has it, else the present one of a kind, else the one of that kind that began last."""
@@ -369,12 +373,6 @@ class Views:
             elif isinstance(place := answer.found[0], Place):
                 found[ranking_id] = place
         return found
-
-
-def refuse_frozen(view: View) -> None:
-    """Refuses a view of a frozen board where what is behind the places is asked for: that is known as of now only."""
-    if view.past is not None and view.past.frozen_ms is not None:
-        raise RefusedError(FROZEN, "the board is frozen: what is behind it shows when it is thawed")
 
 
 def _earliest(held: list[Freeze], board: str, period: str) -> Freeze | None:
