@@ -9,6 +9,7 @@ import asyncpg
 from aiohttp import web
 
 from api.access import Access, Keys, Security
+from api.connections import Runner
 from api.cors import Cors
 from api.dead_letters import DeadLetters
 from api.docs import Docs
@@ -216,7 +217,7 @@ async def start(app: web.Application, host: str, port: int) -> web.AppRunner:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, max_line_size=LINE_BYTES_MAX)
+    runner = Runner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, max_line_size=LINE_BYTES_MAX)
     await runner.setup()
     await web.TCPSite(runner, host, port, backlog=1024).start()
     return runner

@@ -25,7 +25,7 @@ from api.negotiate import Coding, coding_of, encoding_line, packer_of, unchanged
 from api.pages import etag
 from api.params import effective_of, generation_of, instant_of, name_of, parameters, position_of, target
 from api.problems import UNAVAILABLE, RefusedError, invalid, respond
-from api.response import NO_CACHE, Ready, date_line
+from api.response import NO_CACHE, NOSNIFF, Ready, date_line
 from api.spreadsheet import row
 from api.views import View, Views
 from engine.boards import BoardPlan
@@ -127,7 +127,7 @@ class Download(Ready):
     """An export under way."""
 
     def __init__(self, exports: Exports, job: _Job, headers: bytes) -> None:
-        super().__init__(200, b"Content-Type: " + _MEDIA[job.form] + b"\r\n" + headers)
+        super().__init__(200, b"Content-Type: " + _MEDIA[job.form] + b"\r\n" + NOSNIFF + headers)
         self._exports = exports
         self._job = job
 

@@ -1,7 +1,6 @@
 """The arcade demo: two weeks of made-up runs, then live ones, and the top ten while they come in."""
 
 import asyncio
-import os
 import shutil
 import sys
 import time
@@ -70,7 +69,7 @@ async def play(found: Settings, seconds: float) -> None:
         await _live(api, game, feed, zone, seconds)
     console = out()
     # As it was called: the folder of the command need not be on the PATH.
-    command = "rankfold" if shutil.which("rankfold") else sys.argv[0].removeprefix(f"{os.getcwd()}/")
+    command = "rankfold" if shutil.which("rankfold") else sys.argv[0].removeprefix(f"{Path.cwd()}/")
     console.print(Text(f"\nAgain with `{command} demo`; `{command} up` starts the same servers to stay.", style="dim"))
 
 
