@@ -9,6 +9,7 @@ import asyncpg
 from aiohttp import web
 
 from api.access import Access, Keys, Security
+from api.connections import Runner
 from api.cors import Cors
 from api.dead_letters import DeadLetters
 from api.docs import Docs
@@ -85,10 +86,12 @@ def make_app(
         """For answers out of PostgreSQL, which may be ahead of the freezes that are known: then they are given anew."""
 
         async def handle(request: web.Request) -> Ready:
-            answer = await handler(request)
-            while await catalog.froze():
+            while True:
+                known = catalog.freezes_token
                 answer = await handler(request)
-            return answer
+                # What was learned while it was made may have come too late for it.
+                if not await catalog.froze() and catalog.freezes_token == known:
+                    return answer
 
         return handle
 
@@ -110,7 +113,7 @@ def make_app(
         ("GET", BOARD, effective.deferred(reads.board)),
         ("POST", BOARD + "/ranks", effective.deferred(reads.friends)),
         ("GET", PLAYER + "/history", strictly(reads.history)),
-        ("GET", PLAYER + "/explain", strictly(Explaining(views, pool).explain)),
+        ("GET", PLAYER + "/explain", strictly(effective.deferred(Explaining(views, pool, effective).explain))),
         ("GET", BOARD + "/segments", listing.segments),
         ("GET", BOARD + "/export", Exports(views, names, pool, clock_ms, effective).export),
         ("GET", BOARD + "/live", live.board),
@@ -126,7 +129,11 @@ def make_app(
         ("GET", GAME + "/generations", generations.listed),
         ("POST", GAME + "/generations", generations.act),
         ("GET", GAME + "/players/{player}", strictly(players.player)),
-        ("GET", GAME + "/players/{player}/stats", strictly(Statistics(views, pool).season)),
+        (
+            "GET",
+            GAME + "/players/{player}/stats",
+            strictly(effective.deferred(Statistics(views, pool, effective).season)),
+        ),
         ("GET", "/v1/games", listing.games),
         ("GET", GAME, listing.game),
         ("POST", GAME + "/preview", Previewing(catalog, pool, jobs, clock_ms).preview),
@@ -210,7 +217,7 @@ async def start(app: web.Application, host: str, port: int) -> web.AppRunner:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, max_line_size=LINE_BYTES_MAX)
+    runner = Runner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, max_line_size=LINE_BYTES_MAX)
     await runner.setup()
     await web.TCPSite(runner, host, port, backlog=1024).start()
     return runner

@@ -3,16 +3,21 @@
 import asyncio
 
 from aiohttp import web
+from aiohttp.http_exceptions import PayloadEncodingError
 
-from api.problems import TOO_SLOW, RefusedError
+from api.problems import INVALID_REQUEST, TOO_SLOW, RefusedError
 
 BODY_S_MAX = 30.0
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The whole body; refuses one that takes too long to arrive. aiohttp refuses what is too large."""
+    """The whole body, unpacked; refuses one that takes too long to arrive, or is not packed as it says. aiohttp refuses what is
+    too large, packed or not.
+    """
     try:
         async with asyncio.timeout(BODY_S_MAX):
             return await request.read()
     except TimeoutError:
         raise RefusedError(TOO_SLOW, f"a body has {BODY_S_MAX:g} s to arrive") from None
+    except (web.RequestPayloadError, PayloadEncodingError):
+        raise RefusedError(INVALID_REQUEST, "the body is not encoded as its headers say") from None

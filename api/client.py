@@ -18,7 +18,7 @@ import msgspec
 
 from api.changes import Ranks
 from api.encode import FriendPlaces, History, Line, MarkedLine, Page, PlayerPlace
-from api.explain import Explanation
+from api.explanation import Explanation
 from api.jobs import Job
 from api.listing import GameDetails, GamePage
 from api.players import PlayerPage
@@ -135,8 +135,8 @@ class Client:
         return await self._get(History, path, **query)
 
     async def explain(self, game: str, board: str, player: str, **query: Query) -> Explanation:
-        """Why a player stands where he stands: the marks behind his metrics. `query`: period, segment, limit, after, view,
-        min_position.
+        """Why a player stands where he stands: the marks behind his metrics. `query`: period, segment, limit, after,
+        known_at, effective_at, view, min_position.
         """
         return await self._get(
             Explanation, path_of("games", game, "boards", board, "players", player, "explain"), **query
@@ -147,7 +147,7 @@ class Client:
         return await self._get(PlayerPage, path_of("games", game, "players", player), **query)
 
     async def stats(self, game: str, player: str, **query: Query) -> StatisticsPage:
-        """A player's season on a board, round by round. `query`: board, period, segment, limit, after, view, min_position."""
+        """A player's season on a board, round by round. `query`: board, and as of `explain`."""
         return await self._get(StatisticsPage, path_of("games", game, "players", player, "stats"), **query)
 
     async def _get(self, type_: type[T], path: str, **query: Query) -> T:

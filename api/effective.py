@@ -1,4 +1,5 @@
-"""What was true at an instant over HTTP: `effective_at` on pages, places, several players' ranks and exports.
+"""What was true at an instant over HTTP: `effective_at` on pages, places, several players' ranks and exports; and what was
+behind the places, then or when they were displayed.
 
 A game with few events is folded while the client waits. For one with many the answer is a job, whose result is what the same
 request would have been answered with.
@@ -12,14 +13,18 @@ from api.jobs import Jobs, Progress, accepted
 from api.metrics import Handler
 from api.names import NameBooks
 from api.params import Instant
-from api.problems import invalid
+from api.problems import INVALID_REQUEST, RefusedError, invalid
 from api.response import Ready
-from api.view import Past, View, as_of
+from api.view import Past, View, joined, shown_in
 from api.views import Views
-from engine.places import Entry
+from engine.keys import member
+from engine.places import Entry, Lookup, Window
+from projections.catalog import GameInfo
 from projections.effective import Asked, TooManyEvents, Truth, Truths
 from projections.moments import Future
 from schemas.position import Position, Vector
+
+TOO_MANY = "a spread game with so many events is not folded for an answer: ask for what was displayed, known_at"
 
 
 class Effective:
@@ -38,25 +43,74 @@ class Effective:
         instant: Instant,
         *,
         official: bool = False,
+        inside: bool = False,
     ) -> tuple[View, Shown]:
         """As `Views.see`. While a board is frozen nothing counts for the public that was recorded since; nor does
         what came after the end of a final period for anybody."""
         # Redis stands still while a board is frozen; here only knowing of it does.
         await self._views.catalog.froze()
-        if len((await self._views.catalog.game(game)).parts) > 1:
-            raise invalid("effective_at", "nothing for a spread game: its events are in several shards")
         view, shown = await self._views.see(game, *copy, min_position, official=official, clock_ms=instant.ms)
-        frozen = view.past
-        when = instant.when if isinstance(instant.when, Position) else instant.ms
-        asked = Asked(game, view.info.generation_id, when, None if frozen is None else frozen.position)
+        parts = view.parts or (view,)
+        least = {position.shard: position for position in min_position or ()}
+        whens = [each.when if isinstance(each.when, Position) else each.ms for each in instant.each(len(parts))]
+        frozen = [None if part.past is None else part.past.position for part in parts]
+        asked = [
+            Asked(game, part.info.generation_id, when, upto, inside)
+            for part, when, upto in zip(parts, whens, frozen, strict=True)
+        ]
         try:
-            truth = await self._truths.get(asked, None if min_position is None else max(min_position))
+            truths = await self._get(asked, [least.get(part.info.shard) for part in parts])
         except Future:
             raise invalid("effective_at", "a time or position that has come") from None
-        past = frozen or Past(truth.version, truth.position, view.info, None)
-        past = past._replace(version=truth.version, position=truth.position, truth=truth, effective_at=instant.text)
-        seen = view._replace(ranking_id=view.ranking_id or 0, past=past, fresh=False)
-        return seen, as_of(shown, truth.position)
+        seen = [_with(part, truth, instant.text) for part, truth in zip(parts, truths, strict=True)]
+        whole = joined(seen) if view.parts else seen[0]
+        return whole, shown_in(whole, shown)
+
+    async def _get(self, asked: list[Asked], least: list[Position | None]) -> list[Truth]:
+        """The truths of all parts of a game. Of a spread game they are not made by a job, which makes one."""
+        if len(asked) == 1:
+            return [await self._truths.get(asked[0], least[0])]
+        try:
+            return [await self._truths.get(each, at) for each, at in zip(asked, least, strict=True)]
+        except TooManyEvents:
+            raise RefusedError(INVALID_REQUEST, TOO_MANY) from None
+
+    async def look(
+        self,
+        names: tuple[str, str],
+        copy: tuple[str | None, str | None],
+        min_position: Vector | None,
+        instants: tuple[Instant | None, Instant | None],
+        *,
+        official: bool,
+    ) -> tuple[View, Shown]:
+        """A view for who asks what is behind it, as of (known_at, effective_at) if one of them is given."""
+        known_at, effective_at = instants
+        if effective_at is None:
+            return await self._views.see(*names, *copy, min_position, known_at, official=official)
+        return await self.see(names[0], (names[1], *copy), min_position, effective_at, official=official, inside=True)
+
+    async def behind(self, info: GameInfo, past: Past) -> Truth:
+        """What is behind the places of a view of the past, of the whole game."""
+        if past.truth is not None:
+            return past.truth
+        at = past.position
+        return await self._truths.get(Asked(info.name, info.generation_id, at, at, inside=True))
+
+    async def within(self, view: View, shown: Shown) -> View:
+        """A view of the past with what is behind its places; of a part that is not of the past as of what it shows."""
+        parts = view.parts or (view,)
+        if not view.parts and view.past is not None:
+            return _with(view, await self.behind(view.info, view.past))
+        ats = [shown.of(part.info.part).position if part.past is None else part.past.position for part in parts]
+        known = [None if part.past is None else part.past.truth for part in parts]
+        if None in known:
+            asked = [
+                Asked(part.info.name, part.info.generation_id, at, at, inside=True)
+                for part, at in zip(parts, ats, strict=True)
+            ]
+            known = list(await self._get(asked, [None] * len(parts)))
+        return joined([_with(part, truth) for part, truth in zip(parts, known, strict=True) if truth is not None])
 
     def deferred(self, handler: Handler) -> Handler:
         """The handler, which has a job do what takes too long. A request for a page can be answered twice."""
@@ -77,28 +131,38 @@ class Effective:
         return answer
 
 
+def _with(view: View, truth: Truth, effective_at: str | None = None) -> View:
+    """A view of one part, whose places come out of a truth."""
+    past = view.past or Past(truth.version, truth.position, view.info, None)
+    if effective_at is not None:
+        past = past._replace(version=truth.version, position=truth.position, effective_at=effective_at)
+    return view._replace(ranking_id=view.ranking_id or 0, past=past._replace(truth=truth), fresh=False)
+
+
 class TrueLines:
     """A ranking as it truly was, best first, a chunk at a time."""
 
-    def __init__(self, view: View, truth: Truth, names: NameBooks, shown: Shown, total: int) -> None:
+    def __init__(self, views: Views, view: View, names: NameBooks, shown: Shown, total: int) -> None:
         self.total = total
-        self.positions = {truth.position.shard: truth.position}
+        self.positions: dict[int, Position] = {}
+        self._views = views
         self._view = view
-        self._truth = truth
         self._names = names
         self._shown = shown
-        self._at = 0
+        self._last: bytes | None = None
 
     @classmethod
-    async def of(cls, view: View, truth: Truth, names: NameBooks, shown: Shown) -> "TrueLines":
+    async def of(cls, views: Views, view: View, names: NameBooks, shown: Shown) -> "TrueLines":
         """All lines of a view."""
-        window = await truth.window(view.plan, view.period, view.segment, 0, 0)
-        return cls(view, truth, names, shown, window.total)
+        return cls(views, view, names, shown, (await views.ask(view, shown, [])).total)
 
     async def read(self, count: int) -> list[tuple[Entry, str | None]]:
         """The next entries with the players' names; an empty list at the end."""
-        view = self._view
-        entries = (await self._truth.window(view.plan, view.period, view.segment, self._at, count)).entries
-        self._at += len(entries)
+        view, last = self._view, self._last
+        lookup = Lookup("top", 0, count) if last is None else Lookup("after", last, count)
+        window = (await self._views.ask(view, self._shown, [lookup])).found[0]
+        entries = window.entries if isinstance(window, Window) else []
+        if entries:
+            self._last = member(entries[-1].prefix, entries[-1].player)
         names = await self._names.of(view.named, self._shown, [entry.player for entry in entries])
         return [(entry, names.get(entry.player)) for entry in entries]

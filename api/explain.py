@@ -2,32 +2,54 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import asyncpg
 import msgspec
 from aiohttp import web
 
 from api.access import HOLDER, official
-from api.encode import Metrics
+from api.effective import Effective
+from api.encode import Metrics, effective_at, final, frozen, known_at
+from api.explanation import (
+    CriterionLine,
+    Explanation,
+    MarkLine,
+    MetricLine,
+    NeighbourLine,
+    RestLine,
+    RevisionLine,
+    VoidLine,
+)
 from api.freshness import Shown
-from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, target, vector_of
+from api.params import (
+    PAGE_MAX,
+    effective_of,
+    instant_of,
+    name_of,
+    number_of,
+    parameters,
+    player_of,
+    target,
+    vector_of,
+)
 from api.rejections import Rejected, rejected
 from api.response import Ready, read_response
-from api.view import View, refuse_frozen
+from api.view import Past, View
 from api.views import Views
 from engine.boards import BoardPlan
-from engine.compare import Value, compare, tuple_of
-from engine.explain import Part, Rest, Share
+from engine.compare import compare, tuple_of
+from engine.explain import Part, Rest, Share, told_by_himself
 from engine.marks import scale_values
 from engine.metrics import MetricPlan
 from engine.numbers import unscaled
 from engine.places import Lookup, Place
-from projections.explain import Asked, Row, Settled, Voided, explained_row
+from projections.behind import own
+from projections.explain import Asked, Row, Settled, Voided, explained_row, explained_then, has_row
 from projections.rejections import rejections
 from schemas.errors import NotFound
-from schemas.events import Adjustment, Pick, Round
+from schemas.events import Adjustment, Pick
 from schemas.language import MetricType, Ruleset
+from schemas.position import Position
 
 MARKS_DEFAULT = 100
 NUMBER_MAX = 999_999_999
@@ -35,166 +57,64 @@ REJECTIONS_MAX = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class MetricLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A metric and how the parts make it: the sum, max, min, last or first of what the marks give, and adjustments added;
-    average: their sum by how many there are; form: their letters in a row. What the marks give to a streak, to distinct
-    groups and to attempts is by how much the number changed with them, so it adds up. A difference or ratio is made of the
-    metrics `of` and `by`. `lapsed` is there for a streak that ended because time went on: what it had come to.
-    """
-
-    metric: str
-    op: str
-    value: int | str | None
-    of: str | None = None
-    by: str | None = None
-    lapsed: int | str | None = None
-
-
-class RevisionLine(msgspec.Struct, frozen=True):
-    """A result of a fixture. `holds` is true for the one that counts; the others were replaced, or are void."""
-
-    event: str
-    revision: int
-    position: str
-    status: str
-    holds: bool
-    void: bool
-
-
-class MarkLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A mark: `number` counts from 1 in contest order. It comes from an `event`, or from the results of a `fixture`.
-
-    `counts` is false where the board's `keep` drops it. `gives` are the metrics that it has a part in, `running` the
-    first metric that the board ranks by, made of the marks up to this one.
-    """
-
-    number: int
-    occurred_at: datetime
-    values: Metrics
-    counts: bool
-    gives: Metrics
-    running: int | str | None
-    event: str | msgspec.UnsetType = msgspec.UNSET
-    fixture: str | msgspec.UnsetType = msgspec.UNSET
-    position: str | None = None
-    round: Round | None = None
-    verdict: str | None = None
-    attributes: dict[str, Any] | None = None
-    adjusts: bool = False
-    reason: str | None = None
-    results: list[RevisionLine] = []
-    picks: list[str] = []
-
-
-class RestLine(msgspec.Struct, frozen=True):
-    """Marks that are not listed one by one: what they give together, what adjustments among them add, and of how many of
-    them an average is."""
-
-    marks: int
-    gives: Metrics
-    adjustments: Metrics
-    averaged: dict[str, int]
-
-
-class VoidLine(msgspec.Struct, frozen=True):
-    """An event of the player that does not count any more, and by which event and why, where the archive tells."""
-
-    event: str
-    type: str
-    position: str
-    voided_by: str | None
-    reason: str | None
-    values: Metrics
-
-
-class CriterionLine(msgspec.Struct, frozen=True):
-    """What the player has on one criterion of the board: the tuple that decides ties. `value` is null for a lot, and for
-    when the criteria before were reached, which `reached_at` tells."""
-
-    criterion: str
-    value: Value | list[Value]
-    reached_at: datetime | msgspec.UnsetType = msgspec.UNSET
-
-
-class NeighbourLine(msgspec.Struct, frozen=True):
-    """Who stands next to him, and how he stands to that one: on what they are level, and what decides."""
-
-    player: str
-    rank: int
-    metrics: Metrics
-    level_on: list[str]
-    decides: str | None
-    words: str
-
-
-class Explanation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The marks behind a player's metrics, in contest order, and those `older` and `newer` summed up; together they make
-    every metric. `complete` is false where the archive does not tell all: of an entrant such as a team on a board that does
-    not keep its marks. `next` is for `after`: the marks before these. `rank` is null for who does not qualify. `rejections`
-    are there for who may read them.
-    """
-
-    position: str
-    game: str
-    board: str
-    period: str
-    player: str
-    ruleset_version: int
-    rank: int | None
-    tied: int | None
-    total: int | None
-    keep: str
-    metrics: list[MetricLine]
-    complete: bool
-    marks: int
-    older: RestLine | None
-    parts: list[MarkLine]
-    newer: RestLine | None
-    next: str | None
-    criteria: list[CriterionLine]
-    ahead: NeighbourLine | None
-    behind: NeighbourLine | None
-    voided: list[VoidLine]
-    rejections: list[Rejected] | msgspec.UnsetType = msgspec.UNSET
-    segment: str | msgspec.UnsetType = msgspec.UNSET
-    hidden: bool | msgspec.UnsetType = msgspec.UNSET
-
-
 class Explaining:
-    """The handler. Marks and metrics are of one snapshot of the database; rank and neighbours of the ranking as it is shown."""
+    """The handler. Marks and metrics are of one snapshot of the database; rank and neighbours of the ranking as it is shown.
+    Of the past all of it is as of one instant."""
 
-    def __init__(self, views: Views, pool: asyncpg.Pool) -> None:
+    def __init__(self, views: Views, pool: asyncpg.Pool, effective: Effective) -> None:
         self._views = views
         self._pool = pool
+        self._effective = effective
 
     async def explain(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}/players/{player}/explain"""
         (_, _, _, game, _, board, _, who, _), query = target(request)
-        given = parameters(query, "period", "segment", "limit", "after", "min_position", "view")
+        given = parameters(
+            query, "period", "segment", "limit", "after", "min_position", "view", "known_at", "effective_at"
+        )
         limit = number_of(given, "limit", MARKS_DEFAULT, 1, PAGE_MAX)
         before = number_of(given, "after", 0, 1, NUMBER_MAX) - 1 if "after" in given else None
         names = name_of(game, "game"), name_of(board, "board")
         player = player_of(who)
         seen = official(request, names[0], given.get("view"))
         copy = given.get("period"), given.get("segment")
-        view, shown = await self._views.see(*names, *copy, vector_of(given), official=seen)
-        refuse_frozen(view)
+        instants = instant_of(given), effective_of(given)
+        view, shown = await self._effective.look(names, copy, vector_of(given), instants, official=seen)
         own = view.of(player)
         if own.ranking_id is None:
             raise NotFound("player", player)
         info, table = own.info, (view.plan.name, view.period, view.segment)
         home = "" if view.plan.copies(view.segment) else view.segment
         asked = Asked(info.game_id, info.generation_id, own.ranking_id, table, home, player, before, limit)
-        row = await explained_row(self._pool, info.game, asked)
-        if row is None:
-            raise NotFound("player", player)
+        row = await explained_row(self._pool, info.game, asked) if own.past is None else None
         answer = await self._views.ask(view, shown, [Lookup("player", player, 1)])
         place = answer.found[0]
+        if own.past is not None:
+            row = await self._row_then(own, own.past, asked, place)
+        if row is None:
+            raise NotFound("player", player)
         lines: list[Rejected] | msgspec.UnsetType = msgspec.UNSET
         if (holder := request.get(HOLDER)) is None or holder.may("read", info.name):
-            found = await rejections(self._pool, info.generation_id, player, None, REJECTIONS_MAX)
+            found = await rejections(self._pool, info.generation_id, player, _known_before(own.past), REJECTIONS_MAX)
             lines = [rejected(line) for line in found]
         return read_response(request, _page(view, shown, player, row, place, lines))
+
+    async def _row_then(self, view: View, past: Past, asked: Asked, place: object) -> Row | None:
+        """His row as of an instant."""
+        info, ranked = view.info, place if isinstance(place, Place) else None
+        if ranked is None and past.truth is None and not await has_row(self._pool, asked):
+            return None
+        if past.final and past.truth is None and past.known_at is None:
+            # Nothing may have happened to it since it was closed.
+            row = await explained_row(self._pool, info.game, asked._replace(version=past.version))
+            if row is not None:
+                return row
+        if past.truth is None and told_by_himself(info.game, view.plan):
+            then = await own(self._pool, info.game, info.game_id, asked.player, past.position)
+        else:
+            then = (await self._effective.behind(info, past)).behind
+        held = None if ranked is None else (ranked.prefix, ranked.extra)
+        return await explained_then(self._pool, info.game, asked, then, held)
 
 
 def _page(
@@ -234,7 +154,18 @@ def _page(
         rejections=rejections,
         segment=view.segment or msgspec.UNSET,
         hidden=(ranked is not None and ranked.hidden) or msgspec.UNSET,
+        known_at=known_at(view.past),
+        frozen=frozen(view.past),
+        final=final(view.past),
+        effective_at=effective_at(view.past),
     )
+
+
+def _known_before(past: Past | None) -> Position | None:
+    """Before where in the log everything is that may be told; None for all that there is."""
+    if past is None or (past.frozen_ms is None and past.known_at is None):
+        return None
+    return past.position._replace(seq=past.position.seq + 1)
 
 
 def _metrics(plan: BoardPlan, row: Row) -> list[MetricLine]:

@@ -25,7 +25,7 @@ from api.negotiate import Coding, coding_of, encoding_line, packer_of, unchanged
 from api.pages import etag
 from api.params import effective_of, generation_of, instant_of, name_of, parameters, target, vector_of
 from api.problems import UNAVAILABLE, RefusedError, invalid, respond
-from api.response import NO_CACHE, Ready, date_line
+from api.response import NO_CACHE, NOSNIFF, Ready, date_line
 from api.spreadsheet import row
 from api.view import View
 from api.views import Views
@@ -90,7 +90,9 @@ class Exports:
             raise RefusedError(UNAVAILABLE, f"{EXPORTS_MAX} exports are under way; the same call may succeed later")
         name = file_name(view, form, self._clock_ms())
         headers += b'Content-Disposition: attachment; filename="' + name.encode() + b'"\r\n'
-        return Download(self, _Job(self._pool, self._names, view, shown, form, coding_of(request)), headers)
+        return Download(
+            self, _Job(self._pool, self._views, self._names, view, shown, form, coding_of(request)), headers
+        )
 
     async def _seen(self, view: View, shown: Shown) -> tuple[int, ...]:
         """What the ranking and the profiles are at, as the database has them."""
@@ -125,6 +127,7 @@ def file_name(view: View, form: str, now_ms: int) -> str:
 
 class _Job(NamedTuple):
     pool: asyncpg.Pool
+    views: Views
     names: NameBooks
     view: View
     shown: Shown
@@ -136,7 +139,7 @@ class Download(Ready):
     """An export under way."""
 
     def __init__(self, exports: Exports, job: _Job, headers: bytes) -> None:
-        super().__init__(200, b"Content-Type: " + _MEDIA[job.form] + b"\r\n" + headers)
+        super().__init__(200, b"Content-Type: " + _MEDIA[job.form] + b"\r\n" + NOSNIFF + headers)
         self._exports = exports
         self._job = job
 
@@ -160,10 +163,10 @@ class Download(Ready):
             self._exports.running -= 1
 
     async def _send(self, sink: "_Sink", stack: AsyncExitStack) -> None:
-        pool, names, view, shown, form, _ = self._job
+        pool, views, names, view, shown, form, _ = self._job
         shot: Snapshot | TrueLines | None = None
         if view.past is not None and view.past.truth is not None:
-            shot = await TrueLines.of(view, view.past.truth, names, shown)
+            shot = await TrueLines.of(views, view, names, shown)
         elif view.ranking_id is not None and self._to.method != "HEAD":
             sources = [
                 Source(part.ranking_id, part.named.generation_id, part.info.shard, part.version, not part.fresh)

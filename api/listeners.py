@@ -19,7 +19,7 @@ from api.identity import REQUEST_ID
 from api.live import Copy, Feed, Hub
 from api.params import LiveQuery, live_query, name_of, player_of, target
 from api.problems import UPGRADE_REQUIRED, RefusedError
-from api.response import NO_STORE, Ready, date_line
+from api.response import NO_STORE, NOSNIFF, Ready, date_line
 
 UNSENT_BYTES_MAX = 64 * 1024
 """A listener with more than this unsent is dropped before anything else is written to it."""
@@ -36,7 +36,9 @@ RETRY_MS = (1_000, 5_000)
 
 MESSAGE_BYTES_MAX = 4 * 1024
 _HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\nConnection: close\r\n" + NO_STORE
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\nConnection: close\r\n"
+    + NOSNIFF
+    + NO_STORE
 )
 
 

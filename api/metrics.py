@@ -16,7 +16,7 @@ from api.health import pool_state
 from api.identity import POSITION, identify
 from api.live import Hub
 from api.problems import respond
-from api.response import NO_STORE, Ready
+from api.response import NO_STORE, NOSNIFF, Ready
 from projections.rankings import RedisRankings
 
 BOUNDS_S = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -74,7 +74,9 @@ class Stats:
 
     async def metrics(self, request: web.Request) -> Ready:
         """GET /metrics in the Prometheus text format."""
-        return Ready(200, b"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n" + NO_STORE, self.text())
+        return Ready(
+            200, b"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n" + NOSNIFF + NO_STORE, self.text()
+        )
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""

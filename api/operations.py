@@ -10,7 +10,7 @@ import msgspec
 from api import problems
 from api.dead_letters import DeadLetterPage, Retried
 from api.encode import FriendPlaces, History, Page, PlayerPlace
-from api.explain import Explanation
+from api.explanation import Explanation
 from api.generations import GenerationDone, GenerationPage
 from api.health import PoolState, Readiness
 from api.jobs import Job
@@ -139,8 +139,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "boards",
         "Why a player's metrics are what they are: the marks behind them, which sum up to them",
         Explanation,
-        (*PERIODIC, "limit", "after", VIEW, SEEN),
-        (*PAST, problems.FROZEN),
+        (*PERIODIC, "limit", "after", KNOWN, TRUE, VIEW, SEEN),
+        PAST,
+        job=True,
     ),
     Operation(
         "GET",
@@ -210,8 +211,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "players",
         "A player's season: totals, verdicts, best and worst round, streaks, badges, every round",
         StatisticsPage,
-        ("board", *PERIODIC, "limit", "after", VIEW, SEEN),
-        (*PAST, problems.FROZEN),
+        ("board", *PERIODIC, "limit", "after", KNOWN, TRUE, VIEW, SEEN),
+        PAST,
+        job=True,
     ),
     Operation(
         "POST",

@@ -61,15 +61,15 @@ class Instant(NamedTuple):
             return epoch_ms(self.when)
         return max(position.ms for position in self.when) if isinstance(self.when, Vector) else self.when.ms
 
-    def each(self, parts: int) -> "list[Instant]":
+    def each(self, parts: int, name: str = "known_at") -> "list[Instant]":
         """The same for each part of a game."""
         if isinstance(self.when, datetime):
             return [self] * parts
         positions = self.when if isinstance(self.when, Vector) else Vector((self.when,))
         if parts == 1 < len(positions):
-            raise invalid("known_at", "one position: this game is not spread over several shards")
+            raise invalid(name, "one position: this game is not spread over several shards")
         if parts > 1 and [position.shard for position in positions] != list(range(parts)):
-            raise invalid("known_at", f"a time, or {parts} positions: of a spread game one of each of its shards")
+            raise invalid(name, f"a time, or {parts} positions: of a spread game one of each of its shards")
         return [Instant(self.text, position) for position in positions]
 
 

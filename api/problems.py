@@ -77,7 +77,6 @@ METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not allowed 
 TOO_SLOW = Kind("too-slow", 408, "The body did not arrive in time")
 CONFLICT = Kind("conflict", 409, "It contradicts what is there")
 GONE = Kind("gone", 410, "That is kept no longer")
-FROZEN = Kind("frozen", 409, "The board is frozen")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body's media type is not supported")
 UPGRADE_REQUIRED = Kind("upgrade-required", 426, "This path speaks WebSocket")

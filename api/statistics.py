@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -10,21 +11,42 @@ from aiohttp import web
 
 from api.access import official, require_board, shows
 from api.badges import Badges, badges_shown
-from api.encode import Metrics
+from api.effective import Effective
+from api.encode import Metrics, effective_at, final, frozen, known_at
 from api.freshness import Shown
 from api.movement import Movements
-from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, target, vector_of
+from api.params import (
+    PAGE_MAX,
+    effective_of,
+    instant_of,
+    name_of,
+    number_of,
+    parameters,
+    player_of,
+    target,
+    vector_of,
+)
 from api.problems import invalid
 from api.response import Ready, read_response
-from api.view import View, refuse_frozen
+from api.view import View, in_period
 from api.views import Views
 from engine import statistics
 from engine.boards import BoardPlan
 from engine.marks import Mark
 from engine.places import Lookup, Place
+from projections.behind import erased_since
 from projections.catalog import GameInfo
 from projections.database import queries
-from projections.statistics import Held, held_rows, state_of, waiting_picks
+from projections.effective import Truth
+from projections.statistics import (
+    Held,
+    held_rows,
+    rows_then,
+    state_of,
+    state_then,
+    waiting_picks,
+    waiting_then,
+)
 from schemas.errors import NotFound
 from schemas.events import PlayerStatus
 
@@ -80,11 +102,14 @@ class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
     segment: str | msgspec.UnsetType = msgspec.UNSET
     name: str | msgspec.UnsetType = msgspec.UNSET
     hidden: bool | msgspec.UnsetType = msgspec.UNSET
+    known_at: str | msgspec.UnsetType = msgspec.UNSET
+    frozen: datetime | msgspec.UnsetType = msgspec.UNSET
+    final: bool | msgspec.UnsetType = msgspec.UNSET
+    effective_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Asked(NamedTuple):
-    """Whose statistics of which copy of a board, as his part of the game has it; `home` is the segment in which his marks are
-    kept."""
+    """Whose statistics of which copy of a board; `home` is the segment in which his marks are kept."""
 
     view: View
     shown: Shown
@@ -93,6 +118,19 @@ class _Asked(NamedTuple):
     limit: int
     after: str | None
     official: bool
+    then: View | None
+    """The view with what was behind it, if it is one of the past."""
+
+    @property
+    def own(self) -> View:
+        """The view of the part of the game that he belongs to."""
+        return self.view.of(self.player)
+
+    @property
+    def truth(self) -> Truth | None:
+        """What was behind it there."""
+        past = None if self.then is None else self.then.of(self.player).past
+        return None if past is None else past.truth
 
 
 class _Rounds(NamedTuple):
@@ -111,52 +149,65 @@ class _Rounds(NamedTuple):
 class Statistics:
     """The handler. However many rounds and players there are, an answer takes the same number of queries."""
 
-    def __init__(self, views: Views, pool: asyncpg.Pool) -> None:
+    def __init__(self, views: Views, pool: asyncpg.Pool, effective: Effective) -> None:
         self._views = views
         self._pool = pool
+        self._effective = effective
         self._movements = Movements(views)
 
     async def season(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/players/{player}/stats"""
         (_, _, _, game, _, who, _), query = target(request)
-        given = parameters(query, "board", "period", "segment", "limit", "after", "min_position", "view")
+        known = "board", "period", "segment", "limit", "after", "min_position", "view", "known_at", "effective_at"
+        given = parameters(query, *known)
         limit = number_of(given, "limit", ROUNDS_DEFAULT, 1, PAGE_MAX)
         player = player_of(who)
         info = await self._views.catalog.game(name_of(game, "game"))
         plan = _plan(request, info, given.get("board"))
         require_board(request, info.name, plan)
-        period = given.get("period") or self._views.longest(info, plan)
+        instants = instant_of(given), effective_of(given)
+        clock_ms = next((instant.ms for instant in instants if instant is not None), None)
+        period = given.get("period") or self._views.longest(info, plan, clock_ms)
         if period.partition(":")[0] not in ("all", "season") and "period" in given:
             raise invalid("period", "all, or a season such as season:2026")
-        shown = await self._views.shown_of(info, vector_of(given))
         seen = official(request, info.name, given.get("view"))
-        view = await self._views.whole(info, plan.name, period, given.get("segment"), shown, official=seen)
-        refuse_frozen(view)
+        names, copy = (info.name, plan.name), (period, given.get("segment"))
+        view, shown = await self._effective.look(names, copy, vector_of(given), instants, official=seen)
+        then = await self._then(view, shown, player)
         home = "" if view.plan.copies(view.segment) else view.segment
-        asked = _Asked(view.of(player), shown, player, home, limit, given.get("after"), seen)
+        asked = _Asked(view, shown, player, home, limit, given.get("after"), seen, then)
         return read_response(request, await self._page(asked))
 
-    async def _page(self, asked: _Asked) -> StatisticsPage:
-        view, shown, player, home, *_ = asked
-        generation, plan, period = view.info.generation_id, view.plan, view.period
-        profile = await self._pool.fetchrow(Q["profile"], generation, player)
-        status: PlayerStatus = "active" if profile is None else profile["status"]
-        # Of a copy there is no state, so who does not qualify there is known to nobody.
-        unranked = bool(plan.board.qualify) and home == view.segment and status not in _GONE
-        where = generation, plan.name, view.segment, period, player
-        held = _Held(view, await held_rows(self._pool, *where, unranked=unranked), shown.of(view.info.part).position.ms)
-        state = await state_of(self._pool, generation, plan.name, home, period, player)
-        waiting = await self._waiting(asked)
-        unheard = profile is None and state is None and not held.rows and not waiting
-        if unheard and not await self._pool.fetchval(Q["has_player"], generation, player):
+    async def _then(self, view: View, shown: Shown, player: str) -> View | None:
+        """The view with what there was at an instant, if it is of one. Of a closed period what is folded tells."""
+        past = view.past
+        if past is None or (past.final and past.truth is None and past.known_at is None):
+            return None
+        then = await self._effective.within(view, shown)
+        own = then.of(player)
+        if own.past is not None and await erased_since(self._pool.fetch, own.info.game_id, player, own.past.position):
             raise NotFound("player", player)
-        gone = status in _GONE and period not in held.places
+        return then
+
+    async def _page(self, asked: _Asked) -> StatisticsPage:
+        view, shown, player, home = asked[:4]
+        plan, period, own = view.plan, view.period, asked.own
+        profile = await self._pool.fetchrow(Q["profile"], own.named.generation_id, player)
+        status: PlayerStatus = "active" if profile is None else profile["status"]
+        standing = status if asked.truth is None else asked.truth.behind.fold.sanctions.get(player, "active")
+        held, state = await self._rows(asked, standing)
+        await self._hold_still(held, asked)
+        waiting = await self._waiting(asked)
+        heard = state is not None or held.rows or waiting or await self._known(asked, told=profile is not None)
+        if not heard:
+            raise NotFound("player", player)
+        gone = standing in _GONE and period not in held.places
         marks = None if gone else statistics.marks_of(plan, home, state)
         rounds = _rounds_of(held, marks, asked)
         places = await self._places(held, {*rounds.wanted, period}, asked)
         lines = {each: _line(held, each, place) for each, place in places.items()}
         totals, place = lines.get(period), places.get(period)
-        moves = None if place is None else (await self._movements.of(view, shown, [place])).of(place)
+        moves = None if place is None else (await self._movements.of(asked.then or view, shown, [place])).of(place)
         tally = None if marks is None else statistics.tally(marks)
         return StatisticsPage(
             position=shown.text,
@@ -180,45 +231,94 @@ class Statistics:
             worst=None if rounds.worst is None else lines[rounds.worst],
             streaks=_streaks(plan, totals, marks),
             movement=msgspec.UNSET if plan.present is None else moves,
-            badges=await badges_shown(self._pool, view, player) if not gone else msgspec.UNSET,
+            badges=await badges_shown(self._pool, own, player) if not gone else msgspec.UNSET,
             rounds=[lines[each] for each in rounds.page],
             next=rounds.next,
             segment=view.segment or msgspec.UNSET,
             name=(profile["name"] if profile is not None else None) or msgspec.UNSET,
-            hidden=status == "hidden" or msgspec.UNSET,
+            hidden=standing == "hidden" or msgspec.UNSET,
+            known_at=known_at(view.past),
+            frozen=frozen(view.past),
+            final=final(view.past),
+            effective_at=effective_at(view.past),
         )
+
+    async def _rows(self, asked: _Asked, standing: PlayerStatus) -> tuple["_Held", bytes | None]:
+        """His rows, and the state of the period."""
+        view, truth = asked.view, asked.truth
+        board, period = view.plan.name, view.period
+        # Of a copy there is no state, so who does not qualify there is known to nobody.
+        unranked = bool(view.plan.board.qualify) and asked.home == view.segment and standing not in _GONE
+        rows, state = (board, view.segment, period, asked.player), (board, asked.home, period, asked.player)
+        if truth is not None:
+            fold = truth.behind.fold
+            return _Held(view, rows_then(fold, *rows, unranked=unranked), fold.clock), state_then(fold, *state)
+        generation, clock = asked.own.info.generation_id, asked.shown.of(asked.own.info.part).position.ms
+        held = _Held(view, await held_rows(self._pool, generation, *rows, unranked=unranked), clock)
+        return held, await state_of(self._pool, generation, *state)
+
+    async def _hold_still(self, held: "_Held", asked: _Asked) -> None:
+        """Of rounds that were frozen before what is shown of the others, the public sees what was shown then."""
+        view, own = asked.view, asked.own
+        if asked.official or own.named.game_id not in self._views.catalog.freezes:
+            return
+        shown = asked.shown.of(own.info.part)
+        for period in [period for period in held.rows if period != view.period]:
+            seen = self._views.frozen(own.named, shown, view.plan.name, period)
+            if seen is None or (own.version is not None and own.version <= seen.version):
+                continue
+            live = self._views.catalog.known(view.info.name) or view.info
+            still = await self._views.whole(live, view.plan.name, period, view.segment or None, asked.shown)
+            answer = await self._views.ask(still, asked.shown, [Lookup("player", asked.player, 0)])
+            place = answer.found[0]
+            held.hold_still(period, place if isinstance(place, Place) and still.plan is view.plan else None)
+
+    async def _known(self, asked: _Asked, *, told: bool) -> bool:
+        """Whether anything at all is, or was, known of him."""
+        if asked.truth is not None:
+            fold = asked.truth.behind.fold
+            return asked.player in fold.profiles or any(asked.player in table.rows for table in fold.tables.values())
+        return told or bool(await self._pool.fetchval(Q["has_player"], asked.own.info.generation_id, asked.player))
 
     async def _places(self, held: "_Held", periods: set[str], asked: _Asked) -> dict[str, Place | None]:
         """His places in those of the periods in which he has marks; None where he does not qualify to be ranked."""
-        rows = [held.rows[period] for period in periods & held.places.keys()]
-        if len(asked.view.info.parts) > 1:
-            return await self._whole_places(rows, asked)
+        rows = [held.rows[period] for period in (periods & held.places.keys()) - held.still.keys()]
+        still = {period: place for period, place in held.still.items() if period in periods}
+        if asked.truth is not None:
+            return still | {row.period: await self._place_then(asked, row) for row in rows}
+        if asked.view.parts:
+            found = await asyncio.gather(*(self._place_in_all(asked, row) for row in rows))
+            return still | {row.period: place for row, place in zip(rows, found, strict=True)}
         ids = [row.ranking_id for row in rows if row.prefix is not None]
         # Redis stands still while a board is frozen.
         shown = asked.shown._replace(in_redis=asked.shown.in_redis and not asked.view.fresh)
-        found = await self._views.places(asked.view.plan, ids, asked.player, shown)
-        return {row.period: found.get(row.ranking_id) for row in rows}
+        places = await self._views.places(asked.view.plan, ids, asked.player, shown)
+        return still | {row.period: places.get(row.ranking_id) for row in rows}
 
-    async def _whole_places(self, rows: list[Held], asked: _Asked) -> dict[str, Place | None]:
-        """The same in a spread game."""
-        view, shown, player = asked[:3]
+    async def _place_then(self, asked: _Asked, row: Held) -> Place | None:
+        """His place in a period as of an instant."""
+        if row.prefix is None:
+            return None
+        then = in_period(asked.then or asked.view, row.period)
+        place = (await self._views.ask(then, asked.shown, [Lookup("player", asked.player, 0)])).found[0]
+        return place if isinstance(place, Place) else None
 
-        async def place(row: Held) -> Place | None:
-            if row.prefix is None:
-                return None
-            copy = view.plan.name, row.period, view.segment or None
-            whole = await self._views.whole(view.info, *copy, shown, official=asked.official)
-            found = (await self._views.ask(whole, shown, [Lookup("player", player, 0)])).found[0]
-            return found if isinstance(found, Place) else None
-
-        places = await asyncio.gather(*(place(row) for row in rows))
-        return {row.period: found for row, found in zip(rows, places, strict=True)}
+    async def _place_in_all(self, asked: _Asked, row: Held) -> Place | None:
+        """His place in a period of a spread game, as it is now."""
+        if row.prefix is None:
+            return None
+        copy = asked.view.plan.name, row.period, asked.view.segment or None
+        view = await self._views.whole(asked.view.info, *copy, asked.shown, official=asked.official)
+        place = (await self._views.ask(view, asked.shown, [Lookup("player", asked.player, 0)])).found[0]
+        return place if isinstance(place, Place) else None
 
     async def _waiting(self, asked: _Asked) -> list[statistics.Waiting]:
         """His picks that wait for a result, where the board takes any."""
-        info, plan = asked.view[:2]
+        info, plan = asked.own[:2]
         if not any(plan in plans for _, plans in info.game.pick_routes):
             return []
+        if asked.truth is not None:
+            return waiting_then(asked.truth.behind.fold, asked.player)
         return await waiting_picks(self._pool, info.generation_id, asked.player)
 
 
@@ -229,6 +329,7 @@ class _Held:
         plan = view.plan
         self.plan = plan
         self.rows = rows
+        self.still: dict[str, Place | None] = {}
         self.places: dict[str, tuple[bytes, bytes]] = {}
         unranked = None
         for period, row in rows.items():
@@ -238,6 +339,13 @@ class _Held:
                 prefix, extra = unranked.place(period, view.segment, row.state, clock)
             if prefix is not None:
                 self.places[period] = prefix, extra
+
+    def hold_still(self, period: str, place: Place | None) -> None:
+        """Puts what was shown in place of a row; None is nothing."""
+        self.places.pop(period, None)
+        if place is not None:
+            self.still[period] = place
+            self.places[period] = place.prefix, place.extra
 
 
 def _plan(request: web.Request, info: GameInfo, board: str | None) -> BoardPlan:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from api.freshness import Shown
-from api.problems import FROZEN, GONE, RefusedError
+from api.problems import GONE, RefusedError
 from engine.boards import BoardPlan
 from engine.spread import part_of
 from projections.catalog import GameInfo
@@ -60,10 +60,9 @@ class View(NamedTuple):
         return None if self.past is None else self.past.version
 
 
-def refuse_frozen(view: View) -> None:
-    """Refuses a view of a frozen board where what is behind the places is asked for: that is known as of now only."""
-    if view.past is not None and view.past.frozen_ms is not None:
-        raise RefusedError(FROZEN, "the board is frozen: what is behind it shows when it is thawed")
+def in_period(view: View, period: str) -> View:
+    """The same in another period, where what was true then tells of all."""
+    return view._replace(period=period, parts=tuple(in_period(part, period) for part in view.parts))
 
 
 def as_of(shown: Shown, position: Position) -> Shown:

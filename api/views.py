@@ -78,31 +78,33 @@ class Views(Asking):
                 return await self._see_past(info, copy, known_at.each(1)[0], shown, official=official)
             view = await self.find(info, *copy, shown, official=official, clock_ms=clock_ms)
             return view, shown_in(view, shown)
-        return await self._see_parts(info, copy, min_position, known_at, generation, official=official)
+        moment = known_at, clock_ms
+        return await self._see_parts(info, copy, min_position, moment, generation, official=official)
 
     async def _see_parts(
         self,
         info: GameInfo,
         copy: tuple[str, str | None, str | None],
         min_position: Vector | None,
-        known_at: Instant | None,
+        moment: tuple[Instant | None, int | None],
         generation: int | None,
         *,
         official: bool,
     ) -> tuple[View, Shown]:
-        """The same of a spread game."""
+        """The same of a spread game; `moment` is (known_at, clock_ms)."""
+        known_at, clock_ms = moment
         shown = await self.shown_of(info, min_position)
         if known_at is None and generation is None:
-            view = await self.whole(info, *copy, shown, official=official)
+            view = await self.whole(info, *copy, shown, official=official, clock_ms=clock_ms)
             return view, shown_in(view, shown)
         parts = info.parts if generation is None else (await self.catalog.peers(info, generation)).parts
         moments = [None] * len(parts) if known_at is None else known_at.each(len(parts))
         found: list[tuple[View, Shown]] = []
-        for part, moment in zip(parts, moments, strict=True):
+        for part, instant in zip(parts, moments, strict=True):
             copy = copy[0], found[0][0].period if found else copy[1], copy[2]
             each = shown.of(part.part)
-            if moment is not None:
-                found.append(await self._see_past(part, copy, moment, each, official=official))
+            if instant is not None:
+                found.append(await self._see_past(part, copy, instant, each, official=official))
             else:
                 least = Vector(position for position in min_position or () if position.shard == part.shard)
                 found.append(await self._see_beside(part, copy, each, least))
@@ -117,16 +119,17 @@ class Views(Asking):
         shown: Shown | None = None,
         *,
         official: bool = False,
+        clock_ms: int | None = None,
     ) -> View:
         """As `find`; of a spread game all parts of one generation, in the period that the first part shows."""
         if len(info.parts) == 1:
-            return await self.find(info, board, period, segment, shown, official=official)
+            return await self.find(info, board, period, segment, shown, official=official, clock_ms=clock_ms)
         while True:
             views: list[View] = []
             for part in info.parts:
                 now = views[0].period if views else period
                 each = None if shown is None else shown.of(part.part)
-                views.append(await self.find(part, board, now, segment, each, official=official))
+                views.append(await self.find(part, board, now, segment, each, official=official, clock_ms=clock_ms))
             info = self.catalog.known(info.name) or info
             if all(view.past is not None or view.info in info.parts for view in views):
                 return joined(views)
@@ -245,6 +248,10 @@ class Views(Asking):
         held = self.catalog.freezes.get(info.game_id, ())
         return [each for each in held if each.until is None or (shown is not None and shown.position < each.until)]
 
+    def frozen(self, info: GameInfo, shown: Shown | None, board: str, period: str) -> Freeze | None:
+        """The freeze that tells what the public sees of a copy of a board, if one does; closes apart."""
+        return _earliest([each for each in self.freezes(info, shown) if not each.final], board, period)
+
     async def _find(
         self,
         info: GameInfo,
@@ -286,9 +293,9 @@ class Views(Asking):
             self._absent[key] = shown.text
         return ranking_id
 
-    def longest(self, info: GameInfo, plan: BoardPlan) -> str:
+    def longest(self, info: GameInfo, plan: BoardPlan, clock_ms: int | None = None) -> str:
         """The longest present period of a board: `all`, else the season, else the one that is shown by default."""
-        return self._present(info, plan, "season" if "season" in plan.period_kinds else plan.period_kinds[0])
+        return self._present(info, plan, "season" if "season" in plan.period_kinds else plan.period_kinds[0], clock_ms)
 
     def _present(self, info: GameInfo, plan: BoardPlan, kind: PeriodKind, clock_ms: int | None = None) -> str:
         """`all` where the board has it, else the present one of a kind, else the one of that kind that began last."""

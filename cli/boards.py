@@ -33,13 +33,14 @@ class Asked(NamedTuple):
     after: str | None
     min_position: str | None
     known_at: str | None = None
+    generation: int | None = None
 
 
 async def pages(api: Api, asked: Asked) -> dict[str, Any]:
     """As many pages as the limit needs, put together; the position is that of the first, which all show at least."""
     path = ("games", asked.game, "boards", asked.board)
-    query = {"period": asked.period, "segment": asked.segment, "min_position": asked.min_position}
-    query["known_at"] = asked.known_at
+    query: dict[str, Any] = {"period": asked.period, "segment": asked.segment, "min_position": asked.min_position}
+    query |= {"known_at": asked.known_at, "generation": asked.generation}
     answer: dict[str, Any] = await api.get(*path, **query, limit=min(asked.limit, PAGE_MAX), after=asked.after)
     query["period"] = answer["period"]
     while answer["next"] is not None and len(answer["entries"]) < asked.limit:
@@ -56,6 +57,8 @@ async def watch(found: Settings, asked: Asked, as_json: bool) -> None:
         raise InvalidInput(Problem("--after", "only the first lines of a board can be watched"))
     if asked.known_at is not None:
         raise InvalidInput(Problem("--known-at", "what was displayed then does not change"))
+    if asked.generation is not None:
+        raise InvalidInput(Problem("--generation", "only what is live can be watched"))
     query = {"period": asked.period, "segment": asked.segment, "top": min(asked.limit, FOLLOWED_MAX)}
     seen = False
     async with Api(found.url, found.key) as api:

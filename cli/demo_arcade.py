@@ -1,6 +1,8 @@
 """The arcade demo: two weeks of made-up runs, then live ones, and the top ten while they come in."""
 
 import asyncio
+import shutil
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -66,7 +68,9 @@ async def play(found: Settings, seconds: float) -> None:
         zone = ZoneInfo((await api.get("games", game))["time_zone"])
         await _live(api, game, feed, zone, seconds)
     console = out()
-    console.print(Text("\nAgain with `rankfold demo`; `rankfold up` starts the same servers to stay.", style="dim"))
+    # As it was called: the folder of the command need not be on the PATH.
+    command = "rankfold" if shutil.which("rankfold") else sys.argv[0].removeprefix(f"{Path.cwd()}/")
+    console.print(Text(f"\nAgain with `{command} demo`; `{command} up` starts the same servers to stay.", style="dim"))
 
 
 async def _past(api: Api, game: str, feed: asyncio.subprocess.Process) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from cli.reads import PAGE_MAX, AsJson, Board, Game, MinPosition, Period, Player, Segment, fetch
+from cli.reads import PAGE_MAX, AsJson, Board, Game, KnownAt, MinPosition, Period, Player, Segment, fetch
 from cli.tables import rank_text
 from cli.terminal import out, plural, safe, show_json, table
 
@@ -22,12 +22,14 @@ def explain_command(
     segment: Segment = None,
     limit: Annotated[int, typer.Option(min=1, max=PAGE_MAX, help="How many marks, the latest.")] = 20,
     after: Annotated[str | None, typer.Option(help="Go on with the marks before a page: what it ended with.")] = None,
+    known_at: KnownAt = None,
     min_position: MinPosition = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the marks behind a player's metrics, what does not count and why, and what decides against his neighbours."""
     path = ("games", game, "boards", board, "players", player, "explain")
-    answer = fetch(*path, period=period, segment=segment, limit=limit, after=after, min_position=min_position)
+    query = {"period": period, "segment": segment, "limit": limit, "after": after, "known_at": known_at}
+    answer = fetch(*path, **query, min_position=min_position)
     if as_json:
         show_json(answer)
         return

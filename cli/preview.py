@@ -12,13 +12,13 @@ from rich.text import Text
 
 from cli import local
 from cli.client import Api
+from cli.jobs import finished
 from cli.rulesets import File, read
-from cli.terminal import cell, meter, out, plural, safe, show_json, table
+from cli.terminal import cell, out, plural, safe, show_json, table
 from schemas.codec import decode_json
-from schemas.errors import InvalidInput, Problem, RankfoldError
+from schemas.errors import InvalidInput, Problem
 from schemas.ruleset import parse
 
-POLL_S = 0.2
 LIMIT = typer.Option(min=1, max=10_000, help="How many changes, at most.")
 Board = Annotated[str | None, typer.Option("--board", "-b", help="One board only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
@@ -68,17 +68,7 @@ async def _answer(url: str, key: str | None, game: str, question: dict[str, Any]
     """The preview, at once or when its job is done."""
     asked = {name: value for name, value in question.items() if value is not None}
     async with Api(url, key) as api:
-        answer = await api.preview(game, msgspec.json.encode(asked))
-        if "job" not in answer:
-            return answer
-        with meter("previewing") as progress:
-            while answer["state"] == "running":
-                progress(answer["done"], answer["total"])
-                await asyncio.sleep(POLL_S)
-                answer = await api.get("jobs", answer["job"])
-    if answer["state"] == "failed":
-        raise RankfoldError(answer["error"])
-    return answer["result"]
+        return await finished(api, await api.preview(game, msgspec.json.encode(asked)), "previewing")
 
 
 def _show(answer: Any, as_json: bool) -> None:

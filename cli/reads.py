@@ -10,6 +10,7 @@ from rich.text import Text
 from cli import local
 from cli.boards import Asked, page_of, pages, watch
 from cli.client import Api
+from cli.jobs import finished
 from cli.tables import arrow, rank_text, show_table
 from cli.terminal import out, safe, show_json, table
 
@@ -25,6 +26,9 @@ Segment = Annotated[str | None, typer.Option(help="Only marks with this value of
 KnownAt = Annotated[
     str | None,
     typer.Option(help="What was displayed then: a time (RFC 3339, or epoch milliseconds) or a position."),
+]
+Generation = Annotated[
+    int | None, typer.Option(help="As this generation beside the live one shows it; where keys are on, for officials.")
 ]
 MinPosition = Annotated[str | None, typer.Option(help="Wait until the answer shows at least this position.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer.")]
@@ -70,12 +74,13 @@ def board_command(
     limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 20,
     after: Annotated[str | None, typer.Option(help="Go on behind a page: the cursor that it ended with.")] = None,
     known_at: KnownAt = None,
+    generation: Generation = None,
     min_position: MinPosition = None,
     watching: Annotated[bool, typer.Option("--watch", help="Show it anew whenever it changes, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a board."""
-    asked = Asked(game, board, period, segment, limit, after, min_position, known_at)
+    asked = Asked(game, board, period, segment, limit, after, min_position, known_at, generation)
     if watching:
         asyncio.run(watch(local.load(), asked, as_json))
         return
@@ -102,12 +107,14 @@ def rank_command(
     segment: Segment = None,
     around: Annotated[int, typer.Option(min=0, max=50, help="So many neighbours on each side.")] = 0,
     known_at: KnownAt = None,
+    generation: Generation = None,
     min_position: MinPosition = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a player's rank."""
     path = ("games", game, "boards", board, "players", player)
     query = {"period": period, "segment": segment, "around": around or None, "known_at": known_at}
+    query["generation"] = generation
     answer = fetch(*path, **query, min_position=min_position)
     if as_json:
         show_json(answer)
@@ -183,6 +190,6 @@ def fetch(*path: str, **query: object) -> Any:
     async def ask() -> Any:
         found = local.load()
         async with Api(found.url, found.key) as api:
-            return await api.get(*path, **query)
+            return await finished(api, await api.get(*path, **query), "folding")
 
     return asyncio.run(ask())

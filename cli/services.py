@@ -121,6 +121,7 @@ async def _serve(found: Settings, host: str, port: int) -> None:
                 raise
             fail(f"port {port} of {host} is taken: choose another one with --port or RANKFOLD_PORT", USAGE)
         stack.push_async_callback(runner.cleanup)
+        structlog.get_logger().info("API started", host=host, port=port, access=security.access, limits=found.limited)
         await until_signal()
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from cli.reads import PAGE_MAX, AsJson, Game, MinPosition, Player, Segment, fetch
+from cli.reads import PAGE_MAX, AsJson, Game, KnownAt, MinPosition, Player, Segment, fetch
 from cli.tables import rank_text
 from cli.terminal import out, safe, show_json, table
 
@@ -22,11 +22,13 @@ def stats_command(
     segment: Segment = None,
     limit: Annotated[int, typer.Option(min=1, max=PAGE_MAX, help="How many rounds.")] = 100,
     after: Annotated[str | None, typer.Option(help="Go on behind a page: the cursor that it ended with.")] = None,
+    known_at: KnownAt = None,
     min_position: MinPosition = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a player's season on a board: totals, verdicts, best and worst round, streaks, and every round with his rank."""
     query = {"board": board, "period": period, "segment": segment, "limit": limit, "after": after}
+    query["known_at"] = known_at
     answer = fetch("games", game, "players", player, "stats", **query, min_position=min_position)
     if as_json:
         show_json(answer)

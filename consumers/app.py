@@ -26,8 +26,9 @@ from consumers.forgetting import keep_forgetting
 from consumers.intake import RawEntry, raw_streams
 from consumers.leases import RENEW_S, Leases
 from consumers.metrics import ShardMetrics
+from consumers.parts import Limits
 from consumers.publisher import Publisher
-from consumers.shard import STOP_S, Limits, ShardConsumer
+from consumers.shard import STOP_S, ShardConsumer
 from consumers.ticking import Ticker
 from projections.database import AWAY, STATEMENTS, connect
 from projections.memory import hold_long_lived_state
@@ -71,7 +72,8 @@ async def run(options: Options) -> None:
     logger = logging.getLogger("rankfold.consumers")
     # FastStream tells of every batch at INFO; its warnings and errors are wanted.
     logger.setLevel(logging.WARNING)
-    broker = RedisBroker(options.log_url, apply_types=False, logger=logger)
+    # A process that stood still for seconds finds its read timed out: it reads again at once, where FastStream waits for 5 s.
+    broker = RedisBroker(options.log_url, apply_types=False, logger=logger, retry_on_timeout=True)
     app = FastStream(broker, logger=logger)
     process = Process(options, broker)
     app.after_startup(process.start)

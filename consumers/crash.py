@@ -8,6 +8,7 @@ POINTS = (
     "after_read",
     "after_fold",
     "before_commit",
+    "growing",
     "in_transaction",
     "after_commit",
     "before_rankings",

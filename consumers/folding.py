@@ -44,6 +44,8 @@ class Folding:
         self._in_flight: dict[int, dict[IdKey, bytes]] = {}
         self._look_ups = 0
         self._committed_version = 0
+        self._latest: dict[str, int] = {}
+        self._accepted: Accepted = []
 
     @property
     def held_games(self) -> int:
@@ -59,6 +61,7 @@ class Folding:
 
     def forget(self) -> None:
         """Drops everything that is held in memory."""
+        self._latest, self._accepted = {}, []
         self._games.clear()
         self._in_flight.clear()
 
@@ -70,25 +73,32 @@ class Folding:
                 one.uncommitted.pop(batch.version, None)
         self._committed_version = batch.version
 
-    async def fold(self, entries: list[Entry], state: ShardState) -> Batch:
-        """Folds entries that hold no change of rules; nothing is written yet."""
+    def begin(self, state: ShardState) -> Batch:
+        """A batch to `add` entries to, until it is to `finish`. There is one at a time, and nothing is written by it."""
         # Now, and not while a batch is half folded: a row that is needed must not leave between load and use.
         self._evict(self._committed_version)
-        batch = Batch(self.shard, state, (entries[-1].ms, entries[-1].seq))
+        self._latest, self._accepted = {}, []
+        return Batch(self.shard, state, (state.ms, state.seq))
+
+    async def add(self, entries: list[Entry], batch: Batch) -> bool:
+        """Archives and stages entries that hold no change of rules. Returns whether others may follow in the same batch."""
+        batch.upto = (entries[-1].ms, entries[-1].seq)
+        batch.entries += len(entries)
         await self._meet({entry.event.game for entry in entries if entry.event is not None}, batch)
         judged: list[Entry] = []
         async for part in slices(entries):
             judged += map(self._judge, part)
-        accepted = await self._admit(judged, batch)
+        accepted = self._accepted = await self._admit(judged, batch)
         latest = {event.game: entry.ms for entry, event in accepted}
         touched = {name: self._games[name] for name in latest}
+        self._latest |= latest
         contests = [
             event for _, event in accepted if type(event) is not Score and isinstance(event, (Result, Fixture, Pick))
         ]
         for name, live in touched.items() if contests else ():
             await self.store.load_contests(live, [event for event in contests if event.game == name])
         for name, live in touched.items():
-            live.fold.home = (state.epoch, self.shard)
+            live.fold.home = (batch.state.epoch, self.shard)
             if isinstance(accepted[0][1], CORRECTIONS):
                 corrections = [event for _, event in accepted if isinstance(event, CORRECTIONS) and event.game == name]
                 await self.store.load_past(live, corrections, last(batch))
@@ -97,15 +107,26 @@ class Folding:
                 if type(event) is Score:
                     touched[event.game].fold.stage_score(event, entry.ms, entry.seq)
                 else:
-                    touched[event.game].fold.stage(event, Position(state.epoch, self.shard, entry.ms, entry.seq))
-        for name, live in touched.items():
-            await self._settle(live, latest[name], batch)
+                    touched[event.game].fold.stage(event, Position(batch.state.epoch, self.shard, entry.ms, entry.seq))
+        # What follows would look for picks and ids where those of this batch are not found yet.
+        apart = contests or self._look_ups or any(live.shadows for live in touched.values())
+        return not apart and self.held_games <= self.cache_games
+
+    def staged_rows(self) -> int:
+        """How many rows the batch at hand will touch; one counts as often as steps of another kind come in between."""
+        folds = [self._games[name].fold for name in self._latest]
+        return sum(len(entrants) for fold in folds for _, entrants in fold.touched())
+
+    async def finish(self, batch: Batch) -> None:
+        """Brings the rows up to date with what was added."""
+        for name, ms in self._latest.items():
+            live = self._games[name]
+            await self._settle(live, ms, batch)
             batch.take_rest(live)
-            if isinstance(accepted[0][1], Freeze | Thaw | Close):
-                self._freeze(live, accepted[0][1], batch)
+            if self._accepted and isinstance(self._accepted[0][1], Freeze | Thaw | Close):
+                self._freeze(live, self._accepted[0][1], batch)
             if live.shadows:
-                await self._follow(live, [each for each in accepted if each[1].game == name], batch)
-        return batch
+                await self._follow(live, [each for each in self._accepted if each[1].game == name], batch)
 
     async def _follow(self, live: LiveGame, accepted: Accepted, batch: Batch) -> None:
         """Folds what a game's live generation has taken into those that follow beside it."""
@@ -117,14 +138,15 @@ class Folding:
 
     async def _settle(self, live: LiveGame, ms: int, batch: Batch) -> None:
         """Brings the rows of a game up to date with what was staged, and with the time of its last entry."""
-        shown = len(batch.history)
+        shown = len(batch.lines.history)
         async for _ in settling(self.store, live, ms, batch):
-            pass
+            if not live.is_shadow:
+                await batch.pour()
         if live.frozen:
             batch.pinned |= pinned(live.frozen, live.fold.tables.values())
         if live.is_shadow:
             # What nobody was shown is no history.
-            del batch.history[shown:]
+            del batch.lines.history[shown:]
 
     def _freeze(self, live: LiveGame, event: Freeze | Thaw | Close, batch: Batch) -> None:
         """What the batch holds is shown still; it is that event alone, so the version says where the freeze lies."""
@@ -199,17 +221,17 @@ class Folding:
             if before is None:
                 verdict = ACCEPTED
                 subject = archived_subject(event)
-                batch.ids.append((game_id, entry.id_hash, entry.body_hash, epoch, shard, entry.ms, entry.seq))
+                batch.lines.ids.append((game_id, entry.id_hash, entry.body_hash, epoch, shard, entry.ms, entry.seq))
                 accepted.append((entry, event))
             elif before == entry.body_hash:
                 verdict = DUPLICATE
             else:
                 entry = refuse(entry, "id", f"the id {event.id!r} was used before with another content")
         if entry.problem is not None:
-            batch.dead.append(self._dead(entry, entry.problem.field, entry.problem.rule, epoch))
+            batch.lines.dead.append(self._dead(entry, entry.problem.field, entry.problem.rule, epoch))
         # What a duplicate says may be about somebody who was erased since its original came.
         body = b"" if verdict == DUPLICATE and live is not None and live.erased else entry.body
-        batch.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, subject, body))
+        batch.lines.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, subject, body))
 
     def _dead(
         self, entry: Entry, field: str, rule: str, epoch: int
@@ -226,7 +248,7 @@ class Folding:
         """
         event = entry.event
         assert isinstance(event, Player)
-        batch = Batch(self.shard, state, (entry.ms, entry.seq))
+        batch = self._lone(entry, state)
         await self._meet([event.game], batch)
         if await self._admit([self._judge(entry)], batch):
             live = self._games[event.game]
@@ -248,18 +270,23 @@ class Folding:
         batch.take_erasing(live, Erasing(live.game_id, live.generation_id, event.player, position, after))
         batch.take_rest(live)
 
+    def _lone(self, entry: Entry, state: ShardState) -> Batch:
+        batch = Batch(self.shard, state, (entry.ms, entry.seq))
+        batch.entries = 1
+        return batch
+
     def park(self, entry: Entry, rule: str, state: ShardState) -> Batch:
         """A batch of one entry that goes to the dead letters unfolded."""
-        batch = Batch(self.shard, state, (entry.ms, entry.seq))
-        batch.dead.append(self._dead(entry, "", rule, state.epoch))
-        batch.log.append((0, state.epoch, self.shard, entry.ms, entry.seq, REFUSED, None, entry.body))
+        batch = self._lone(entry, state)
+        batch.lines.dead.append(self._dead(entry, "", rule, state.epoch))
+        batch.lines.log.append((0, state.epoch, self.shard, entry.ms, entry.seq, REFUSED, None, entry.body))
         return batch
 
     async def change_rules(self, entry: Entry, state: ShardState) -> Batch:
         """The batch of a `ruleset` event alone. The first one makes the game; later ones wait for a generation."""
         event = entry.event
         assert isinstance(event, RulesetChange)
-        batch = Batch(self.shard, state, (entry.ms, entry.seq))
+        batch = self._lone(entry, state)
         await self._meet([event.game], batch)
         live = self._games.get(event.game)
         problem = await self._rules_problem(event, live)

@@ -55,8 +55,8 @@ class Publisher:
         self._failing = False
         self._catalog = -1
 
-    def note(self, batch: Batch, *, behind: bool) -> None:
-        """Takes over the places of a committed batch. `behind`: more batches are waiting."""
+    def note(self, batch: Batch) -> None:
+        """Takes over the places of a committed batch."""
         fresh = {line[0] for line in batch.new_rankings}
         self._shown.update(dict.fromkeys(fresh, 0))
         for ranking_id, (places, hidden, dense) in batch.places.items():
@@ -66,9 +66,13 @@ class Publisher:
             pending = self._pending.get(ranking_id)
             if pending is None:
                 pending = self._pending[ranking_id] = Pending(self._shown.get(ranking_id, -1), dense=dense)
+                # Taken over and not copied: they are many.
+                pending.places, pending.hidden = places, hidden
+            else:
+                pending.places.update(places)
+                pending.hidden.update(hidden)
             pending.version = batch.version
-            pending.places.update(places)
-            pending.hidden.update(hidden)
+        batch.places = {}
         if sum(len(pending.places) for pending in self._pending.values()) > PENDING_MAX and self._failing:
             # Redis has been away for long: a rebuild is cheaper than to remember everything.
             self._pending.clear()
@@ -78,8 +82,8 @@ class Publisher:
             self._suspect = True
         state = batch.after_state
         self._latest = (batch.version, Position(state.epoch, self.shard, state.ms, state.seq), state.profiles)
-        self._behind = behind
-        if behind:
+        self._behind = batch.behind
+        if batch.behind:
             self._caught_up.clear()
         else:
             self._caught_up.set()

@@ -8,8 +8,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Coroutine
 from typing import Any
 
 import asyncpg
@@ -19,11 +18,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from consumers.failures import Park, Retry, Stop, decide
-from consumers.folding import CACHE_GAMES, Folding
+from consumers.folding import Folding
 from consumers.intake import Entry, RawEntry, take_in
+from consumers.parts import Limits, company, parts
 from consumers.publisher import Publisher
 from consumers.shardlog import EpochChanged, ShardLog
 from consumers.slices import slices
+from consumers.writing import Writing
 from engine.corrections import CORRECTIONS
 from engine.erasure import erases
 from projections import circuits
@@ -33,8 +34,18 @@ from projections.names import stream_key
 from projections.store import Store
 from projections.tasks import end
 from schemas.errors import ConcurrentWriter, LogBroken
-from schemas.events import Close, Freeze, Player, RulesetChange, Thaw
+from schemas.events import RulesetChange
 from schemas.position import SEQ_MAX, parse_entry
+
+GROWTH = 8
+"""While more is waiting a batch grows to at most so many times as many events as are read at once, and by no more rows than the
+cache is to hold: a place that changes often is written once then."""
+
+OPEN_S = 10.0
+"""How long a batch grows at most: its transaction is open meanwhile, and holds the shard's row."""
+
+PATIENCE_S = 1.0
+"""What is waiting should have been read by then."""
 
 SEEN_S = 1.0
 STOP_S = 5.0
@@ -47,7 +58,7 @@ class ShardConsumer:
     """`start` it, hand it batches in the stream's order, `stop` it. `stopped_by` tells why it folds nothing, if so."""
 
     def __init__(
-        self, shard: int, store: Store, publisher: Publisher, redis: Redis, *, total: int, limits: "Limits"
+        self, shard: int, store: Store, publisher: Publisher, redis: Redis, *, total: int, limits: Limits
     ) -> None:
         self.shard = shard
         self.store = store
@@ -67,7 +78,9 @@ class ShardConsumer:
         self._folding = Folding(shard, total, store, cache_rows=limits.cache_rows, cache_games=limits.cache_games)
         self._state = ShardState(1, 0, 0, 0, 0)
         self._handed = (0, 0)
-        self._commit: asyncio.Task[None] | None = None
+        self._open: Batch | None = None
+        self._opened = 0.0
+        self._writing = Writing(store, self._crash, self._committed, self._on_failure)
         self._lock = asyncio.Lock()
         self._stopping = False
         self._background: set[asyncio.Task[None]] = set()
@@ -92,10 +105,13 @@ class ShardConsumer:
     async def stop(self) -> None:
         """Lets the last commit finish and ends the publisher."""
         self._stopping = True
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(STOP_S), self._lock:
-                if self._commit is not None:
-                    await asyncio.gather(self._commit, return_exceptions=True)
+                await self._close(behind=False)
+                await self._writing.rest()
+        except Exception as error:
+            log.info("not all was committed that was read", shard=self.shard, error=f"{type(error).__name__}: {error}")
+        self._abandon()
         await end(self._background)
 
     async def handle(self, raw: list[RawEntry]) -> None:
@@ -104,72 +120,110 @@ class ShardConsumer:
             self._handed = max(self._handed, parse_entry(raw[-1][0]))
             self._crash("after_read")
             try:
-                await self._process(raw)
+                await self._process(raw, grows=True)
             except Exception as error:
                 await self._recover(error)
+            if self._open is not None:
+                asyncio.get_running_loop().call_later(PATIENCE_S, self._expect_no_more, self._open, self._open.entries)
 
-    async def _process(self, raw: list[RawEntry]) -> None:
-        """Folds what was not folded yet, and leaves the last commit running."""
-        await self._check_log(raw)
+    async def _process(self, raw: list[RawEntry], *, grows: bool = False) -> None:
+        """Folds what was not folded yet, and leaves the last commit running.
+
+        If it `grows`, and more is waiting, the last batch may be left open for what comes next.
+        """
+        more = await self._check_log(raw) and len(raw) >= self.limits.batch_events_max
         reached = (self._state.ms, self._state.seq)
         entries: list[Entry] = []
         async for part_of_it in slices(raw):
             entries += map(take_in, part_of_it)
         if entries and (entries[0].ms, entries[0].seq) <= reached:
             entries = [entry for entry in entries if (entry.ms, entry.seq) > reached]
-        behind = len(raw) >= self.limits.batch_events_max
-        for part in _parts(entries):
+        for part in parts(entries):
+            alone = company(part[0]) is not None
+            if alone or not self.store.covers(part[-1].ms):
+                await self._close(behind=True)
             if isinstance(part[0].event, RulesetChange):
-                await self._settle()
+                await self._writing.settle()
                 batch = await self._folding.change_rules(part[0], self._state)
-                await self._launch(batch, behind=behind)
+                self._launch(batch, behind=more)
                 # What follows may belong to the game that these rules make.
-                await self._settle()
+                await self._writing.settle()
             elif part[0].event is not None and erases(part[0].event):
-                await self._settle()
-                await self._launch(await self._folding.erase(part[0], self._state), behind=behind)
-                await self._settle()
+                await self._writing.settle()
+                self._launch(await self._folding.erase(part[0], self._state), behind=more)
+                await self._writing.settle()
                 # Nothing that was read before may name him again.
                 self._folding.forget()
             else:
                 if type(part[0].event) in CORRECTIONS:
                     # They look for what they correct in the archive.
-                    await self._settle()
-                batch = await self._folding.fold(part, self._state)
-                self._crash("after_fold")
-                await self._settle()
-                await self._launch(batch, behind=behind)
+                    await self._writing.settle()
+                await self._fold(part, grows=grows and more and not alone, behind=more)
 
-    async def _launch(self, batch: Batch, *, behind: bool) -> None:
+    async def _fold(self, part: list[Entry], *, grows: bool, behind: bool) -> None:
+        """Adds entries to the batch that is open, or to a new one, and ends it unless it may grow."""
+        if self._open is None:
+            self._open, self._opened = self._folding.begin(self._state), time.monotonic()
+        batch, limits = self._open, self.limits
+        open_to_more = await self._folding.add(part, batch)
         self._state = batch.after_state
-        self._commit = asyncio.create_task(self._write(batch, behind=behind))
-        self._commit.add_done_callback(self._on_commit)
+        small = batch.entries < GROWTH * limits.batch_events_max and self._folding.staged_rows() < limits.cache_rows
+        if not (grows and open_to_more and small and time.monotonic() - self._opened < OPEN_S):
+            await self._close(behind=behind)
+            return
+        await self._writing.pour(batch)
 
-    async def _write(self, batch: Batch, *, behind: bool) -> None:
-        self._crash("before_commit")
-        await self.store.commit(batch, lambda: self._crash("in_transaction"))
-        self._crash("after_commit")
+    async def _close(self, *, behind: bool) -> None:
+        """Brings the rows of the open batch up to date, and has it committed."""
+        batch = self._open
+        if batch is None:
+            return
+        await self._folding.finish(batch)
+        self._crash("after_fold")
+        self._open, self._state, batch.behind = None, batch.after_state, behind
+        await self._writing.finish(batch)
+
+    def _abandon(self) -> None:
+        """Gives the open batch up; what is in it will be read again."""
+        if self._open is not None and self._open.feed is not None:
+            self._open.feed.end()
+        self._open = None
+
+    def _expect_no_more(self, batch: Batch, entries: int) -> None:
+        """What should have followed has not come: the log may be away."""
+        if self._open is batch and batch.entries == entries:
+            self._in_background(self._close_alone(batch))
+
+    async def _close_alone(self, batch: Batch) -> None:
+        async with self._lock:
+            if self._open is batch and not self._stopping:
+                try:
+                    await self._close(behind=False)
+                except Exception as error:
+                    await self._recover(error)
+
+    def _launch(self, batch: Batch, *, behind: bool) -> None:
+        batch.behind = behind
+        self._state = batch.after_state
+        self._writing.launch(batch)
+
+    async def _committed(self, batch: Batch) -> None:
         self._folding.committed(batch)
-        self.publisher.note(batch, behind=behind)
-        self.folded_events += len(batch.log)
+        self.publisher.note(batch)
+        self.folded_events += batch.entries
         await self.log.keep_house(batch.after_state)
 
-    async def _settle(self) -> None:
-        """Waits for the commit that is under way; raises what it raised."""
-        commit, self._commit = self._commit, None
-        if commit is not None:
-            await commit
+    def _on_failure(self, task: "asyncio.Task[None]") -> None:
+        self._in_background(self._recover_alone(task))
 
-    def _on_commit(self, task: "asyncio.Task[None]") -> None:
-        """A commit that fails while no batch is waiting must not wait for the next one to be noticed."""
-        if not task.cancelled() and task.exception() is not None and self._commit is task:
-            recovery = asyncio.create_task(self._recover_alone(task))
-            self._background.add(recovery)
-            recovery.add_done_callback(self._background.discard)
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _recover_alone(self, task: "asyncio.Task[None]") -> None:
         async with self._lock:
-            if self._commit is task:
+            if self._writing.last is task:
                 await self._recover(task.exception())
 
     async def _recover(self, error: BaseException | None) -> None:
@@ -186,9 +240,8 @@ class ShardConsumer:
                 kind = type(error)
                 careful = await self._wait(error, attempt)
             try:
-                if self._commit is not None:
-                    commit, self._commit = self._commit, None
-                    await asyncio.gather(commit, return_exceptions=True)
+                self._abandon()
+                await self._writing.rest()
                 self._folding.forget()
                 self._state = await self.store.shard(self.shard)
                 if not isinstance(error, asyncpg.UniqueViolationError):
@@ -254,21 +307,24 @@ class ShardConsumer:
                 self.rewound.set()
                 return
             await self._process_carefully(raw) if careful else await self._process(raw)
-            await self._settle()
+            await self._writing.settle()
 
     async def _process_carefully(self, raw: list[RawEntry]) -> None:
         try:
             await self._process(raw)
-            await self._settle()
+            await self._writing.settle()
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
             self._folding.forget()
             self._state = await self.store.shard(self.shard)
             rule = f"cannot be folded: {type(error).__name__}: {error}"
             self.parked += 1
-            await self._launch(self._folding.park(take_in(raw[0]), rule, self._state), behind=False)
+            self._launch(self._folding.park(take_in(raw[0]), rule, self._state), behind=False)
 
-    async def _check_log(self, raw: list[RawEntry]) -> None:
-        """Before each batch: the epoch is there, nothing was skipped, and no entry comes from the future."""
+    async def _check_log(self, raw: list[RawEntry]) -> bool:
+        """Before each batch: the epoch is there, nothing was skipped, and no entry comes from the future.
+
+        Returns whether there are entries behind these.
+        """
         try:
             checked = await self.log.check_batch(self._state, raw[0][0], raw[-1][0])
         except EpochChanged:
@@ -278,6 +334,7 @@ class ShardConsumer:
         self.lag_ms = checked.lag_ms
         if parse_entry(raw[-1][0])[0] > checked.limit_ms:
             await self._refuse_future(checked.limit_ms)
+        return checked.more
 
     async def _check_restored(self) -> None:
         """The log must be the one that was archived. A database that was restored to an earlier time goes on from there."""
@@ -308,9 +365,10 @@ class ShardConsumer:
         """Folds what lies before the entry from the future, records it, and stops the shard."""
         key = stream_key(self.shard)
         raw: Any = await self.redis.xrange(key, min=f"({self._state.ms}-{self._state.seq}", max=str(limit_ms))
+        await self._close(behind=False)
         if raw:
             await self._process(raw)
-            await self._settle()
+        await self._writing.settle()
         found: Any = await self.redis.xrange(key, min=f"({limit_ms}-{2**63 - 1}", count=1)
         entry = take_in(found[0])
         reason = "the entry's id lies in the future; every later entry would inherit a wrong recorded time"
@@ -322,35 +380,3 @@ class ShardConsumer:
             f"Delete it and those behind it (redis-cli XDEL {key} {entry.ms}-{entry.seq}), set the stream back "
             f"(redis-cli XSETID {key} {self._state.ms}-{self._state.seq}), and publish again what they said.",
         )
-
-
-class Limits:
-    """How much a shard consumer takes at once and keeps."""
-
-    def __init__(
-        self, *, batch_events_max: int, cache_rows: int, keep_log_s: int, cache_games: int = CACHE_GAMES
-    ) -> None:
-        self.batch_events_max = batch_events_max
-        self.cache_rows = cache_rows
-        self.cache_games = cache_games
-        self.keep_log_s = keep_log_s
-
-
-def _parts(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Stretches of entries that can be folded together.
-
-    A change of rules, the erasing of a player and what freezes or closes a board stand alone, corrections with their kind.
-    """
-    return (list(part) for _, part in groupby(entries, _company))
-
-
-def _company(entry: Entry) -> object:
-    """What the entries of a stretch have in common."""
-    event = entry.event
-    kind = type(event)
-    if kind not in APART or (isinstance(event, Player) and not erases(event)):
-        return None
-    return kind if kind in CORRECTIONS else (entry.ms, entry.seq)
-
-
-APART = frozenset((RulesetChange, Player, Freeze, Thaw, Close, *CORRECTIONS))

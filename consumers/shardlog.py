@@ -35,10 +35,12 @@ class Mark(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What a look at the stream before a batch found: the batch's age, and up to when entries are of the present."""
+    """What a look at the stream before a batch found: the batch's age, up to when entries are of the present, and whether
+    there are entries behind it."""
 
     lag_ms: int
     limit_ms: int
+    more: bool
 
 
 class ShardLog:
@@ -100,14 +102,17 @@ class ShardLog:
         pipeline.get(epoch_key(self.shard))
         pipeline.time()
         pipeline.xrange(stream_key(self.shard), min=f"{state.ms}-{state.seq}", count=2)
-        epoch, (seconds, micros), found = await pipeline.execute()
+        pipeline.xrevrange(stream_key(self.shard), count=1)
+        epoch, (seconds, micros), found, newest = await pipeline.execute()
         if epoch is None or int(epoch) != state.epoch:
             raise EpochChanged(f"shard {self.shard}: another epoch has begun")
         following = await self._following(state, [parse_entry(entry) for entry, _ in found])
         if following is not None and following < parse_entry(first):
             raise ConcurrentWriter(f"shard {self.shard}: the batch does not follow {state.ms}-{state.seq}")
         now_ms = int(seconds) * 1000 + int(micros) // 1000
-        return Checked(max(0, now_ms - parse_entry(last)[0]), now_ms + FUTURE_MS)
+        reached = parse_entry(last)
+        more = bool(newest) and parse_entry(newest[0][0]) > reached
+        return Checked(max(0, now_ms - reached[0]), now_ms + FUTURE_MS, more)
 
     async def _following(self, state: ShardState, found: list[Entry]) -> Entry | None:
         """The entry behind a position, of those from it on. Nobody but an erasure takes the entry at the position away."""

@@ -15,8 +15,10 @@ from engine.fold import Fold
 from engine.form import DIGITS, digit_of
 from engine.marks import Mark
 from engine.metrics import MetricPlan
+from engine.rules import Game
 from engine.tables import TableName
 from schemas.events import Adjustment, Event, Score
+from schemas.language import AdjustmentSource, ScoreSource
 from schemas.position import Position
 
 _CHANGES = frozenset(("streak", "longest_streak", "distinct", "attempts"))
@@ -219,6 +221,16 @@ def _letters(marks: list[Mark], metric: MetricPlan, n: int) -> list[int | None]:
 def costly(plan: BoardPlan) -> bool:
     """Whether some metric must be computed anew for every mark that is listed."""
     return any(metric.op in _CHANGES for metric in plan.metrics)
+
+
+def told_by_himself(game: Game, plan: BoardPlan) -> bool:
+    """Whether the marks of a board's players are those of each one's own scores and adjustments, whatever time it is."""
+    rules = game.rules
+    sources = [
+        source for name, source in rules.sources.items() if plan.board.sources is None or name in plan.board.sources
+    ]
+    own = all(isinstance(source, ScoreSource | AdjustmentSource) and source.entrant is None for source in sources)
+    return own and plan.name not in game.clocked
 
 
 def marks_said(fold: Fold, said: Iterable[tuple[Position, Event]], player: str, table: TableName) -> list[Mark]:

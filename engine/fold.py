@@ -240,7 +240,7 @@ class Fold:
                 self.table(board, period, BEFORE + segment)
         return table
 
-    def _touched(self) -> Iterator[tuple[Table, Collection[str]]]:
+    def touched(self) -> Iterator[tuple[Table, Collection[str]]]:
         """The tables that the staged steps and corrections are about, each time with the entrants whose rows that concerns."""
         for tables, steps in self._lanes:
             for table in tables:
@@ -251,7 +251,7 @@ class Fold:
     def missing(self) -> dict[Table, set[str]]:
         """The rows that the staged steps need and that are not in memory."""
         found: dict[Table, set[str]] = {}
-        for table, entrants in self._touched():
+        for table, entrants in self.touched():
             if table.whole:
                 continue
             lacking = set(itertools.filterfalse(table.rows.__contains__, entrants))
@@ -261,7 +261,7 @@ class Fold:
 
     def incomplete(self) -> list[Table]:
         """The tables that the staged steps or new sanctions touch and that need all their rows in memory, but lack some."""
-        touched = {table for table, _ in self._touched()}
+        touched = {table for table, _ in self.touched()}
         if self.restated:
             touched |= {table for table in self.tables.values() if self.restated & table.rows.keys()}
         touched |= {table for table in self.tables.values() if table.dirty or table.due <= self.clock}
@@ -272,7 +272,7 @@ class Fold:
         tables that were just completed all."""
         tables = [table for table in self.tables.values() if table.plan.player_segments and not table.name[2]]
         found = {table: set(table.rows if table in completed else table.dirty) for table in tables}
-        for table, entrants in self._touched():
+        for table, entrants in self.touched():
             if table in found:
                 found[table].update(entrants)
         return {table: players | (self.restated & table.rows.keys()) for table, players in found.items()}

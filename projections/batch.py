@@ -10,9 +10,13 @@ from engine.spread import owner
 from engine.tables import Change, Table
 from projections import badges, contests, copies, freezes, surrogates
 from projections.clock import ClockLines
+from projections.feed import Feed, Lines, no_lines
 from projections.profiles import ProfileLine, profile_rows
 from projections.rankings import Places
 from schemas.events import RulesetChange
+
+POUR = 20_000
+"""Rows that are handed over at once."""
 
 
 class ShardState(NamedTuple):
@@ -86,14 +90,16 @@ class Batch:
         self.state = state
         self.upto = upto
         self.version = state.version + 1
-        self.log: list[tuple[int, int, int, int, int, int, int | None, bytes]] = []
+        self.entries = 0
+        """How many it has taken in."""
+        self.lines = no_lines()
+        """What was not handed over to `feed` yet; without one, everything."""
+        self.feed: Feed | None = None
+        """Where lines go while the batch grows, when its transaction is open already."""
+        self.behind = False
+        """Whether more batches are waiting."""
         self.voided: list[tuple[int, dict[str, bool]]] = []
-        self.ids: list[tuple[int, bytes, bytes, int, int, int, int]] = []
-        self.dead: list[tuple[str | None, int, int, int, int, str, str, bytes]] = []
         self.new_rankings: list[tuple[int, int, str, str, str, int]] = []
-        self.new_rows: list[tuple[int, str, bytes | None, bytes, bytes, int, bytes | None]] = []
-        self.changed_rows: list[tuple[int, str, bytes | None, bytes, bytes, int, bytes | None]] = []
-        self.history: list[tuple[int, str, bytes | None, bytes, int, int, bytes | None]] = []
         self.contests = contests.no_lines()
         self.players: list[ProfileLine] = []
         self.places: dict[int, tuple[Places, Places, bool]] = {}
@@ -109,6 +115,16 @@ class Batch:
         """Of so many a game that `rules` make is to be, if it is spread."""
         self.first_entry: tuple[int, int, bytes, bytes, bytes] | None = None
 
+    def drain(self) -> Lines:
+        """Gives away the lines that it holds."""
+        lines, self.lines = self.lines, no_lines()
+        return lines
+
+    async def pour(self) -> None:
+        """Hands rows over, if there are many and somebody takes them."""
+        if self.feed is not None and len(self.lines.new_rows) + len(self.lines.changed_rows) >= POUR:
+            await self.feed.put(self.drain())
+
     def _shown(self, table: Table) -> tuple[Places, Places]:
         """Where the places of a ranking's players that moved are collected, and the places of the hidden."""
         if table.ranking_id not in self.places:
@@ -123,7 +139,7 @@ class Batch:
 
     def take(self, table: Table, changes: Iterable[Change]) -> None:
         """Collects changed rows of one table. They are written out here, before the next batch alters them."""
-        version, new, changed, past = self.version, self.new_rows, self.changed_rows, self.history
+        version, (_, _, _, new, changed, past) = self.version, self.lines
         ranking_id, dump, (shown, veiled) = table.ranking_id, table.shape.dump, self._shown(table)
         for change in changes:
             player, row, moved = change.player, change.row, change.moved

@@ -150,7 +150,7 @@ class Build:
         batch.clock.take_clock(self.live.generation_id, fold)
         self.live.uncommitted.clear()
         if not self.was_live:
-            batch.history.clear()
+            batch.lines.history.clear()
         return batch
 
     async def _claim(self, connection: Connection) -> None:

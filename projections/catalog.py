@@ -83,7 +83,7 @@ class Catalog:
         self._retired: dict[int, GameInfo] = {}
         self.freezes: dict[int, list[Freeze]] = {}
         """By game; also those that ended a moment ago."""
-        self._freezes_token = 0
+        self.freezes_token = 0
         self._last_ranking = 0
         self.epoch: Epoch | None = None
         """The log's epoch, as of which the games' shards are; None while it never had a consumer."""
@@ -140,12 +140,12 @@ class Catalog:
                 info.since[row["ranking_id"]] = row["since"]
                 self._last_ranking = max(self._last_ranking, row["ranking_id"])
             # After the games: whoever sees a generation has to know what was frozen before it went live.
-            self._freezes_token = await freezes.token(connection)
+            token = await freezes.token(connection)
             held: dict[int, list[Freeze]] = {}
             for freeze in await freezes.known(connection):
                 held.setdefault(freeze.game_id, []).append(freeze)
                 await self._learn_retired(connection, freeze.generation_id)
-            self.freezes = held
+            self.freezes, self.freezes_token = held, token
         self._refreshed = began
 
     async def _learn(self, connection: asyncpg.pool.PoolConnectionProxy, rows: list[asyncpg.Record]) -> list[GameInfo]:
@@ -213,7 +213,7 @@ class Catalog:
 
     async def froze(self) -> bool:
         """Whether a freeze has begun or ended that is not known yet; then it is known afterwards."""
-        if await freezes.token(self.pool) == self._freezes_token:
+        if await freezes.token(self.pool) == self.freezes_token:
             return False
         await self.refresh()
         return True

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from projections import badges, freezes, past, surrogates
 from projections.database import Connection, columns, queries
+from projections.feed import DeadLine, Lines
 from schemas.errors import ConcurrentWriter
 from schemas.position import Position
 
@@ -44,13 +45,13 @@ async def write_rules(connection: Connection, batch: "Batch") -> None:
     """A version of a game's rules; the first one makes the game and its first generation."""
     assert batch.rules is not None
     event = batch.rules
-    position = Position(batch.state.epoch, batch.shard, *batch.upto)
+    position, (log, ids, *_) = Position(batch.state.epoch, batch.shard, *batch.upto), batch.lines
     line = (event.version, event.mode, event.text, str(position), position.ms)
     await connection.execute(Q["hold_name"], event.game)
     if await connection.fetchval(Q["ruleset_elsewhere"], event.game, event.version, event.text):
         raise ConcurrentWriter(f"another part of {event.game} has taken version {event.version} of its rules")
     if batch.first_entry is None:
-        game_id = batch.log[0][0]
+        game_id = log[0][0]
         await connection.execute(Q["new_ruleset"], game_id, *line)
         return
     part = batch.shard if batch.parts > 1 else 0
@@ -61,16 +62,19 @@ async def write_rules(connection: Connection, batch: "Batch") -> None:
     generation_id = await connection.fetchval(Q["new_generation"], game_id, event.version, "live")
     await connection.execute(Q["go_live"], game_id, generation_id, batch.version)
     ms, seq, body, id_hash, body_hash = batch.first_entry
-    batch.log.append((game_id, position.epoch, batch.shard, ms, seq, ACCEPTED, None, body))
-    batch.ids.append((game_id, id_hash, body_hash, position.epoch, batch.shard, ms, seq))
+    log.append((game_id, position.epoch, batch.shard, ms, seq, ACCEPTED, None, body))
+    ids.append((game_id, id_hash, body_hash, position.epoch, batch.shard, ms, seq))
+
+
+async def extend(connection: Connection, batch: "Batch") -> None:
+    """Moves the position on to where a batch has come to while its transaction was open."""
+    await connection.execute(Q["extend"], batch.shard, batch.version, *batch.upto, batch.after_state.profiles)
 
 
 async def write(connection: Connection, batch: "Batch") -> None:
-    """Everything that a batch holds, with COPY and set-based statements only."""
-    if batch.log:
-        await connection.copy_records_to_table("log", records=batch.log, columns=LOG)
-    if batch.ids:
-        await connection.copy_records_to_table("event_ids", records=batch.ids, columns=IDS)
+    """Everything that a batch still holds, with COPY and set-based statements only."""
+    lines = batch.drain()
+    await write_archive(connection, lines)
     for generation_id, voided in batch.voided:
         await past.write(connection, generation_id, voided)
     if batch.new_rankings:
@@ -80,18 +84,43 @@ async def write(connection: Connection, batch: "Batch") -> None:
         await connection.execute(Q["touch_rankings"], moved, batch.version)
     if batch.erasings:
         await surrogates.write(connection, batch.erasings)
-    if batch.new_rows:
-        await connection.copy_records_to_table("standings", records=batch.new_rows, columns=STANDINGS)
-    for at in range(0, len(batch.changed_rows), ROWS):
-        await connection.execute(Q["update_standings"], *columns(batch.changed_rows[at : at + ROWS], 7))
+    await write_rows(connection, lines)
     await batch.clock.write(connection)
-    if batch.history:
-        await connection.copy_records_to_table("standings_history", records=batch.history, columns=HISTORY)
     await batch.contests.write(connection)
     if batch.players:
         await connection.execute(Q["upsert_players"], *columns(batch.players, 6))
     await badges.write(connection, batch.awards)
     await freezes.write(connection, batch.version, batch.freezes)
     await freezes.write_closes(connection, batch.closes)
-    if batch.dead:
-        await connection.execute(Q["dead_letter"], *columns(batch.dead, 8))
+    await write_dead(connection, lines.dead)
+
+
+async def write_lines(connection: Connection, lines: Lines) -> None:
+    """What a batch hands over while it grows."""
+    await write_archive(connection, lines)
+    await write_rows(connection, lines)
+    await write_dead(connection, lines.dead)
+
+
+async def write_archive(connection: Connection, lines: Lines) -> None:
+    """Entries, and the ids of those that were accepted."""
+    if lines.log:
+        await connection.copy_records_to_table("log", records=lines.log, columns=LOG)
+    if lines.ids:
+        await connection.copy_records_to_table("event_ids", records=lines.ids, columns=IDS)
+
+
+async def write_rows(connection: Connection, lines: Lines) -> None:
+    """Rows of rankings as they are now, and what they were."""
+    if lines.new_rows:
+        await connection.copy_records_to_table("standings", records=lines.new_rows, columns=STANDINGS)
+    for at in range(0, len(lines.changed_rows), ROWS):
+        await connection.execute(Q["update_standings"], *columns(lines.changed_rows[at : at + ROWS], 7))
+    if lines.history:
+        await connection.copy_records_to_table("standings_history", records=lines.history, columns=HISTORY)
+
+
+async def write_dead(connection: Connection, dead: list[DeadLine]) -> None:
+    """Entries that could not be folded."""
+    if dead:
+        await connection.execute(Q["dead_letter"], *columns(dead, 8))

@@ -25,6 +25,7 @@ from engine.spread import owner
 from engine.tables import TableName
 from projections import past
 from projections.archive import Archive, Progress
+from projections.behind import Behind
 from projections.database import Connection, queries
 from projections.moments import Future
 from schemas.codec import decode_archived
@@ -38,8 +39,8 @@ EVENTS_MAX = 200_000
 """A game with more events than that is not folded while a client waits."""
 
 KEPT_S = 30.0
-ROWS_MAX = 500_000
-"""So many rows of truths does a process keep; the newest one stays in any case."""
+WEIGHT_MAX = 500_000
+"""So many rows of truths, and events of those that have an inside, does a process keep; the newest one stays in any case."""
 
 WAITING_MAX = 16
 SLICE = 200
@@ -51,12 +52,13 @@ Line = tuple[str, bytes | None, bytes, bytes | None]
 
 class Asked(NamedTuple):
     """An instant (epoch milliseconds, or a position) of a generation of a game, by what the log said up to `upto` (None: by
-    all of it)."""
+    all of it). `inside` asks for what the places are made of, too."""
 
     game: str
     generation_id: int
     when: int | Position
     upto: Position | None = None
+    inside: bool = False
 
 
 class TooManyEvents(Exception):
@@ -68,16 +70,32 @@ class TooManyEvents(Exception):
 
 
 class Truth:
-    """All rankings of a game as they truly were; `position` is the last event that was known."""
+    """All rankings of a game as they truly were at `when`; `position` is the last event that was known, and `fold` what
+    the places are made of, if that was asked for."""
 
-    def __init__(self, position: Position, lines: dict[TableName, list[Line]]) -> None:
+    def __init__(
+        self,
+        when: int | Position,
+        position: Position,
+        lines: dict[TableName, list[Line]],
+        fold: Fold | None = None,
+        events: int = 0,
+    ) -> None:
+        self.when = when
         self.position = position
-        self.rows = sum(map(len, lines.values()))
+        self.fold = fold
+        self.weight = sum(map(len, lines.values())) + (0 if fold is None else events)
         self.made_at = monotonic()
         self.version = position.ms << 24 | position.seq
         """Another one when another truth is made: entity tags go by it."""
         self._lines = lines
         self._boards: dict[TableName, Leaderboard] = {}
+
+    @property
+    def behind(self) -> Behind:
+        """What the places are made of, if it was asked for."""
+        assert self.fold is not None
+        return Behind(self.fold, self.when, self.position)
 
     async def board(self, plan: BoardPlan, period: str, segment: str) -> Leaderboard:
         """One ranking; an empty one when nobody is in it."""
@@ -143,19 +161,22 @@ class Truths:
         finally:
             self._waiting -= 1
 
-    def _known(self, asked: Asked, at_least: Position | None) -> Truth | None:
-        now = monotonic()
-        while self._kept and next(iter(self._kept.values())).made_at + KEPT_S < now:
+    def _forget(self) -> None:
+        while self._kept and next(iter(self._kept.values())).made_at + KEPT_S < monotonic():
             self._kept.popitem(last=False)
-        truth = self._kept.get(asked)
+
+    def _known(self, asked: Asked, at_least: Position | None) -> Truth | None:
+        self._forget()
+        truth = self._kept.get(asked) or self._kept.get(asked._replace(inside=True))
         newer = at_least is not None and asked.upto is None and truth is not None and truth.position < at_least
         return None if newer else truth
 
     def _keep(self, asked: Asked, truth: Truth) -> None:
         self._kept.pop(asked, None)
         self._kept[asked] = truth
-        while len(self._kept) > 1 and sum(each.rows for each in self._kept.values()) > ROWS_MAX:
+        while len(self._kept) > 1 and sum(each.weight for each in self._kept.values()) > WEIGHT_MAX:
             self._kept.popitem(last=False)
+        asyncio.get_running_loop().call_later(KEPT_S + 1, self._forget)
 
 
 @contextmanager
@@ -205,7 +226,7 @@ async def make(pool: asyncpg.Pool, asked: Asked, progress: Progress) -> Truth:
             if row.prefix is not None or row.hidden is not None
         ]
         await asyncio.sleep(0)
-    return Truth(position, lines)
+    return Truth(asked.when, position, lines, fold if asked.inside else None, archive.events)
 
 
 async def _to_come(connection: Connection, when: int | Position, position: Position) -> bool:

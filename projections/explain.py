@@ -1,7 +1,8 @@
 """What explains a player's row on a board: his marks, and the events that these come from, in one snapshot of PostgreSQL.
 
 Boards that keep their marks have them in the row's state; of the others they are made anew from the player's events in the
-archive. What is listed mark by mark is looked up in a few queries, however long the list is.
+archive. What is listed mark by mark is looked up in a few queries, however long the list is. At an instant of the past the
+state is that of a fold up to then.
 """
 
 import asyncio
@@ -23,13 +24,14 @@ from engine.marks import Mark
 from engine.rules import Game
 from engine.tables import Table, TableName
 from engine.windows import BucketedWindow, KeptWindow
+from projections.behind import LAST, Behind, Filter, erased_since
 from projections.coldguard import refuse
 from projections.contests import stored_pick
 from projections.database import Connection, queries
 from projections.hashing import id_hash
 from schemas.codec import decode_archived
 from schemas.events import Adjustment, Pick, Result, Score, Void
-from schemas.position import SEQ_MAX, Position
+from schemas.position import Position
 
 Q = queries("explain")
 PAST, CONTESTS = queries("past"), queries("contests")
@@ -57,6 +59,13 @@ class Asked(NamedTuple):
     player: str
     before: int | None
     limit: int
+    version: int | None = None
+    """Only a row that has been shown as it is since then, if not None."""
+
+    @property
+    def name(self) -> TableName:
+        """The ranking in which his marks are kept."""
+        return (*self.table[:2], self.home)
 
 
 class Revision(NamedTuple):
@@ -101,6 +110,31 @@ async def explained_row(pool: asyncpg.Pool, game: Game, asked: Asked) -> Row | N
         return await _Reading(connection, game, asked).row()
 
 
+async def has_row(pool: asyncpg.Pool, asked: Asked) -> bool:
+    """Whether he has ever been in the ranking; rows stay."""
+    return bool(await pool.fetchval(Q["has_row"], asked.ranking_id, asked.player))
+
+
+async def explained_then(
+    pool: asyncpg.Pool, game: Game, asked: Asked, behind: Behind, place: tuple[bytes, bytes] | None
+) -> Row | None:
+    """The same as of an instant. `place` is the player's (prefix, extra) then, of who had one."""
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(queries("writer")["by_index"])
+        if await erased_since(connection.fetch, asked.game_id, asked.player, behind.upto):
+            return None
+        return await _PastReading(connection, game, asked, behind, place).row()
+
+
+class _Held(NamedTuple):
+    """A row: its place, its state as its shape holds it, and how late it is (epoch milliseconds)."""
+
+    prefix: bytes | None
+    extra: bytes
+    state: Any
+    clock_ms: int
+
+
 class _Reading:
     """One answer in the making."""
 
@@ -109,30 +143,40 @@ class _Reading:
         self._game = game
         self._asked = asked
         self._plan = game.boards[asked.table[0]]
+        self._home = Table(asked.name, self._plan)
         self._log = Log()
         self._voids: set[str] = set()
 
     async def row(self) -> Row | None:
         asked = self._asked
-        board, period, _ = asked.table
+        _, period, _ = asked.table
+        held = await self._held()
+        if held is None:
+            return None
+        await self._load_about([identity_of(asked.player)])
+        clock = min(held.clock_ms, self._plan.end_of(period) - 1)
+        explained = self._explained(await self._marks(held.state, clock), clock)
+        listed = [part.mark for part in explained.parts]
+        await self._load([mark.origin for mark in listed if mark.ms or mark.seq])
+        said = {mark.origin: found for mark in listed if (found := self._log.find(mark.origin)) is not None}
+        contests = await self._contests({mark.origin for mark in listed if not (mark.ms or mark.seq)})
+        return Row(held.prefix, held.extra, explained, said, contests, await self._voided())
+
+    async def _held(self) -> _Held | None:
+        """His row, if he has one, and what counts for it."""
+        asked = self._asked
         row: Any = await self._connection.fetchrow(
-            Q["row"], asked.ranking_id, asked.generation_id, board, period, asked.home, asked.player
+            Q["row"], asked.ranking_id, asked.generation_id, *asked.table[:2], asked.home, asked.player
         )
-        if row is None:
+        if row is None or (asked.version is not None and row["since"] > asked.version):
             return None
         prefix = row["hidden"] if row["prefix"] is None else row["prefix"]
         if prefix is None and row["status"] in _STATUSES_GONE:
             return None
         voids = await self._connection.fetch(PAST["voided"], [asked.generation_id])
         self._voids = {row["event"] for row in voids}
-        await self._load_about([identity_of(asked.player)])
-        clock = min(-FAR if row["clock_ms"] is None else row["clock_ms"], self._plan.end_of(period) - 1)
-        explained = self._explained(await self._marks(row["state"], clock), clock)
-        listed = [part.mark for part in explained.parts]
-        await self._load([mark.origin for mark in listed if mark.ms or mark.seq])
-        said = {mark.origin: found for mark in listed if (found := self._log.find(mark.origin)) is not None}
-        contests = await self._contests({mark.origin for mark in listed if not (mark.ms or mark.seq)})
-        return Row(prefix, row["extra"], explained, said, contests, await self._voided())
+        state = None if row["state"] is None else self._home.shape.load(row["state"])
+        return _Held(prefix, row["extra"], state, -FAR if row["clock_ms"] is None else row["clock_ms"])
 
     def _explained(self, marks: list[Mark], clock: int) -> Explained:
         limit = self._asked.limit
@@ -141,14 +185,12 @@ class _Reading:
         last = len(marks) if self._asked.before is None else min(len(marks), self._asked.before)
         return explain(self._plan, marks, max(0, last - limit), last, clock)
 
-    async def _marks(self, state: bytes | None, clock: int) -> list[Mark]:
-        board, period, _ = self._asked.table
-        home = (board, period, self._asked.home)
-        shape = Table(home, self._plan).shape
-        if isinstance(self._plan.windows.get(period, self._plan.shape), Kept):
-            marks: list[Mark] = [] if state is None else bare(shape.load(state))
+    async def _marks(self, state: Any, clock: int) -> list[Mark]:
+        shape = self._home.shape
+        if isinstance(self._plan.windows.get(self._asked.table[1], self._plan.shape), Kept):
+            marks: list[Mark] = [] if state is None else list(bare(state))
         else:
-            marks = await self._marks_said(home)
+            marks = await self._marks_said(self._home.name)
         return shape.inside(marks, clock) if isinstance(shape, KeptWindow | BucketedWindow) else marks
 
     async def _marks_said(self, table: TableName) -> list[Mark]:
@@ -167,20 +209,26 @@ class _Reading:
         return [said for said in self._log.about(marks_of(subject)) if not since or said[0] > since[-1]]
 
     async def _contests(self, fixtures: set[str]) -> dict[str, Settled]:
-        asked, names = self._asked, sorted(fixtures)
+        names = sorted(fixtures)
         if not names:
             return {}
-        rows = await self._connection.fetch(CONTESTS["fixtures"], asked.generation_id, names)
         await self._load_about([results_of(name) for name in names])
-        picks: dict[str, list[str]] = {}
+        contests, picks = await self._contests_of(names)
+        return {
+            contest.fixture: Settled(contest, self._revisions(contest.fixture), picks.get(contest.fixture, []))
+            for contest in contests
+        }
+
+    async def _contests_of(self, names: list[str]) -> tuple[list[Contest], dict[str, list[str]]]:
+        """Contests, and the ids of his picks on each."""
+        asked, picks = self._asked, dict[str, list[str]]()
+        rows = await self._connection.fetch(CONTESTS["fixtures"], asked.generation_id, names)
         for row in await self._connection.fetch(
             CONTESTS["picks_of_players"], asked.generation_id, names, [asked.player]
         ):
             line = stored_pick(row)
             picks.setdefault(line.fixture, []).append(line.pick.event)
-        return {
-            name: Settled(_decode_contest(state), self._revisions(name), picks.get(name, [])) for name, state in rows
-        }
+        return [_decode_contest(state) for _, state in rows], picks
 
     def _revisions(self, fixture: str) -> list[Revision]:
         found = [
@@ -203,8 +251,7 @@ class _Reading:
         return [Voided(at, event, self._by(event.id)) for at, event in his[:VOIDED_MAX]]  # type: ignore[arg-type]
 
     def _concerns(self, fold: Fold, position: Position, event: object, his: set[str]) -> bool:
-        board, period, _ = self._asked.table
-        home, player = (board, period, self._asked.home), self._asked.player
+        home, player = self._home.name, self._asked.player
         if isinstance(event, Score | Adjustment):
             return event.id in his and bool(marks_said(fold, [(position, event)], player, home))
         takes_picks = any(self._plan in plans for _, plans in self._game.pick_routes)
@@ -225,12 +272,51 @@ class _Reading:
         """Takes what is said about subjects into the log."""
         numbers = [subject_number(subject) for subject in subjects]
         if numbers:
-            upto = (2**31 - 1, SEQ_MAX, SEQ_MAX)
             await refuse(self._connection.fetch, "away_about", self._asked.game_id, numbers)
-            await self._take(await self._connection.fetch(PAST["events_about"], self._asked.game_id, numbers, *upto))
+            await self._take(await self._connection.fetch(PAST["events_about"], self._asked.game_id, numbers, *LAST))
 
     async def _take(self, rows: list[asyncpg.Record]) -> None:
         for at in range(0, len(rows), _CHUNK):
-            for epoch, shard, ms, seq, body in rows[at : at + _CHUNK]:
-                self._log.add(Position(epoch, shard, ms, seq), decode_archived(body))
+            for position, event in self._counted(rows[at : at + _CHUNK]):
+                self._log.add(position, event)
             await asyncio.sleep(0)
+
+    def _counted(self, rows: list[asyncpg.Record]) -> Iterable[Said]:
+        return ((Position(*row[:4]), decode_archived(row[4])) for row in rows)
+
+
+class _PastReading(_Reading):
+    """One as of an instant: of a fold, and of what counted then."""
+
+    def __init__(
+        self, connection: Connection, game: Game, asked: Asked, behind: Behind, place: tuple[bytes, bytes] | None
+    ) -> None:
+        super().__init__(connection, game, asked)
+        self._fold = behind.fold
+        self._filter = Filter(behind)
+        self._place = place
+
+    async def _held(self) -> _Held | None:
+        tables, player = self._fold.tables, self._asked.player
+        row, own = (
+            tables[name].rows.get(player) if name in tables else None for name in (self._asked.name, self._asked.table)
+        )
+        if row is None or (self._place is None and (own is None or self._fold.sanctions.get(player) in _STATUSES_GONE)):
+            return None
+        self._voids = self._fold.corrections.voided
+        prefix, extra = self._place or (None, row.extra)
+        return _Held(prefix, extra, row.state, self._fold.clock)
+
+    async def _contests_of(self, names: list[str]) -> tuple[list[Contest], dict[str, list[str]]]:
+        fold, player = self._fold, self._asked.player
+        book, markets = fold.settlement.book, fold.game.markets.sources
+        picks = {
+            name: [pick.event for market in markets for pick in book.of(name, market).get(player, ())] for name in names
+        }
+        return [fold.contests[name] for name in names if name in fold.contests], picks
+
+    async def _take(self, rows: list[asyncpg.Record]) -> None:
+        await super()._take(sorted(rows, key=lambda row: tuple(row[:4])))
+
+    def _counted(self, rows: list[asyncpg.Record]) -> Iterable[Said]:
+        return self._filter.take(rows)

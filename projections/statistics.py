@@ -1,4 +1,5 @@
-"""A player's statistics out of PostgreSQL: his rows on one board, and his picks that wait for a result."""
+"""A player's statistics out of PostgreSQL, or of a fold up to an instant: his rows on one board, and his picks that wait for
+a result."""
 
 from typing import Any, NamedTuple
 
@@ -6,9 +7,11 @@ import asyncpg
 import msgspec
 
 from engine.contests import Contest
+from engine.fold import Fold
 from engine.statistics import Waiting
 from projections.contests import stored_pick
 from projections.database import queries
+from schemas.events import Round
 
 Q = queries("statistics")
 _decode_contest = msgspec.json.Decoder(Contest).decode
@@ -43,6 +46,42 @@ async def state_of(
     """The state of his marks in one copy of a board that has states."""
     state: bytes | None = await pool.fetchval(Q["state"], generation_id, board, segment, period, player)
     return state
+
+
+def rows_then(fold: Fold, board: str, segment: str, period: str, player: str, *, unranked: bool) -> dict[str, Held]:
+    """`held_rows` of a fold."""
+    found = {}
+    for number, ((name, each, part), table) in enumerate(fold.tables.items()):
+        row = table.rows.get(player) if (name, part) == (board, segment) else None
+        if row is not None and (each == period or each.startswith("round:")):
+            prefix = row.hidden if row.prefix is None else row.prefix
+            state = table.shape.dump(row.state) if unranked and prefix is None else None
+            found[each] = Held(number, each, prefix, row.extra, state)
+    return found
+
+
+def state_then(fold: Fold, board: str, segment: str, period: str, player: str) -> bytes | None:
+    """`state_of` of a fold."""
+    table = fold.tables.get((board, period, segment))
+    row = None if table is None else table.rows.get(player)
+    return None if table is None or row is None else table.shape.dump(row.state)
+
+
+def waiting_then(fold: Fold, player: str) -> list[Waiting]:
+    """`waiting_picks` of a fold, in which those of later contests wait, too."""
+    settlement, found = fold.settlement, []
+    starts: dict[Round, int] = {}
+    for contest in fold.contests.values():
+        if contest.round is not None and contest.starts_ms is not None:
+            starts[contest.round] = min(contest.starts_ms, starts.get(contest.round, contest.starts_ms))
+    for name, contest in fold.contests.items():
+        if contest.result is None or contest.occurred_ms > settlement.until_ms:
+            his = {market: settlement.book.of(name, market).get(player) for market in fold.game.markets.sources}
+            picks = {market: entries for market, entries in his.items() if entries}
+            if picks:
+                first_ms = None if contest.round is None else starts.get(contest.round)
+                found.append(Waiting(contest, first_ms, picks))
+    return found
 
 
 async def waiting_picks(pool: asyncpg.Pool, generation_id: int, player: str) -> list[Waiting]:

@@ -19,7 +19,7 @@ from projections import contests, copies, epochs, freezes, past, surrogates
 from projections.batch import Batch, LiveGame, ShardState
 from projections.clock import Q as CLOCK
 from projections.clock import load_due, resume
-from projections.commit import advance, write, write_rules
+from projections.commit import advance, extend, write, write_lines, write_rules
 from projections.database import columns, queries
 from schemas.events import Reinstate, Void
 from schemas.position import Position
@@ -192,7 +192,7 @@ class Store:
         day = datetime.fromtimestamp(first_ms / 1000, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         while day.timestamp() * 1000 <= last_ms:
             following = day.replace(year=day.year + day.month // 12, month=day.month % 12 + 1)
-            name = f"log_{day:%Y_%m}"
+            name = _partition(day)
             if name not in self._partitions:
                 start, end = (int(moment.timestamp()) * 1000 for moment in (day, following))
                 # Several shards come to a new month at once; whether the table exists is asked before it is waited for.
@@ -202,6 +202,10 @@ class Store:
                     )
                 self._partitions.add(name)
             day = following
+
+    def covers(self, ms: int) -> bool:
+        """Whether the archive is known to have a partition for this time: none can be made while a batch is written."""
+        return _partition(datetime.fromtimestamp(ms / 1000, UTC)) in self._partitions
 
     async def dead_letter(self, lines: list[tuple[Any, ...]]) -> None:
         """Records entries that cannot be folded, outside a batch; those that are recorded already stay as they are."""
@@ -247,7 +251,7 @@ class Store:
     async def commit(self, batch: Batch, inside: Callable[[], None]) -> None:
         """Writes a batch in one transaction, or raises ConcurrentWriter and changes nothing.
 
-        `inside` is called when everything is written and nothing committed yet.
+        A batch with a feed still grows meanwhile. `inside` is called when everything is written and nothing committed yet.
         """
         await self.ensure_partitions(batch.state.ms or batch.upto[0], batch.upto[0])
         try:
@@ -262,10 +266,18 @@ class Store:
             await connection.execute(Q["by_index"])
             await connection.execute(Q["impatient"])
             await advance(connection, batch)
+            if batch.feed is not None:
+                async for lines in batch.feed.taking():
+                    await write_lines(connection, lines)
+                await extend(connection, batch)
             if batch.rules is not None:
                 await write_rules(connection, batch)
             await write(connection, batch)
             inside()
+
+
+def _partition(month: datetime) -> str:
+    return f"log_{month:%Y_%m}"
 
 
 def _put(table: Table, row: asyncpg.Record) -> None:

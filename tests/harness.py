@@ -19,8 +19,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from consumers.crash import Crash
+from consumers.parts import Limits
 from consumers.publisher import Publisher
-from consumers.shard import Limits, ShardConsumer
+from consumers.shard import ShardConsumer
 from engine.keys import member
 from engine.rules import Game
 from projections import generations, replay

@@ -138,14 +138,13 @@ export class Panel {
       if (error.away) throw error;
       return null;
     });
-    const now = !here.known_at && !undisplayed(here);
     const whole = !here.period || /^(all|season:)/.test(here.period);
     const [place, past, stats] = await Promise.all([
       may(boardPath(here, sight(here), "players", player)),
       // A history is of what was displayed, and of what was not there is none.
       undisplayed(here) ? null : may(boardPath(here, { ...displayed(here), limit: String(HISTORY) }, "players", player, "history")),
-      // Seasons and explanations are those of now.
-      has("stats") && now ? may(path(["games", here.game, "players", player, "stats"], { board: here.board, period: whole ? here.period : null, segment: here.segment, view: here.as })) : null,
+      // Of a generation beside the live one there are none.
+      has("stats") && !here.generation ? may(path(["games", here.game, "players", player, "stats"], { ...sight(here), board: here.board, period: whole ? here.period : null })) : null,
     ]);
     const name = (place && place.name) || (stats && stats.name) || player;
     return { player, name, place, history: past ? past.history : [], stats };
@@ -181,7 +180,7 @@ export class Panel {
     const others = other && other.player !== mine.player ? [other] : [];
     this.part("summary", [place, board.title], () => summary(place, board));
     const now = !this.here.known_at && !undisplayed(this.here);
-    this.why.show(this.here, now ? place : null);
+    this.why.show(this.here, this.here.generation ? null : place);
     this.part("charts", [mine.history, mine.stats && mine.stats.rounds, others], () => charts(board, player, [mine, ...others]));
     this.part("rounds", mine.stats, () => (mine.stats ? season(mine.stats, board) : ""));
     this.part("badges", mine.stats && mine.stats.badges, () => badges(mine.stats));

@@ -1,6 +1,6 @@
 // Why a player stands where he stands: the marks behind a number, what does not count any more, and what decides ties.
 
-import { boardPath, get, has } from "./api.js";
+import { boardPath, found, has } from "./api.js";
 import { capital, count, h, metric, ordinal, when, words } from "./dom.js";
 import { key } from "./key.js";
 import { official } from "./place.js";
@@ -18,7 +18,7 @@ export class Why {
 
   /** Whose numbers are to be explained. What is open is asked for anew when `text`, what the player has, is another. */
   show(here, place) {
-    const text = JSON.stringify([here.game, here.board, place && place.period, here.segment, here.player, here.as, place && [place.rank, place.metrics, place.tied]]);
+    const text = JSON.stringify([here.game, here.board, place && place.period, here.segment, here.player, here.as, here.known_at, here.effective_at, place && [place.rank, place.metrics, place.tied]]);
     this.details.hidden = !place;
     if (text === this.text) return;
     this.text = text;
@@ -37,8 +37,8 @@ export class Why {
     this.loaded = true;
     if (!this.body.hasChildNodes()) this.body.replaceChildren(h("p", { class: "faint" }, "Looking it up …"));
     try {
-      const found = await this.ask();
-      if (text === this.text) this.draw(found);
+      const told = await this.ask();
+      if (text === this.text && told) this.draw(told);
     } catch (error) {
       if (text !== this.text) return;
       this.loaded = false;
@@ -47,10 +47,12 @@ export class Why {
     }
   }
 
-  ask(after) {
+  async ask(after) {
     const { here } = this;
-    const of = { period: this.period, segment: here.segment, view: here.as };
-    return get(boardPath(here, { ...of, limit: String(MARKS), after }, "players", here.player, "explain"));
+    const of = { period: this.period, segment: here.segment, known_at: here.known_at, effective_at: here.effective_at, view: here.as };
+    const text = this.text;
+    const url = boardPath(here, { ...of, limit: String(MARKS), after }, "players", here.player, "explain");
+    return (await found(url, {}, () => text === this.text)).body;
   }
 
   draw(found) {

@@ -18,6 +18,15 @@ WITH moved AS (
 )
 INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved RETURNING version
 
+-- name: extend
+-- The batch has grown since `advance`, whose row is locked. It is shown from now on, not from when it began.
+WITH moved AS (
+    UPDATE shards SET ms = $3, seq = $4, profiles = $5 WHERE shard = $1 AND version = $2
+    RETURNING shard, version, ms, seq
+)
+UPDATE publications p SET ms = moved.ms, seq = moved.seq, committed_at = clock_timestamp()
+FROM moved WHERE p.shard = moved.shard AND p.version = moved.version
+
 -- name: leap
 -- A restored database has given versions away that readers have seen already: it goes on behind all of them.
 WITH moved AS (

@@ -14,8 +14,9 @@ from yarl import URL
 
 from api.app import make_app
 from consumers.crash import Crash
+from consumers.parts import Limits
 from consumers.publisher import Publisher
-from consumers.shard import Limits, ShardConsumer
+from consumers.shard import ShardConsumer
 from projections import epochs
 from projections.database import connect, queries
 from projections.migrate import migrate

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.api_stack import Stack, running, score
-from tests.integration.spread_twin import PLAYERS, alike, everything, play
+from tests.integration.api_stack import Answer, Stack, running, score
+from tests.integration.spread_twin import PLAYERS, alike, everything, plain, play
 from tests.integration.test_spread import SHARDS
 from tests.services import eventually
 
@@ -135,10 +135,8 @@ async def test_frozen_in_all_parts(stack: Stack) -> None:
     files = [await stack.get(f"/v1/games/{game}/boards/total/export") for game in ("arcade", "twin")]
     assert files[0].body == files[1].body
     assert files[0].headers["Rankfold-Frozen"]
-    refused = await stack.get(f"/v1/games/arcade/boards/total/players/{PLAYERS[0]}/explain")
-    assert (
-        refused.status == (await stack.get(f"/v1/games/twin/boards/total/players/{PLAYERS[0]}/explain")).status != 200
-    )
+    await alike(stack, f"/boards/total/players/{PLAYERS[0]}/explain")
+    await alike(stack, f"/players/{PLAYERS[0]}/stats?board=total")
     for game in ("arcade", "twin"):
         await stack.publish({"id": "go", "type": "thaw", "board": "total"}, game=game)
 
@@ -150,11 +148,46 @@ async def test_frozen_in_all_parts(stack: Stack) -> None:
     await everything(stack, ("total",))
 
 
-async def test_what_a_spread_game_cannot_tell_is_refused(stack: Stack) -> None:
+async def at(stack: Stack, path: str, given: list[str]) -> list[Answer]:
+    """What both games answer as of an instant, each by its own word for it."""
+    return [
+        await stack.get(f"/v1/games/{game}{path}{instant}")
+        for game, instant in zip(("arcade", "twin"), given, strict=True)
+    ]
+
+
+async def test_what_was_true_and_what_was_behind_it(stack: Stack) -> None:
     await play(stack)
-    for path in ("/boards/total", f"/boards/total/players/{PLAYERS[0]}", "/boards/total/export"):
-        refused = await stack.get(f"/v1/games/arcade{path}?effective_at=1770000000000")
-        assert (refused.status, refused.json["problems"][0]["field"]) == (400, "effective_at")
+    told = [(await stack.get(f"/v1/games/{game}")).json["position"] for game in ("arcade", "twin")]
+    for game in ("arcade", "twin"):
+        await stack.publish({"id": "undo", "type": "void", "event": "s2-5", "reason": "late"}, game=game)
+    instants = [["effective_at=1770000000060"] * 2, ["effective_at=1770000000150"] * 2]
+    for given in (*instants, [f"known_at={position}" for position in told]):
+        files = await at(stack, "/boards/total/export?format=jsonl&", given)
+        assert files[0].body == files[1].body
+        assert len(files[0].headers["Rankfold-Position"].split(",")) == SHARDS
+        paths = ["/boards/total?limit=100&", "/boards/best?limit=100&"]
+        for player in (*PLAYERS[:6], PLAYERS[11], PLAYERS[25]):
+            paths += [f"/boards/total/players/{player}?around=2&", f"/players/{player}/stats?board=total&"]
+            paths += [f"/boards/{board}/players/{player}/explain?" for board in ("total", "best", "few")]
+        for path in paths:
+            answers = await at(stack, path, given)
+            assert answers[0].status == answers[1].status in (200, 404), (path, [each.body for each in answers])
+            held = [plain(answer.json) for answer in answers]
+            for each in held:
+                each.pop("known_at", None)
+                each.pop("request_id", None)
+            assert held[0] == held[1], path
+
+
+async def test_too_many_events_to_say_what_was_true(
+    database_url: str, redis_log_url: str, redis_rankings_url: str
+) -> None:
+    async with running(database_url, redis_log_url, redis_rankings_url, shards=SHARDS, fold_events_max=100) as stack:
+        await play(stack)
+        refused = await stack.get("/v1/games/arcade/boards/total?effective_at=1770000000060")
+        assert refused.status == 400
+        assert "spread game" in refused.json["detail"]
 
 
 async def test_every_read_answers_as_if_it_were_one(stack: Stack) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from consumers.parts import Limits
 from consumers.publisher import Publisher
-from consumers.shard import Limits, ShardConsumer
+from consumers.shard import ShardConsumer
 from projections.append import Appender
 from projections.database import connect
 from projections.hashing import body_hash

@@ -1,0 +1,122 @@
+"""What is no HTTP, or bodies that are not what they say: a problem without a word on what answers, and no noise in the log."""
+
+import asyncio
+import gzip
+import json
+import logging
+import zlib
+from collections.abc import AsyncIterator
+
+import brotli
+import pytest
+
+from api.app import make_app, start
+from tests.integration.api_stack import Stack, ruleset, running, score
+
+pytestmark = pytest.mark.services
+EVENTS = "/v1/games/arcade/events"
+SECRET = b"rfk_0123456789abcdef_" + b"s" * 43
+
+
+@pytest.fixture
+async def stack(database_url: str, redis_log_url: str, redis_rankings_url: str) -> AsyncIterator[Stack]:
+    async with running(database_url, redis_log_url, redis_rankings_url) as stack:
+        await stack.publish(ruleset())
+        yield stack
+
+
+@pytest.fixture
+async def port(stack: Stack) -> AsyncIterator[int]:
+    """Where the API listens as `rankfold serve` has it."""
+    runner = await start(make_app(stack.pool, stack.log, stack.rankings), "127.0.0.1", 0)
+    yield runner.addresses[0][1]
+    await runner.cleanup()
+
+
+async def said(port: int, content: bytes) -> bytes:
+    """All that is answered to these bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(content)
+    async with asyncio.timeout(20):
+        reply = await reader.read()
+    writer.close()
+    return reply
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/games?limit=\xef\xbc\x91 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
+        b"POST "
+        + EVENTS.encode()
+        + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST " + EVENTS.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        b"POST " + EVENTS.encode() + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+        b"POST " + EVENTS.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Encoding: zstd\r\n\r\n{}",
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + SECRET + b"\0\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+)
+async def test_what_is_no_http(port: int, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    reply = await said(port, content)
+    head, _, body = reply.partition(b"\r\n\r\n")
+    assert head.split(b" ")[1] == b"400"
+    assert b"aiohttp" not in reply
+    assert SECRET not in reply
+    for line in (b"application/problem+json", b"nosniff", b"X-Request-Id: ", b"no-store"):
+        assert line in head
+    assert json.loads(body)["type"] == "/problems/invalid-request"
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+
+
+PACKED = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+}
+
+
+@pytest.mark.parametrize("coding", PACKED)
+async def test_bodies_may_be_packed(stack: Stack, port: int, coding: str, caplog: pytest.LogCaptureFixture) -> None:
+    def post(body: bytes) -> bytes:
+        head = f"POST {EVENTS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: {coding}\r\n"
+        return head.encode() + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    whole = PACKED[coding](json.dumps(score("packed", "ada", 1)).encode())
+    assert (await said(port, post(whole))).startswith(b"HTTP/1.1 202 ")
+    for broken in (b"this is not packed", whole[:-9], b""):
+        reply = await said(port, post(broken))
+        assert reply.startswith(b"HTTP/1.1 400 ")
+        assert b"/problems/invalid-" in reply
+    bomb = PACKED[coding](b" " * 200_000_000)
+    assert len(bomb) < 400_000
+    assert (await said(port, post(bomb))).startswith(b"HTTP/1.1 413 ")
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/games",
+        "/v1/games/none",
+        "/v1/games/arcade/boards/best/export?format=csv",
+        "/v1/games/arcade/boards/best/export?format=jsonl",
+        "/v1/games/arcade/boards/best/live",
+        "/health/ready",
+        "/metrics",
+        "/docs",
+        "/openapi.json",
+        "/",
+    ],
+)
+async def test_no_browser_guesses_what_an_answer_is(port: int, path: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    async with asyncio.timeout(20):
+        head = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    assert b"X-Content-Type-Options: nosniff\r\n" in head
+    assert b"\r\nServer:" not in head
