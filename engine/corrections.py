@@ -143,6 +143,9 @@ class Corrections:
     def stage(self, event: Void | Reinstate, position: Position) -> None:
         """An event does not count any more, or counts again. One that was not seen yet is remembered for when it comes."""
         voids = isinstance(event, Void)
+        if isinstance(self.past, Log):
+            # The next one may name it, before it is in the archive.
+            self.past.add(position, event)
         said = self.past.find(event.event)
         target = said[1] if said is not None and said[0] < position else None
         if target is not None and not isinstance(target, VOIDABLE):
