@@ -149,7 +149,7 @@ def _show_verified(game: str, result: replay.Verification, what: str, as_json: b
     compared += [(kind.name, kind.live_digest, kind.replayed_digest) for kind in result.kinds]
     for name, live, replayed in compared:
         if live != replayed:
-            typer.echo(f"{name} of {what} {live} differ from replay {replayed}")
+            typer.echo(f"{what} differs from replay in its {name}: {live} and {replayed}")
     shown = result.differences[:DIFFERENCES_SHOWN_MAX]
     out().print(table("The first differences", _COLUMNS, [_cells(line) for line in shown]))
     if len(result.differences) > len(shown):
