@@ -41,6 +41,9 @@ GROWTH = 8
 """While more is waiting a batch grows, by no more rows than the cache is to hold: a place that changes often is written once
 then. Where every mark is held until the batch ends, it takes at most so many times as many events as are read at once."""
 
+BEHIND_MS = 1_000
+"""A read that ends so long before the present is one of a backlog, however short it is: a publisher may be just ahead."""
+
 OPEN_S = 10.0
 """How long a batch grows at most: its transaction is open meanwhile, and holds the shard's row."""
 
@@ -131,7 +134,7 @@ class ShardConsumer:
 
         If it `grows`, and more is waiting, the last batch may be left open for what comes next.
         """
-        more = await self._check_log(raw) and len(raw) >= self.limits.batch_events_max
+        more = await self._check_log(raw) and (len(raw) >= self.limits.batch_events_max or self.lag_ms >= BEHIND_MS)
         reached = (self._state.ms, self._state.seq)
         entries: list[Entry] = []
         async for part_of_it in slices(raw):
