@@ -88,7 +88,8 @@ async def parse(raw: Any) -> StreamMessage[Any]:
 
 async def decode(message: StreamMessage[Any]) -> Any:
     """The raw entries, as (id, fields)."""
-    return message.raw_message["data"][0]
+    raw = message.raw_message
+    return list(zip(raw["message_ids"], raw["data"], strict=True))
 
 
 class Process:

@@ -4,31 +4,31 @@ import random
 from typing import Any
 
 from engine.fold import Fold
-from engine.movement import BEFORE
 from engine.places import entries_of
 from engine.rules import Game
 from schemas.position import Position
-from tests.simulation.accepting import accounts
+from tests.simulation.accepting import RawEntry, accounts
 from tests.simulation.auditor import Boards, Line, audit
+from tests.simulation.awarding import Award, Awarder, Awards
 from tests.simulation.rulesets import texts
 from tests.simulation.workload import Workload
 
 START_MS = 1_770_000_000_000
 
 
-def log_of(seed: str, name: str, events: int) -> list[tuple[int, int, bytes]]:
+def log_of(seed: str, name: str, events: int) -> list[RawEntry]:
     """A seeded log of one ruleset's game."""
     chance = random.Random(seed)
     text = texts()[name]
     game = Game(_parse(text))
     workload = Workload(chance, name, game.rules)
-    entries = [(START_MS, 0, workload.rules_event(text))]
+    entries = [RawEntry(START_MS, 0, workload.rules_event(text))]
     ms = START_MS
     while len(entries) < events:
         ms += chance.choice((0, 1, 50, 60_000, 3_600_000))
         for number, body in enumerate(workload.take(chance.randrange(1, 4), ms), 1):
             if (ms, number) > entries[-1][:2]:
-                entries.append((ms, number, body))
+                entries.append(RawEntry(ms, number, body))
     return entries
 
 
@@ -42,27 +42,49 @@ def folded(fold: Fold) -> Boards:
     """What the rankings of a fold show."""
     boards: Boards = {}
     for name, table in fold.tables.items():
-        if name[2].startswith(BEFORE):
-            continue
         members = sorted(
             (row.prefix, player, row.extra) for player, row in table.rows.items() if row.prefix is not None
         )
         entries = entries_of(table.plan.style, members, 0, 0, 0, len(members))
-        lines = [Line(one.rank, one.player, table.plan.decode(one.prefix, one.extra)) for one in entries]
+        tiers, total = table.plan.tiers, len(members)
+        lines = [
+            Line(
+                one.rank,
+                one.player,
+                table.plan.decode(one.prefix, one.extra),
+                None if tiers is None else tiers.of(one, total),
+            )
+            for one in entries
+        ]
         if lines:
             boards[name] = lines
     return boards
 
 
-def differences(name: str, entries: list[tuple[int, int, bytes]]) -> list[str]:
+def differences(name: str, entries: list[RawEntry]) -> list[str]:
     """How the fold and the auditor differ about a log."""
     games, _ = accounts(entries)
     account = games[name]
     fold = Fold(Game(account.rules))
+    awards: Awards = {}
     for said in account.said:
         fold.apply(said.event, Position(1, 0, *said.entry))
     fold.settle()
-    return compared(folded(fold), audit(account))
+    words = compared(folded(fold), audit(account))
+    for table in fold.tables.values():
+        for player, row in table.rows.items():
+            for badge, moment in getattr(row.state, "badges", {}).items():
+                awards[Award(table.name[0], table.name[1], player, badge)] = (moment.ms, moment.seq)
+    return words + awards_compared(awards, Awarder(account).upto(account.said))
+
+
+def awards_compared(found: Awards, wanted: Awards) -> list[str]:
+    """The differences between what was awarded and what should have been, in words."""
+    return [
+        f"{award}: awarded at {found.get(award)}, audited {wanted.get(award)}"
+        for award in sorted(found.keys() | wanted.keys())
+        if found.get(award) != wanted.get(award)
+    ]
 
 
 def compared(found: Boards, wanted: Boards) -> list[str]:
