@@ -266,6 +266,5 @@ class Corrections:
 
     def _fold_again(self, person: Person, tables: "set[Table]", past: list[Said]) -> None:
         for lane in self.fold.staged_apart(past):
-            steps = lane.steps.get(person.player, [])
-            for table in tables.intersection(lane.tables) if steps else ():
-                table.shape.take(table.rows[person.row], table.shape.gist(steps))
+            for table in tables.intersection(lane.tables):
+                lane.bring(person.player, table, table.rows[person.row])
