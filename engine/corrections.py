@@ -127,7 +127,7 @@ class Log:
         self._by_subject.update((subject, []) for subject in subjects)
 
     def recall(self, said: Iterable[Said]) -> None:
-        """Takes in what was said of the players whose marks were forgotten, in bulk: each event once, none to be found by its id."""
+        """Takes in, in bulk, what was said of players whose marks were forgotten; none of it is found by its id."""
         held = self._by_subject
         for each in said:
             event = each[1]
