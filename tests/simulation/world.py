@@ -243,7 +243,7 @@ class World:
         self.done[what] += 1
 
     def _live(self, name: str, built: generations.Built) -> None:
-        self.swapped.append((name, built.position[2:], built.generation_id))
+        self.swapped.append((name, built.position[0][2:], built.generation_id))
 
     async def _reshard(self) -> None:
         """Another number of shards. Whoever makes the change may be killed, and makes it again."""
