@@ -30,6 +30,7 @@ from schemas.events import (
 )
 from schemas.language import PicksSource, Ruleset, TableSource
 from schemas.ruleset import parse
+from tests.simulation.spreading import ELSEWHERE, belongs, home_of
 
 CORRECTABLE = (Score, Adjustment, Pick, Result)
 """What can be voided; of anything else another event says what holds."""
@@ -59,7 +60,7 @@ class Said:
 
 @dataclass
 class Account:
-    """What one game's part of a log comes to."""
+    """What one game's part of a log comes to; of a spread game it is that of a part, which has so many beside it."""
 
     rules: Ruleset
     """Those by which the boards are made that are looked at."""
@@ -69,24 +70,31 @@ class Account:
     """Accepted events, in order."""
     homes: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     """(epoch, shard) of every accepted entry."""
+    part: int = 0
+    parts: int = 1
 
     def stands_in(self, player: str, erased_at: tuple[int, int]) -> str:
         """The id of who was erased there."""
         epoch, shard = self.homes[erased_at]
-        return f"erased-{epoch}.{shard}.{erased_at[0]}-{erased_at[1]}"
+        return f"{'erased-' if self.owns(player) else ELSEWHERE}{epoch}.{shard}.{erased_at[0]}-{erased_at[1]}"
 
     def under(self, rules: Ruleset, upto: tuple[int, int] | None = None) -> "Account":
         """The same log, or the part of it up to an entry, under other rules."""
         said = self.said if upto is None else [one for one in self.said if one.entry <= upto]
-        return Account(rules, self.texts, said, self.homes)
+        return Account(rules, self.texts, said, self.homes, self.part, self.parts)
+
+    def owns(self, player: str) -> bool:
+        """Whether the player's marks are kept here."""
+        return belongs(player, self.part, self.parts)
 
 
 def accounts(
-    entries: Iterable[RawEntry], shards: dict[int, int] | None = None
+    entries: Iterable[RawEntry], shards: dict[int, int] | None = None, parts: dict[str, int] | None = None
 ) -> tuple[dict[str, Account], dict[Place, str]]:
     """The account of every game, and the verdict on each entry: accepted, duplicate or refused.
 
-    `shards` says how many shards the log had in each epoch.
+    `shards` says how many shards the log had in each epoch, `parts` how many parts each spread game has: of these there is an
+    account for each, by `key_of`.
     """
     games: dict[str, Account] = {}
     seen: dict[tuple[str, str], AnyEvent] = {}
@@ -97,26 +105,36 @@ def accounts(
         except InvalidEvent:
             verdicts[raw.shard, raw.ms, raw.seq] = "refused"
             continue
-        home = crc32(event.game.encode()) % (shards or {}).get(raw.epoch, 1)
-        verdict = "refused" if home != raw.shard else admitted(event, games, seen)
+        number = (parts or {}).get(event.game, 1)
+        key, home = key_of(event.game, raw.shard, number), crc32(event.game.encode()) % (shards or {}).get(raw.epoch, 1)
+        spread = number > 1 and raw.shard < number and home_of(event, number) in (None, raw.shard)
+        here = spread or (number == 1 and home == raw.shard)
+        verdict = admitted(event, key, games, seen) if here else "refused"
         if verdict == "accepted":
-            games[event.game].said.append(Said((raw.ms, raw.seq), event))
-            games[event.game].homes[raw.ms, raw.seq] = (raw.epoch, raw.shard)
+            if number > 1:
+                games[key].part, games[key].parts = raw.shard, number
+            games[key].said.append(Said((raw.ms, raw.seq), event))
+            games[key].homes[raw.ms, raw.seq] = (raw.epoch, raw.shard)
         verdicts[raw.shard, raw.ms, raw.seq] = verdict
     return games, verdicts
 
 
-def admitted(event: AnyEvent, games: dict[str, Account], seen: dict[tuple[str, str], AnyEvent]) -> str:
-    """The verdict on an event on the shard of its game."""
-    account = games.get(event.game)
+def key_of(game: str, part: int, parts: int) -> str:
+    """What a game, or a part of a spread one, is called here."""
+    return game if parts == 1 else f"{game}/{part}"
+
+
+def admitted(event: AnyEvent, key: str, games: dict[str, Account], seen: dict[tuple[str, str], AnyEvent]) -> str:
+    """The verdict on an event on the shard of its game, or of the part of it that has this key."""
+    account = games.get(key)
     if isinstance(event, RulesetChange):
         if not good_rules(event, account.texts if account is not None else {}):
             return "refused"
         if account is None:
-            account = games[event.game] = Account(parse(event.text))
+            account = games[key] = Account(parse(event.text))
     elif account is None or not allowed(event, account.rules):
         return "refused"
-    known = seen.setdefault((event.game, event.id), event)
+    known = seen.setdefault((key, event.id), event)
     if known is not event:
         return "duplicate" if known == event else "refused"
     if isinstance(event, RulesetChange):

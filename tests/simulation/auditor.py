@@ -56,7 +56,8 @@ def audit(account: Account) -> Boards:
     for said in account.said:
         if history.take(said):
             book.follow(said)
-    found = rankings(account.rules, history, list(all_marks(history, book, account.rules)))
+    marks = [mark for mark in all_marks(history, book, account.rules) if account.owns(mark.who)]
+    found = rankings(account.rules, history, marks)
     return {name: lines for name, lines in found.items() if lines}
 
 

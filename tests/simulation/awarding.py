@@ -62,7 +62,8 @@ class Awarder:
         """Looks at everybody whose marks are others than before the event."""
         rules = self.account.rules
         calendar = Calendar(rules)
-        marks = sorted(all_marks(self._history, self._book, rules), key=lambda one: one.order)
+        mine = (mark for mark in all_marks(self._history, self._book, rules) if self.account.owns(mark.who))
+        marks = sorted(mine, key=lambda one: one.order)
         found: dict[tuple[str, str, str], list[Mark]] = {}
         for name, board in rules.boards.items():
             for mark in taken(name, board, marks, rules) if board.badges else ():

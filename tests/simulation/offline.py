@@ -1,25 +1,32 @@
 """The same log folded in memory and audited: no servers, so that many seeds can be tried in little time."""
 
 import random
+import re
 from typing import Any
+
+import msgspec
 
 from engine.fold import Fold
 from engine.places import entries_of
 from engine.rules import Game
+from engine.spread import owner
+from schemas.codec import decode
+from schemas.errors import InvalidEvent
 from schemas.position import Position
-from tests.simulation.accepting import RawEntry, accounts
+from tests.simulation.accepting import Account, RawEntry, accounts
 from tests.simulation.auditor import Boards, Line, audit
 from tests.simulation.awarding import Award, Awarder, Awards
 from tests.simulation.rulesets import texts
+from tests.simulation.spreading import home_of
 from tests.simulation.workload import Workload
 
 START_MS = 1_770_000_000_000
 
 
-def log_of(seed: str, name: str, events: int) -> list[RawEntry]:
-    """A seeded log of one ruleset's game."""
+def log_of(seed: str, name: str, events: int, text: str | None = None) -> list[RawEntry]:
+    """A seeded log of one ruleset's game, or of one with the rules of `text`."""
     chance = random.Random(seed)
-    text = texts()[name]
+    text = text or texts()[name]
     game = Game(_parse(text))
     workload = Workload(chance, name, game.rules)
     entries = [RawEntry(START_MS, 0, workload.rules_event(text))]
@@ -64,18 +71,62 @@ def folded(fold: Fold) -> Boards:
 def differences(name: str, entries: list[RawEntry]) -> list[str]:
     """How the fold and the auditor differ about a log."""
     games, _ = accounts(entries)
-    account = games[name]
-    fold = Fold(Game(account.rules))
+    return _differences(games[name])[0]
+
+
+def spread_differences(name: str, entries: list[RawEntry], parts: int) -> list[str]:
+    """How folds of so many parts of a spread game differ from the auditor, and together from one fold of everything."""
+    late = msgspec.json.encode({"type": "tick", "id": "late", "game": name, "at": entries[-1].ms})
+    entries = [*entries, RawEntry(entries[-1].ms, 1_000, late)]
+    logs = [
+        one._replace(shard=shard) for one in entries for shard in range(parts) if _home(one, parts) in (None, shard)
+    ]
+    found, _ = accounts(logs, parts={name: parts})
+    words, rows = [], dict[tuple[str, ...], dict[str, Any]]()
+    for account in found.values():
+        wrong, fold = _differences(account)
+        words += wrong
+        for table in fold.tables.values():
+            held, more = rows.setdefault(table.name, {}), _rows(table)
+            words += [f"{table.name}: {player} is in two parts" for player in held.keys() & more.keys()]
+            held.update(more)
+    wrong, whole = _differences(accounts(entries)[0][name])
+    right = {table.name: _rows(table) for table in whole.tables.values()}
+    words += wrong
+    for table_name in rows.keys() | right.keys():
+        if rows.get(table_name, {}) != right.get(table_name, {}):
+            words.append(f"{table_name}: parts have {rows.get(table_name)}, one fold {right.get(table_name)}")
+    return words
+
+
+def _home(entry: RawEntry, parts: int) -> int | None:
+    try:
+        return home_of(decode(entry.body), parts)
+    except InvalidEvent:
+        return 0
+
+
+def _rows(table: Any) -> dict[str, Any]:
+    """Who is ranked by what; erased players without the shard on which that was."""
+    return {
+        re.sub(r"^erased-1\.\d+\.", "erased-1.0.", player): (row.prefix, row.extra)
+        for player, row in table.rows.items()
+        if row.prefix is not None
+    }
+
+
+def _differences(account: Account) -> tuple[list[str], Fold]:
+    fold = Fold(Game(account.rules), owner(account.part, account.parts))
     awards: Awards = {}
     for said in account.said:
-        fold.apply(said.event, Position(1, 0, *said.entry))
+        fold.apply(said.event, Position(1, account.part, *said.entry))
     fold.settle()
     words = compared(folded(fold), audit(account))
     for table in fold.tables.values():
         for player, row in table.rows.items():
             for badge, moment in getattr(row.state, "badges", {}).items():
                 awards[Award(table.name[0], table.name[1], player, badge)] = (moment.ms, moment.seq)
-    return words + awards_compared(awards, Awarder(account).upto(account.said))
+    return words + awards_compared(awards, Awarder(account).upto(account.said)), fold
 
 
 def awards_compared(found: Awards, wanted: Awards) -> list[str]:
