@@ -103,7 +103,7 @@ def make_app(
     listing = Listing(catalog, views)
     rulesets = Rulesets(views, pool, publishing)
     letters = DeadLetters(views, pool, redis_log, applied)
-    health = Health(pool, redis_log, rankings, security.access)
+    health = Health(pool, redis_log, rankings, catalog, security.access)
     generations = Generations(views, pool, redis_rankings, rulesets, jobs)
     hub = Hub(views, names, Versions(redis_rankings, pool), pace)
     live = Listening(hub, pace.heartbeat_s)

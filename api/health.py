@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from api.response import NO_STORE, Ready, json_response
 from projections import circuits
+from projections.catalog import Catalog
 from projections.circuits import Circuit, State
 from projections.database import queries
 from projections.names import stream_key
@@ -75,10 +76,13 @@ def pool_state(pool: asyncpg.Pool) -> PoolState:
 class Health:
     """The handlers."""
 
-    def __init__(self, pool: asyncpg.Pool, redis_log: "Redis", rankings: RedisRankings, access: str) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, redis_log: "Redis", rankings: RedisRankings, catalog: Catalog, access: str
+    ) -> None:
         self._pool = pool
         self._log = redis_log
         self._rankings = rankings
+        self._catalog = catalog
         self._access = access
         self._known: list[Any] = []
 
@@ -91,11 +95,14 @@ class Health:
         return json_response(pool_state(self._pool), headers=NO_STORE)
 
     async def ready(self, request: web.Request) -> Ready:
-        """200 when both Redis and PostgreSQL answer within CHECK_S, else 503; with the lag of each shard."""
+        """200 when both Redis and PostgreSQL answer within CHECK_S and the games are loaded, else 503; with the lag of each
+        shard."""
         names = ("postgresql", "redis_log", "redis_rankings")
         checks = (self._pool.fetch(_SHARDS), self._log.ping(), self._rankings.redis.ping())
         results = await asyncio.gather(*(_within(check) for check in checks), return_exceptions=True)
         services = {name: _state_of(result) for name, result in zip(names, results, strict=True)}
+        if services["postgresql"] == "ok" and not self._catalog.loaded:
+            services["postgresql"] = "games are not loaded yet"
         ready = all(state == "ok" for state in services.values())
         if isinstance(results[0], list):
             self._known = results[0]

@@ -104,7 +104,7 @@ class Listing:
         """GET /v1/games"""
         given = parameters(target(request).query, "limit", "after")
         limit = number_of(given, "limit", GAMES_DEFAULT, 1, PAGE_MAX)
-        behind = [info for info in self._catalog.games() if info.name > given.get("after", "")]
+        behind = [info for info in await self._catalog.games() if info.name > given.get("after", "")]
         shown = behind[:limit]
         lines = [
             GameLine(info.name, _title(info), info.ruleset_version, [plan.name for plan in _shown(request, info)])

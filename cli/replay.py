@@ -129,11 +129,12 @@ def _moment(text: str) -> Position | int:
 def _show_verified(game: str, result: replay.Verification, what: str, as_json: bool) -> None:
     same = result.live_digest == result.replayed_digest and not result.differences
     if as_json:
-        differences = [dict(zip(_COLUMNS, _cells(line), strict=True)) for line in result.differences]
+        differences = [line._asdict() for line in result.differences]
         head = {"game": game, "same": same, "events": result.events, "rows": result.rows}
         digests = {"live_digest": result.live_digest, "replayed_digest": result.replayed_digest}
+        kinds = {"kinds": {kind.name: kind._asdict() for kind in result.kinds}}
         tail = {"position": str(result.position), "seconds": round(result.seconds, 3), "differences": differences}
-        show_json({**head, **digests, **tail})
+        show_json({**head, **digests, **kinds, **tail})
         return
     rate = f"{result.events / result.seconds if result.seconds else 0:,.0f}/s"
     typer.echo(
@@ -141,16 +142,23 @@ def _show_verified(game: str, result: replay.Verification, what: str, as_json: b
     )
     if same:
         typer.echo(f"{what} equals replay: {result.live_digest}, {plural(result.rows, 'row')}")
+        if beside := ", ".join(f"{kind.name} {kind.rows:,}" for kind in result.kinds if kind.rows):
+            typer.echo(f"and so do {beside}")
         return
-    typer.echo(f"{what} {result.live_digest} differs from replay {result.replayed_digest}")
+    compared = [("standings", result.live_digest, result.replayed_digest)]
+    compared += [(kind.name, kind.live_digest, kind.replayed_digest) for kind in result.kinds]
+    for name, live, replayed in compared:
+        if live != replayed:
+            typer.echo(f"{what} differs from replay in its {name}: {live} and {replayed}")
     shown = result.differences[:DIFFERENCES_SHOWN_MAX]
     out().print(table("The first differences", _COLUMNS, [_cells(line) for line in shown]))
     if len(result.differences) > len(shown):
         out().print(Text(f"... and {len(result.differences) - len(shown):,} more", style="dim"))
 
 
-_COLUMNS = ["board", "period", "player", "live", "replayed"]
+_COLUMNS = ["kind", "where", "live", "replayed"]
 
 
 def _cells(line: replay.Difference) -> list[str]:
-    return [line.board, line.period, line.player, line.live, line.replayed]
+    where = (line.board, line.period, line.segment, line.player, line.key)
+    return [line.kind, " · ".join(filter(None, where)), line.live, line.replayed]

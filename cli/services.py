@@ -98,7 +98,11 @@ async def _serve(found: Settings, host: str, port: int) -> None:
 
     async with AsyncExitStack() as stack:
         pool = await connect(
-            found.require_database(), size=found.database_connections, statements=found.database_statements
+            found.require_database(),
+            size=found.database_connections,
+            statements=found.database_statements,
+            # The API starts while it is away, and says so.
+            at_once=False,
         )
         stack.push_async_callback(pool.close)
         log = redis_client(found.require_log())

@@ -88,8 +88,7 @@ async def parse(raw: Any) -> StreamMessage[Any]:
 
 async def decode(message: StreamMessage[Any]) -> Any:
     """The raw entries, as (id, fields)."""
-    raw = message.raw_message
-    return list(zip(raw["message_ids"], raw["data"], strict=True))
+    return message.raw_message["data"][0]
 
 
 class Process:

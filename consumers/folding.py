@@ -112,6 +112,10 @@ class Folding:
         apart = contests or self._look_ups or any(live.shadows for live in touched.values())
         return not apart and self.held_games <= self.cache_games
 
+    def gathers(self) -> bool:
+        """Whether the batch at hand takes no more memory than the rows that it will touch are many."""
+        return all(self._games[name].fold.gathers for name in self._latest)
+
     def staged_rows(self) -> int:
         """How many rows the batch at hand will touch; one counts as often as steps of another kind come in between."""
         folds = [self._games[name].fold for name in self._latest]

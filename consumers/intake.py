@@ -48,9 +48,13 @@ def _body(fields: Fields) -> bytes | None:
     return dict(zip(fields[::2], fields[1::2], strict=True)).get(FIELD)
 
 
-def raw_streams(response: Any, **_options: Any) -> list[tuple[bytes, list[RawEntry]]]:
-    """XREAD's reply with its entries as they came, for RESP 2 and 3: to make a dict of each costs more than to decode it."""
-    return list(response.items()) if isinstance(response, dict) else response or []
+def raw_streams(response: Any, **_options: Any) -> list[tuple[bytes, list[tuple[bytes, list[RawEntry]]]]]:
+    """XREAD's reply, for RESP 2 and 3: the entries of each stream as they came, all of them as one under the last one's id.
+
+    To make a dict of each, or only to look at each of them once more, costs more than to decode it.
+    """
+    streams = response.items() if isinstance(response, dict) else response or ()
+    return [(name, [(entries[-1][0], entries)]) for name, entries in streams if entries]
 
 
 def _joined(problems: tuple[Problem, ...]) -> Problem:

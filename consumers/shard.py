@@ -38,8 +38,11 @@ from schemas.events import RulesetChange
 from schemas.position import SEQ_MAX, parse_entry
 
 GROWTH = 8
-"""While more is waiting a batch grows to at most so many times as many events as are read at once, and by no more rows than the
-cache is to hold: a place that changes often is written once then."""
+"""While more is waiting a batch grows, by no more rows than the cache is to hold: a place that changes often is written once
+then. Where every mark is held until the batch ends, it takes at most so many times as many events as are read at once."""
+
+BEHIND_MS = 1_000
+"""A read that ends so long before the present is one of a backlog, however short it is: a publisher may be just ahead."""
 
 OPEN_S = 10.0
 """How long a batch grows at most: its transaction is open meanwhile, and holds the shard's row."""
@@ -131,7 +134,7 @@ class ShardConsumer:
 
         If it `grows`, and more is waiting, the last batch may be left open for what comes next.
         """
-        more = await self._check_log(raw) and len(raw) >= self.limits.batch_events_max
+        more = await self._check_log(raw) and (len(raw) >= self.limits.batch_events_max or self.lag_ms >= BEHIND_MS)
         reached = (self._state.ms, self._state.seq)
         entries: list[Entry] = []
         async for part_of_it in slices(raw):
@@ -167,8 +170,9 @@ class ShardConsumer:
         batch, limits = self._open, self.limits
         open_to_more = await self._folding.add(part, batch)
         self._state = batch.after_state
-        small = batch.entries < GROWTH * limits.batch_events_max and self._folding.staged_rows() < limits.cache_rows
-        if not (grows and open_to_more and small and time.monotonic() - self._opened < OPEN_S):
+        small = batch.entries < GROWTH * limits.batch_events_max or self._folding.gathers()
+        soon = time.monotonic() - self._opened < OPEN_S
+        if not (grows and open_to_more and small and soon and self._folding.staged_rows() < limits.cache_rows):
             await self._close(behind=behind)
             return
         await self._writing.pour(batch)

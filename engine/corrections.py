@@ -143,6 +143,9 @@ class Corrections:
     def stage(self, event: Void | Reinstate, position: Position) -> None:
         """An event does not count any more, or counts again. One that was not seen yet is remembered for when it comes."""
         voids = isinstance(event, Void)
+        if isinstance(self.past, Log):
+            # The next one may name it, before it is in the archive.
+            self.past.add(position, event)
         said = self.past.find(event.event)
         target = said[1] if said is not None and said[0] < position else None
         if target is not None and not isinstance(target, VOIDABLE):
@@ -247,6 +250,5 @@ class Corrections:
 
     def _fold_again(self, person: Person, tables: "set[Table]", past: list[Said]) -> None:
         for lane in self.fold.staged_apart(past):
-            steps = lane.steps.get(person.player, [])
-            for table in tables.intersection(lane.tables) if steps else ():
-                table.shape.take(table.rows[person.row], table.shape.gist(steps))
+            for table in tables.intersection(lane.tables):
+                lane.bring(person.player, table, table.rows[person.row])

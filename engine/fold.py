@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Set
 from datetime import datetime
 from operator import itemgetter
-from typing import NamedTuple
 
 from engine.badges import Award, Moment, awards_of
 from engine.boards import BoardPlan
@@ -19,6 +18,7 @@ from engine.copies import Copies
 from engine.corrections import VOIDABLE, Corrections, Log
 from engine.erasure import FOREIGN, erase, erases
 from engine.headtohead import break_ties
+from engine.lanes import Lane, Road, lay
 from engine.lots import draw
 from engine.marks import Mark, scale_values
 from engine.movement import BEFORE
@@ -27,22 +27,13 @@ from engine.rules import Game
 from engine.settlement import Settlement
 from engine.shapes import Row, Step
 from engine.spread import Owns
-from engine.tables import Change, Lane, Table, TableName, lay
+from engine.tables import Change, Table, TableName
 from schemas.codec import epoch_ms
 from schemas.events import Adjustment, Event, Fixture, Pick, Player, Reinstate, Result, Round, Score, Tick, Void
 from schemas.language import Ruleset
 from schemas.position import Position
 
 _PLAYER = itemgetter(0)
-
-
-class _Road(NamedTuple):
-    """Where marks of a time in [start, end) and of a round go, for games in which nothing else decides that."""
-
-    start: int
-    end: int
-    round: Round | None
-    tables: tuple[Table, ...]
 
 
 class Fold:
@@ -64,7 +55,7 @@ class Fold:
         self._day_end = -FAR
         self.batch = 0
         self._lanes: list[Lane] = []
-        self._road = _Road(0, 0, None, ())
+        self._road = Road()
         self._earners: dict[tuple[tuple[Table, ...], str], None] = {}
         self.copies, self.corrections = Copies(self), Corrections(self)
         self._voided = self.corrections.voided
@@ -138,16 +129,7 @@ class Fold:
             road = self._road
             if not road.start <= occurred < road.end or event.round != road.round:
                 road = self._find_road(occurred, event.round)
-            mark = Mark(occurred, ms, seq, values, event.round, event.attributes, event.id)
-            lanes = self._lanes
-            if not lanes or lanes[-1][0] is not road.tables:
-                lanes.append(Lane(road.tables, {}))
-            steps = lanes[-1][1]
-            held = steps.get(event.player)
-            if held is None:
-                steps[event.player] = [mark]
-            else:
-                held.append(mark)
+            road.stage(self._lanes, event, values, occurred, ms, seq)
             return
         for entrant, mark, tables in self.entries(event, ms, seq):
             self.push(tuple(tables), entrant, mark)
@@ -177,7 +159,7 @@ class Fold:
             self.push(tables, entrant, moment)
         self._earners.clear()
 
-    def _find_road(self, occurred: int, round_: Round | None) -> _Road:
+    def _find_road(self, occurred: int, round_: Round | None) -> Road:
         """The tables of all boards for marks of this time and round, and until when that holds."""
         tables: list[Table] = []
         start, end = -(1 << 62), 1 << 62
@@ -189,7 +171,7 @@ class Fold:
                     if calendar.timed:
                         calendar.period_of(occurred, round_)
                         start, end = max(start, calendar.start), min(end, calendar.end)
-        self._road = _Road(start, end, round_, tuple(tables))
+        self._road = Road(start, end, round_, tables)
         return self._road
 
     def entries(self, event: Score | Adjustment, ms: int, seq: int) -> Iterator[tuple[str, Mark, list[Table]]]:
@@ -242,11 +224,16 @@ class Fold:
 
     def touched(self) -> Iterator[tuple[Table, Collection[str]]]:
         """The tables that the staged steps and corrections are about, each time with the entrants whose rows that concerns."""
-        for tables, steps in self._lanes:
-            for table in tables:
-                yield table, steps
+        for lane in self._lanes:
+            for table in lane.tables:
+                yield table, lane.steps.keys()
         for table, entrant in self.corrections.missing():
             yield table, (entrant,)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether what is staged takes no more memory than its entrants are many."""
+        return not any(type(lane) is Lane for lane in self._lanes)
 
     def missing(self) -> dict[Table, set[str]]:
         """The rows that the staged steps need and that are not in memory."""

@@ -3,7 +3,7 @@
 Offline it holds all of them; live only what the present batch needs, loaded in bulk before it is folded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import NamedTuple
@@ -57,6 +57,13 @@ class PickBook:
         elif all(held[:3] != line.pick[:3] for held in entries):
             entries.append(line.pick)
             entries.sort(key=_ENTRY)
+
+    def lines(self) -> Iterator[PickLine]:
+        """All picks that are held."""
+        for (fixture, market), players in self._picks.items():
+            for player, entries in players.items():
+                for entry in entries:
+                    yield PickLine(fixture, player, market, entry)
 
     def let_go(self) -> None:
         """Forgets all picks; what the next batch needs is loaded for it."""

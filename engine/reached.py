@@ -19,6 +19,18 @@ def later(one: Order | None, other: Order | None) -> Order | None:
     return one if other is None or (one is not None and one >= other) else other
 
 
+def overtakes(op: str, value: int, order: Order, held: int | None, since: Order | None) -> bool:
+    """Whether a mark takes over an extreme, the last or the first value; of equal extremes the earlier one holds."""
+    if held is None or since is None:
+        return True
+    if op == "last":
+        return order > since
+    if op == "first":
+        return order < since
+    lead = value - held if op == "max" else held - value
+    return lead > 0 or (lead == 0 and order < since)
+
+
 def last_change(value: int | None, order: Order | None, entry: list[Any], *, improved: bool) -> Order | None:
     """When a metric last changed that is a single mark's `value`, which came at `order`, with an entry of adjustments added.
 

@@ -6,13 +6,14 @@ order these arrive.
 """
 
 from collections.abc import Collection
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Union, cast
 
 import msgspec
 
 from engine.adjustments import Adjustments, Order, adjusted, loaded, unadjusted
 from engine.marks import Mark, Predicate
-from engine.reached import last_change, later, reached_with
+from engine.reached import last_change, later, overtakes, reached_with
 from schemas.language import rank_item
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ PICKED = frozenset(("sum", "max", "min", "last", "first"))
 VALUES = 3
 """Where the values start in the state of a `Running`."""
 
+_ORDER = attrgetter("order")
 _encode = msgspec.json.Encoder().encode
 _decode_running = msgspec.json.Decoder(list[Any]).decode
 
@@ -135,9 +137,9 @@ class Single(Shape):
     def __init__(self, plan: "BoardPlan", firsts: Collection[str] = ()) -> None:
         self.plan = plan
         keep = plan.board.keep
-        self._by, descending = rank_item(keep.by) if keep.by is not None else ("", True)
-        self._sign = 1 if descending else -1
-        self._mode = keep.mode
+        self.by, descending = rank_item(keep.by) if keep.by is not None else ("", True)
+        self.sign = 1 if descending else -1
+        self.mode = keep.mode
         plain = all(metric.op in PICKED and metric.where is None for metric in plan.metrics)
         # A sum of nothing is 0, the others of nothing are None.
         columns = [(metric.of, 0 if metric.op == "sum" else None) for metric in plan.metrics]
@@ -145,7 +147,7 @@ class Single(Shape):
         kinds = [kind for kind, _ in plan.order]
         until = kinds.index("reached") if plan.needs_reached else 0
         self._criteria = [plan.metrics[at] for _, at in plan.order[:until]]
-        self._dated = plan.needs_reached and self._by in firsts
+        self.dated = plan.needs_reached and self.by in firsts
 
     def new(self) -> list[Any]:
         return [None, None, None, None]
@@ -155,37 +157,46 @@ class Single(Shape):
         if mark.adjusts:
             state[1] = adjusted(state[1], mark.values, mark.order)
             return True
-        if self._mode == "best":
-            value = mark.values.get(self._by)
+        if self.mode == "best":
+            value = mark.values.get(self.by)
             if value is None:
                 return False
-            earlier = self._dated and (state[3] is None or mark.order < state[3])
+            earlier = self.dated and (state[3] is None or mark.order < state[3])
             if earlier:
                 state[3] = mark.order
             if held is not None:
-                lead = (value - state[2]) * self._sign
+                lead = (value - state[2]) * self.sign
                 if lead < 0 or (lead == 0 and held.order <= mark.order):
                     return earlier
             state[2] = value
-        elif held is not None and (held.order > mark.order) == (self._mode == "latest"):
+        elif held is not None and (held.order > mark.order) == (self.mode == "latest"):
             return False
         state[0] = mark
         return True
 
     def gist(self, steps: list[Step]) -> Any:
-        """Of runs only the best one can matter."""
-        if len(steps) == 1 or self._mode != "best" or self._dated:
+        """Of runs only the best one can matter, and the first."""
+        if len(steps) == 1 or self.mode != "best":
             return steps
-        best, worth, rest = None, 0, []
-        for mark in cast("list[Mark]", steps):
-            value = mark.values.get(self._by)
+        best, worth, rest, runs = None, 0, [], cast("list[Mark]", steps)
+        for mark in runs:
+            value = mark.values.get(self.by)
             if mark.adjusts:
                 rest.append(mark)
             elif value is not None:
-                lead = (value - worth) * self._sign
+                lead = (value - worth) * self.sign
                 if best is None or lead > 0 or (lead == 0 and mark.order < best.order):
                     best, worth = mark, value
+        if self.dated and best is not None:
+            rest.append(min((mark for mark in runs if self.by in mark.values and not mark.adjusts), key=_ORDER))
         return rest if best is None else [best, *rest]
+
+    def take(self, row: Row, gist: Any) -> bool:
+        changed, state = False, row.state
+        for mark in gist:
+            if self.absorb(state, mark):
+                changed = True
+        return changed
 
     def revoke(self, state: list[Any], mark: Mark) -> bool:
         # Of adjustments only the sums are known, not whether others are left.
@@ -218,7 +229,7 @@ class Single(Shape):
     def load(self, data: bytes) -> list[Any]:
         stored = _decode_single(data)
         held = stored.held
-        return [held, loaded(stored.added), None if held is None else held.values.get(self._by), stored.first]
+        return [held, loaded(stored.added), None if held is None else held.values.get(self.by), stored.first]
 
 
 class Running(Shape):
@@ -238,8 +249,8 @@ class Running(Shape):
         self._steps = _steps_of(plan.metrics)
         self._finishes = bool(self._means) or any(metric.derived for metric in plan.metrics)
         self.ordered = plan.needs_reached or any(op not in ("sum", "count") for _, op, _, _ in self._steps)
-        self._simple = not self.ordered and all(where is None for _, _, _, where in self._steps)
-        self._sums = [(VALUES + at, of) for at, op, of, _ in self._steps if op == "sum"]
+        self.simple = not self.ordered and all(where is None for _, _, _, where in self._steps)
+        self.sums = [(VALUES + at, of) for at, op, of, _ in self._steps if op == "sum"]
         self._extremes = {of for _, op, of, _ in self._steps if op not in ("sum", "count")}
         self._counts = [VALUES + at for at, op, _, _ in self._steps if op == "count"]
         kinds = [kind for kind, _ in plan.order]
@@ -259,8 +270,8 @@ class Running(Shape):
         values = mark.values
         if mark.adjusts:
             state[2] = adjusted(state[2], values, mark.order)
-        elif self._simple:
-            for at, of in self._sums:
+        elif self.simple:
+            for at, of in self.sums:
                 value = values.get(of)
                 if value:
                     state[at] += value
@@ -272,9 +283,9 @@ class Running(Shape):
 
     def gist(self, steps: list[Step]) -> Any:
         """Where the order of marks does not matter, all of them as one: (values to add, how many marks, adjustments)."""
-        if not self._simple:
+        if not self.simple:
             return steps
-        added = [0] * len(self._sums)
+        added = [0] * len(self.sums)
         marks = 0
         rest = []
         for mark in cast("list[Mark]", steps):
@@ -282,17 +293,17 @@ class Running(Shape):
                 rest.append(mark)
                 continue
             marks += 1
-            for number, (_, of) in enumerate(self._sums):
+            for number, (_, of) in enumerate(self.sums):
                 added[number] += mark.values.get(of, 0)
         return added, marks, rest
 
     def take(self, row: Row, gist: Any) -> bool:
-        if not self._simple:
+        if not self.simple:
             return super().take(row, gist)
         added, marks, rest = gist
         state = row.state
         state[1] += marks
-        for (at, _), value in zip(self._sums, added, strict=True):
+        for (at, _), value in zip(self.sums, added, strict=True):
             state[at] += value
         for at in self._counts:
             state[at] += marks
@@ -301,14 +312,14 @@ class Running(Shape):
         return True
 
     def revoke(self, state: list[Any], mark: Mark) -> bool:
-        if self.plan.needs_reached or not (mark.adjusts or self._simple):
+        if self.plan.needs_reached or not (mark.adjusts or self.simple):
             return False
         # Without any adjustment an extreme of nothing is nothing, and not 0: whether others are left is not known.
         if mark.adjusts and (not self._extremes.isdisjoint(mark.values) or not unadjusted(state[2], mark.values)):
             return False
         state[1] -= 1
         if not mark.adjusts:
-            for at, of in self._sums:
+            for at, of in self.sums:
                 state[at] -= mark.values.get(of, 0)
             for at in self._counts:
                 state[at] -= 1
@@ -331,7 +342,7 @@ class Running(Shape):
             elif orders is not None:
                 if (slot := self._firsts.get(at)) is not None:
                     orders[slot] = min(order, orders[slot] or order)
-                if _overtakes(op, value, order, held, orders[at]):
+                if overtakes(op, value, order, held, orders[at]):
                     state[VALUES + at], orders[at] = value, order
 
     def result(self, state: list[Any]) -> tuple[bytes | None, bytes]:
@@ -386,15 +397,3 @@ def _steps_of(metrics: "list[MetricPlan]") -> list[tuple[int, str, str, Predicat
         elif not metric.derived:
             steps.append((at, metric.op, metric.of, metric.where))
     return steps + counts
-
-
-def _overtakes(op: str, value: int, order: Order, held: int | None, since: Order | None) -> bool:
-    """Whether a mark takes over an extreme, the last or the first value; of equal extremes the earlier one holds."""
-    if held is None or since is None:
-        return True
-    if op == "last":
-        return order > since
-    if op == "first":
-        return order < since
-    lead = value - held if op == "max" else held - value
-    return lead > 0 or (lead == 0 and order < since)

@@ -1,15 +1,12 @@
 """Tables: the rows of one ranking in memory, and what is done to them."""
 
-from collections.abc import Iterator
-from itertools import groupby
-from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from engine.boards import BoardPlan
 from engine.clock import FAR
-from engine.shapes import Row, Shape, Step
+from engine.shapes import Row, Shape
 
 TableName = tuple[str, str, str]
 """(board, period, segment); the segment is empty for the whole board."""
@@ -29,8 +26,6 @@ class Stateless(Shape):
 
 
 STATELESS = Stateless()
-_SHAPE = attrgetter("shape")
-_ENTRANT = itemgetter(0)
 
 
 class Table:
@@ -76,48 +71,6 @@ class Table:
     def idle(self) -> bool:
         """Whether this is a copy in which nobody has been ranked."""
         return self.copy and not self.rows
-
-
-class Lane(NamedTuple):
-    """Steps that go to the same tables."""
-
-    tables: tuple[Table, ...]
-    steps: dict[str, list[Step]]
-    """By entrant, in the order of the log."""
-
-    def absorbing(self, batch: int, stride: int) -> Iterator[None]:
-        """Brings the rows up to date, with a pause every `stride` entrants.
-
-        One entrant after the other, all his rows at a time, in the order of the ids: so rows that are looked at together lie
-        together in memory, which is what this costs. Tables of one shape share what the steps come to.
-        """
-        by_shape = [(shape, list(alike)) for shape, alike in groupby(self.tables, _SHAPE)]
-        for number, (entrant, steps) in enumerate(sorted(self.steps.items(), key=_ENTRANT), 1):
-            for shape, alike in by_shape:
-                gist = shape.gist(steps)
-                for table in alike:
-                    row = table.rows.get(entrant)
-                    if row is None:
-                        row = table.rows[entrant] = Row(shape.new())
-                        shape.take(row, gist)
-                        changed = True
-                    else:
-                        changed = shape.take(row, gist)
-                    row.touched = batch
-                    if changed and not row.dirty:
-                        row.dirty = True
-                        table.dirty[entrant] = row
-            if number % stride == 0:
-                yield
-        yield
-
-
-def lay(lanes: list[Lane], tables: tuple[Table, ...], entrant: str, step: Step) -> None:
-    """Adds a step behind those that are there."""
-    if tables and not (lanes and lanes[-1].tables == tables):
-        lanes.append(Lane(tables, {}))
-    if tables:
-        lanes[-1].steps.setdefault(entrant, []).append(step)
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):

@@ -41,7 +41,8 @@ async def in_a_thread(call: Callable[[], T], /) -> T:
 
 CHUNK = 5_000
 ABSORB = 100_000
-"""Staged events before they are absorbed: the more, the more of them meet the same row while it is at hand."""
+"""Staged events before they are absorbed, where each of their marks is held until then: the more, the more of them meet the
+same row while it is at hand."""
 
 
 class Archive:
@@ -71,7 +72,7 @@ class Archive:
             await asyncio.sleep(0)
             await self._stage(connection, rows, ahead)
             staged += len(rows)
-            if staged >= ABSORB:
+            if staged >= ABSORB and not self.fold.gathers:
                 await self.run(self.fold.absorb)
                 staged = 0
             self.events += len(rows)

@@ -1,11 +1,11 @@
 """Badges in PostgreSQL: awards in bulk, and what a player was awarded."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 
-from engine.badges import Award, Moment
+from engine.badges import Award
 from projections.database import Connection, queries
 from schemas.position import Position
 
@@ -40,23 +40,3 @@ async def badges_of(pool: asyncpg.Pool, generation_id: int, player: str, board: 
         HeldBadge(row["badge"], Position(row["epoch"], row["shard"], row["ms"], row["seq"]), row["occurred_ms"])
         for row in rows
     ]
-
-
-async def differing(
-    connection: Connection, generation_id: int, awards: Iterable[Award]
-) -> list[tuple[Award, str, str]]:
-    """The awards that the table and a fold do not have alike: (award, what the table holds, what the fold has)."""
-    expected = {award[:4]: award for award in awards}
-    found: list[tuple[Award, str, str]] = []
-    for row in await connection.fetch(Q["of_generation"], generation_id):
-        board, period, player, badge, *place = row
-        held = Award(board, period, player, badge, Moment(*place))
-        award = expected.pop(held[:4], None)
-        if award != held:
-            found.append((held, _words(held), "-" if award is None else _words(award)))
-    return found + [(award, "-", _words(award)) for award in expected.values()]
-
-
-def _words(award: Award) -> str:
-    moment: Any = award.moment
-    return f"badge {award.badge} at {Position(*moment[:4])}"

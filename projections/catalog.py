@@ -7,6 +7,7 @@ costs no query, a swap of generations is seen within the poll interval, and a ne
 import asyncio
 import copy
 import itertools
+import logging
 import time
 
 import asyncpg
@@ -20,10 +21,14 @@ from schemas.errors import NotFound, Unavailable
 from schemas.position import Position
 from schemas.ruleset import parse
 
+log = logging.getLogger("rankfold.api")
 Q = queries("reader")
 PAST = queries("snapshots")
 PEERS = queries("generations")["peers"]
 POLL_S = 0.5
+START_S = 2.0
+"""So long whoever starts waits for the database."""
+
 MISS_INTERVAL_S = 0.02
 """At most this often a miss asks the database again, however many requests miss."""
 
@@ -92,8 +97,12 @@ class Catalog:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Loads everything, and keeps it fresh from now on."""
-        await self.refresh()
+        """Loads everything, and keeps it fresh from now on. While the database is away it is loaded when that comes."""
+        try:
+            async with asyncio.timeout(START_S):
+                await self.refresh()
+        except AWAY as error:
+            log.warning("the database is away; games are loaded when it answers: %s", type(error).__name__)
         self._task = asyncio.create_task(self._poll())
 
     async def stop(self) -> None:
@@ -110,6 +119,9 @@ class Catalog:
             except AWAY:
                 # What is known stays served; readiness reports the database.
                 continue
+            except asyncpg.PostgresError as error:
+                # So it is with one that came without its migrations, or lets nobody in.
+                log.warning("games cannot be loaded: %s", error)
 
     async def refresh(self) -> None:
         """Reads what has changed since the last time."""
@@ -165,8 +177,15 @@ class Catalog:
             infos[ranking["generation_id"]].since[ranking["ranking_id"]] = ranking["since"]
         return list(infos.values())
 
-    def games(self) -> list[GameInfo]:
+    @property
+    def loaded(self) -> bool:
+        """Whether the games were ever loaded."""
+        return self._refreshed > 0
+
+    async def games(self) -> list[GameInfo]:
         """Every game, by name."""
+        if not self.loaded:
+            await self._missed()
         return list(self._games.values())
 
     def known(self, name: str) -> GameInfo | None:

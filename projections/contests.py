@@ -42,10 +42,10 @@ class ContestLines(NamedTuple):
     def add(self, generation_id: int, fold: Fold) -> list[PickLine]:
         """Takes over what a fold has that is not stored yet; returns the picks among it."""
         book = fold.settlement.book
-        self.fixtures.extend(_fixture_line(generation_id, fold.contests[name]) for name in fold.touched_contests)
+        self.fixtures.extend(fixture_line(generation_id, fold.contests[name]) for name in fold.touched_contests)
         fold.touched_contests.clear()
         picks, book.fresh = book.fresh, []
-        self.picks.extend(_pick_line(generation_id, line) for line in picks)
+        self.picks.extend(pick_line(generation_id, line) for line in picks)
         self.gone.extend((generation_id, *line[:3], *line.pick[:3]) for line in book.gone)
         book.gone.clear()
         self.newcomers.extend((generation_id, *newcomer) for newcomer in book.newcomers)
@@ -76,7 +76,8 @@ def no_lines() -> ContestLines:
     return ContestLines([], [], [], [], [])
 
 
-def _fixture_line(generation_id: int, contest: Contest) -> tuple[int, str, int, str | None, int | None, bytes]:
+def fixture_line(generation_id: int, contest: Contest) -> tuple[int, str, int, str | None, int | None, bytes]:
+    """A contest as a row of `fixtures`."""
     round_ = None if contest.round is None else _round_text(contest.round)
     return generation_id, contest.fixture, contest.revision, round_, contest.starts_ms, _encode(contest)
 
@@ -86,7 +87,8 @@ def _round_text(round_: Round) -> str:
     return _encode(round_).decode()
 
 
-def _pick_line(generation_id: int, line: PickLine) -> tuple[int, str, str, str, int, int, int, str, str, str | None]:
+def pick_line(generation_id: int, line: PickLine) -> tuple[int, str, str, str, int, int, int, str, str, str | None]:
+    """A pick as a row of `picks`."""
     pick = line.pick
     choice = _encode(pick.choices).decode()
     entry = (pick.epoch, pick.ms, pick.seq, pick.event, choice, pick.stake)

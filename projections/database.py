@@ -24,14 +24,15 @@ AWAY = (
 """What asyncpg raises while the server is away or going; the same call may succeed later."""
 
 
-async def connect(url: str, *, size: int = 8, statements: int = STATEMENTS) -> asyncpg.Pool:
-    """A pool of at most `size` connections that keep `statements` prepared statements each.
+async def connect(url: str, *, size: int = 8, statements: int = STATEMENTS, at_once: bool = True) -> asyncpg.Pool:
+    """A pool of at most `size` connections that keep `statements` prepared statements each. With `at_once` the first is made
+    here, and what is wrong with the server is raised.
 
     Works behind PgBouncer in transaction mode: there are no session settings, advisory locks or LISTEN. PgBouncer before
     1.21 does not know prepared statements: use 0 there, which costs a round trip more for every query.
     """
     pool = await asyncpg.create_pool(
-        url, min_size=1, max_size=size, statement_cache_size=statements, command_timeout=60, timeout=10
+        url, min_size=int(at_once), max_size=size, statement_cache_size=statements, command_timeout=60, timeout=10
     )
     assert pool is not None
     return pool

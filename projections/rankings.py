@@ -6,6 +6,7 @@
 
 import asyncio
 import secrets
+import struct
 from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -157,14 +158,20 @@ def answer_of(plan: BoardPlan, lookups: list[Lookup], reply: list[Any]) -> Answe
     return Answer(version, total, found)
 
 
-def _place(plan: BoardPlan, player: str, total: int, raw: list[Any]) -> Place:
-    value, ordinal, ahead, tied, dense, around, hidden = raw
-    size = 2 + int.from_bytes(value[:2], "big")
-    window = _window(plan, total, around) if around else None
+def _place(plan: BoardPlan, player: str, total: int, raw: Any) -> Place:
+    packed, around = (raw, None) if type(raw) is bytes else raw
+    ordinal, ahead, tied, dense, hidden, length = _PLACE(packed)
+    start, end = _PLACE_BYTES, _PLACE_BYTES + length
+    window = _window(plan, total, around) if around is not None else None
     rank = rank_of(plan.style, ordinal, ahead, tied, dense)
     if hidden:
-        return Place(player, value[2:size], value[size:], ordinal, rank, tied, total + 1, window, hidden=True)
-    return Place(player, value[2:size], value[size:], ordinal, rank, tied, total, window)
+        total += 1
+    return Place(player, packed[start:end], packed[end:], ordinal, rank, tied, total, window, bool(hidden))
+
+
+_PLACE_FORM = struct.Struct(">5IH")
+_PLACE = _PLACE_FORM.unpack_from
+_PLACE_BYTES = _PLACE_FORM.size
 
 
 def _window(plan: BoardPlan, total: int, raw: list[Any]) -> Window:

@@ -1,4 +1,4 @@
-"""Replay: folds the archive of a game from nothing, and compares every row of a generation with that. Writes nothing."""
+"""Replay: folds the archive of a game from nothing, and compares all that a generation holds with that. Writes nothing."""
 
 import time
 from typing import NamedTuple
@@ -10,9 +10,10 @@ from engine.fold import Fold
 from engine.rules import Game
 from engine.spread import owner
 from engine.tables import Table
-from projections import badges
+from projections import ledgers
 from projections.archive import CHUNK, Archive, Progress
 from projections.database import Connection, queries
+from projections.ledgers import Kind
 from schemas.errors import NotFound
 from schemas.position import Position, Vector
 from schemas.ruleset import parse
@@ -22,7 +23,8 @@ DIFFERENCES_MAX = 20
 
 
 class Difference(NamedTuple):
-    """A row that the live projections hold otherwise than a replay; "-" where it is missing."""
+    """A row that the live projections hold otherwise than a replay; "-" where it is missing. `key` tells rows apart that are
+    of no player, or of which he has several."""
 
     board: str
     period: str
@@ -30,10 +32,13 @@ class Difference(NamedTuple):
     player: str
     live: str
     replayed: str
+    kind: str = "standings"
+    key: str = ""
 
 
 class Verification(NamedTuple):
-    """What `verify` found. The digests are equal exactly when there are no differences."""
+    """What `verify` found. The digests of the standings, and of each of the other `kinds`, are equal exactly when there are no
+    differences in them."""
 
     events: int
     rows: int
@@ -42,6 +47,7 @@ class Verification(NamedTuple):
     replayed_digest: str
     differences: list[Difference]
     seconds: float
+    kinds: list[Kind]
 
 
 async def verify(
@@ -68,12 +74,13 @@ async def verify(
         await archive.read(connection, (row["epoch"], row["ms"], row["seq"]))
         fold.settle()
         digest, differences = await _compare(connection, generation_id, fold)
-        for award, held, replayed_badge in await badges.differing(connection, generation_id, fold.awards):
-            _differ(differences, (award.board, award.period, "", award.player), held, replayed_badge)
+        kinds, unlike = await ledgers.compare(connection, generation_id, fold, DIFFERENCES_MAX)
     position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
-    replayed = digest_of(fold) if differences else digest
+    digests = str(digest), str(digest_of(fold) if differences else digest)
+    for kind, (board, period, player, key), live, replayed in unlike:
+        differences.append(Difference(board, period, "", player, live, replayed, kind, key))
     seconds = time.monotonic() - started
-    return Verification(archive.events, digest.rows, position, str(digest), str(replayed), differences, seconds)
+    return Verification(archive.events, digest.rows, position, *digests, differences, seconds, kinds)
 
 
 async def verify_all(
@@ -92,6 +99,7 @@ async def verify_all(
         total_of(each.replayed_digest for each in found),
         [difference for each in found for difference in each.differences][:DIFFERENCES_MAX],
         sum(each.seconds for each in found),
+        ledgers.together([each.kinds for each in found]),
     )
 
 

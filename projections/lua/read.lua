@@ -9,9 +9,10 @@
 --   'before', member, limit   the entries in front of it
 --   'at', ordinal, limit      the entries from a 0-based ordinal on
 -- Returns false when the ranking is not there (or was partly evicted), else {version, total, answer, ...}.
--- A player's answer is false or {value, ordinal, ahead, tied, dense, window or false, hidden (1 or 0)}: value is two bytes
--- length, prefix, extra; ahead counts those with a smaller prefix, tied those with the same (himself included), dense is
--- the 0-based index of his prefix among the distinct ones (-1 unless asked for).
+-- A player's answer is false, or one string: ordinal, ahead, tied, dense and hidden (1 or 0), four bytes each, big-endian,
+-- then value. With entries around him it is {that string, window}. One string costs all who touch it less than seven answers.
+-- Value is two bytes length, prefix, extra; ahead counts those with a smaller prefix, tied those with the same (himself
+-- included), dense is the 0-based index of his prefix among the distinct ones (0 unless asked for).
 -- A window is {first, {members}, ahead, dense, through, {values}}: first is the ordinal of its first entry, ahead and dense
 -- are of the first entry's prefix, through counts the members up to and with the last entry's prefix.
 local version = redis.call('HGET', KEYS[2], '')
@@ -36,11 +37,33 @@ local function ahead_of(prefix) return redis.call('ZLEXCOUNT', KEYS[1], '-', '('
 
 local function through(prefix) return redis.call('ZLEXCOUNT', KEYS[1], '-', '(' .. prefix .. '\255') end
 
-local function dense_of(prefix) return dense and redis.call('ZRANK', KEYS[3], prefix) or -1 end
+local function dense_of(prefix) return dense and redis.call('ZRANK', KEYS[3], prefix) or 0 end
 
-local function window(first, limit)
-  local members = limit > 0 and redis.call('ZRANGE', KEYS[1], first, first + limit - 1) or {}
-  if #members == 0 then return { first, members, first, -1, first, {} } end
+-- The members with these ordinals, and those in front of and behind them. Who is level with a neighbour has to be counted;
+-- of everybody else the ordinal tells all, which spares most look-ups the dearest of their calls.
+local function stretch(first, last)
+  local start = first > 0 and first - 1 or 0
+  -- Redis would write a number that it is given with 17 digits at length.
+  local members = redis.call('ZRANGE', KEYS[1], string.format('%d', start), string.format('%d', last + 1))
+  local before = first > start and table.remove(members, 1) or nil
+  local behind = #members > last - first + 1 and table.remove(members) or nil
+  return members, before, behind
+end
+
+-- How many are in front of the first one with this prefix, if he has this ordinal and `before` is right in front of him.
+local function ahead_at(ordinal, prefix, before)
+  if before and split(before) == prefix then return ahead_of(prefix) end
+  return ordinal
+end
+
+-- How many there are up to and with the last one with this prefix, if he has this ordinal and `behind` is right behind him.
+local function through_at(ordinal, prefix, behind)
+  if behind and split(behind) == prefix then return through(prefix) end
+  return ordinal + 1
+end
+
+local function shown(first, members, before, behind)
+  if #members == 0 then return { first, members, first, 0, first, {} } end
   local head, tail = split(members[1]), split(members[#members])
   local found = {}
   if values then
@@ -51,21 +74,56 @@ local function window(first, limit)
     end
     found = redis.call('HMGET', KEYS[2], unpack(players))
   end
-  return { first, members, first == 0 and 0 or ahead_of(head), dense_of(head), through(tail), found }
+  local last = first + #members - 1
+  return {
+    first, members, ahead_at(first, head, before), dense_of(head), through_at(last, tail, behind), found,
+  }
+end
+
+local function window(first, limit)
+  if limit <= 0 then return shown(first, {}) end
+  return shown(first, stretch(first, first + limit - 1))
+end
+
+local function place(value, ordinal, ahead, tied, level, hidden)
+  return struct.pack('>I4I4I4I4I4', ordinal, ahead, tied, level, hidden) .. value
+end
+
+local function prefix_of(value)
+  return string.sub(value, 3, 2 + string.byte(value, 1) * 256 + string.byte(value, 2))
+end
+
+local function shown_place(player, value, number)
+  local prefix = prefix_of(value)
+  local ordinal = redis.call('ZRANK', KEYS[1], prefix .. player .. string.sub(value, 1, 2))
+  local first = math.max(0, ordinal - number)
+  local members, before, behind = stretch(first, ordinal + number)
+  local own = ordinal - first + 1
+  local ahead = ahead_at(ordinal, prefix, members[own - 1] or before)
+  local tied = through_at(ordinal, prefix, members[own + 1] or behind) - ahead
+  local answer = place(value, ordinal, ahead, tied, dense_of(prefix), 0)
+  return number > 0 and { answer, shown(first, members, before, behind) } or answer
 end
 
 local function hidden_place(player, value, number)
-  local length = string.sub(value, 1, 2)
-  local prefix = string.sub(value, 3, 2 + string.byte(value, 1) * 256 + string.byte(value, 2))
-  local ordinal = redis.call('ZLEXCOUNT', KEYS[1], '-', '(' .. prefix .. player .. length)
-  local ahead = ahead_of(prefix)
-  local around = false
-  if number > 0 then
-    local first = math.max(0, ordinal - number)
-    around = window(first, ordinal + number - first)
+  local prefix = prefix_of(value)
+  local ordinal = redis.call('ZLEXCOUNT', KEYS[1], '-', '(' .. prefix .. player .. string.sub(value, 1, 2))
+  local first, ahead = math.max(0, ordinal - number), ahead_of(prefix)
+  local level = dense and redis.call('ZLEXCOUNT', KEYS[3], '-', '(' .. prefix) or 0
+  local answer = place(value, ordinal, ahead, through(prefix) - ahead + 1, level, 1)
+  return number > 0 and { answer, window(first, ordinal + number - first) } or answer
+end
+
+local known = {}
+local asked, at = {}, {}
+for i = 3, #ARGV, 3 do
+  if ARGV[i] == 'player' and ARGV[i + 1] ~= '' then
+    asked[#asked + 1] = ARGV[i + 1]
+    at[#at + 1] = i
   end
-  local level = dense and redis.call('ZLEXCOUNT', KEYS[3], '-', '(' .. prefix) or -1
-  return { value, ordinal, ahead, through(prefix) - ahead + 1, level, around, 1 }
+end
+if #asked > 0 then
+  for number, value in ipairs(redis.call('HMGET', KEYS[2], unpack(asked))) do known[at[number]] = value end
 end
 
 local reply = { version, total }
@@ -73,19 +131,10 @@ for i = 3, #ARGV, 3 do
   local kind, what, number = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local answer = false
   if kind == 'player' then
-    local value = what ~= '' and redis.call('HGET', KEYS[2], what)
-    if value then
-      local prefix = string.sub(value, 3, 2 + string.byte(value, 1) * 256 + string.byte(value, 2))
-      local ordinal = redis.call('ZRANK', KEYS[1], prefix .. what .. string.sub(value, 1, 2))
-      local ahead = ahead_of(prefix)
-      local around = false
-      if number > 0 then
-        local first = math.max(0, ordinal - number)
-        around = window(first, ordinal + number - first + 1)
-      end
-      answer = { value, ordinal, ahead, through(prefix) - ahead, dense_of(prefix), around, 0 }
+    if known[i] then
+      answer = shown_place(what, known[i], number)
     elseif hidden > 0 and what ~= '' then
-      value = redis.call('HGET', KEYS[4], what)
+      local value = redis.call('HGET', KEYS[4], what)
       if value then answer = hidden_place(what, value, number) end
     end
   elseif kind == 'top' then

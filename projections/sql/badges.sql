@@ -5,5 +5,3 @@ SELECT badge, epoch, shard, ms, seq, occurred_ms FROM badges
 WHERE generation_id = $1 AND player = $2 AND board = $3 AND period = $4
 ORDER BY epoch, ms, seq, badge
 
--- name: of_generation
-SELECT board, period, player, badge, epoch, shard, ms, seq, occurred_ms FROM badges WHERE generation_id = $1

@@ -317,7 +317,7 @@ def test_what_does_not_exist_is_bad_input(up: Up, arguments: tuple[str, ...], co
 
 def test_services_that_are_away_end_a_command_with_3(up: Up) -> None:
     away = {"RANKFOLD_URL": "http://127.0.0.1:1", "DATABASE_URL": "postgresql://127.0.0.1:1/none"}
-    for arguments in (("games",), ("replay", "first", "--verify"), ("migrate",), ("serve",)):
+    for arguments in (("games",), ("replay", "first", "--verify"), ("migrate",)):
         result = up.run(*arguments, **away)
         assert result.returncode == 3, arguments
         assert "Traceback" not in result.stderr

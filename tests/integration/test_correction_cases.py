@@ -46,6 +46,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, int]]] = {
     "reinstated after it came": ([void("v1", "e1"), E1, E2, reinstate("r1", "e1")], {"bob": 7, "ada": 5}),
     "reinstated what never was void": ([E1, E2, reinstate("r1", "e1")], {"bob": 7, "ada": 5}),
     "reinstated first": ([reinstate("r1", "e1"), E1, E2, void("v1", "e1")], {"bob": 7}),
+    "a void of a void": ([E1, E2, void("v1", "e1"), void("v2", "v1")], {"bob": 7}),
     "duplicated after it was void": ([E1, E2, void("v1", "e1"), E1], {"bob": 7}),
 }
 

@@ -40,9 +40,34 @@ async def test_a_backlog_is_committed_in_few_batches(harness: Harness) -> None:
     async with harness.consuming(batch=20) as reader:
         await reader.drain()
         assert reader.consumer.folded_events == 1_001
-    # 51 reads. The rules stand alone; what was read last is the end.
+    # 51 reads. The rules stand alone, marks are held for some of the boards, and what was read last is the end.
     assert await versions(harness) < 2 + 51 / GROWTH + 2
     await right(harness, events)
+
+
+GATHERED = """
+game = "arcade"
+[metrics.points]
+[boards.best]
+rank_by = ["points desc", "reached"]
+keep = { mode = "best", by = "points" }
+metrics = { points = { op = "max", of = "points" } }
+[boards.total]
+rank_by = ["points desc"]
+periods = ["all", "daily"]
+metrics = { points = { op = "sum", of = "points" }, runs = { op = "count" } }
+"""
+
+
+async def test_it_goes_on_where_no_marks_have_to_be_held(harness: Harness) -> None:
+    """Sums and best runs are gathered as they come: memory goes by the players, however many events."""
+    events = scores(1_000)
+    early = [{**said, "occurred_at": 1_700_000_000_000 - n} for n, said in enumerate(scores(100, 2, start=1_000))]
+    await harness.publish(ruleset(GATHERED), *events, *early)
+    async with harness.consuming(batch=20, cache_rows=1_000) as reader:
+        await reader.drain()
+    assert await versions(harness) < 6
+    await right(harness, [*events, *early])
 
 
 async def test_nothing_is_seen_of_a_batch_that_grows(harness: Harness) -> None:

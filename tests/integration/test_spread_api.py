@@ -82,3 +82,13 @@ async def test_what_reached_some_shards_only_is_completed_by_the_retry(stack: St
     assert shards_of(sent["position"]) == list(range(SHARDS))
     assert [after - was for after, was in zip(await logged(stack), before, strict=True)] == [1, 1, 1]
     assert (await stack.publish(fixture))["duplicates"] == 1
+
+
+async def test_a_ranking_that_only_one_part_has_shows_its_players_once(stack: Stack) -> None:
+    """The first part's is not that of a part which has none."""
+    await stack.publish(ruleset(RULES))
+    for shard in range(SHARDS):
+        player = next(f"p{number}" for number in range(100) if part_of(f"p{number}", SHARDS) == shard)
+        await stack.publish(score(f"only-{shard}", player, 5, round=shard))
+        page = (await stack.get(f"/v1/games/arcade/boards/total?period=round:{shard}")).json
+        assert (page["total"], [entry["player"] for entry in page["entries"]]) == (1, [player])

@@ -3,14 +3,17 @@
 import random
 from typing import Any
 
+import msgspec
 from hypothesis import given, note
 from hypothesis import strategies as st
 
 from engine.boards import BoardPlan
+from engine.gathering import gather_of
 from engine.kept import Kept
 from engine.marks import Mark
 from engine.numbers import INFINITE
-from engine.shapes import Row
+from engine.shapes import Row, Single
+from schemas.events import Score
 from schemas.language import Board, Keep, Metric, MetricType, Range, Ruleset, Span, TieBreak
 from tests.property import naive
 
@@ -174,3 +177,27 @@ def test_steps_taken_together_leave_what_one_after_the_other_does(case: Any, cut
             assert changed or shape.dump(row.state) == before
         assert shape.dump(row.state) == shape.dump(state_of(shape, arriving))
         assert shape.result(row.state) == shape.result(state_of(shape, arriving))
+
+
+@given(cases(), st.integers(0, 7), st.booleans())
+def test_scores_that_are_gathered_come_to_what_their_marks_do(case: Any, cut: int, bounded: bool) -> None:
+    board, logs = case
+    shape = BoardPlan("b", board, BOUNDED if bounded else RULES).shape
+    gather = gather_of(shape, 2)
+    assert gather is not None or not (type(shape) is Single and board.keep.mode == "best")
+    for arriving in logs if gather is not None else ():
+        scores = [msgspec.structs.replace(mark, adjusts=False) for mark in arriving]
+        if bounded:
+            scores = [mark for mark in scores if min(mark.values.values()) >= 0]
+        row = Row(shape.new())
+        for part in (scores[:cut], scores[cut:]):
+            held: list[Any] = ["other", "places", *gather.empty]
+            for mark in part:
+                event = Score(
+                    id=mark.origin, game="g", player="p", values={}, round=mark.round, attributes=mark.attributes
+                )
+                gather.take(held, event, mark.values, *mark.order)
+            shape.take(row, gather.gist(held))
+            assert held[:2] == ["other", "places"]
+        assert shape.dump(row.state) == shape.dump(state_of(shape, scores))
+        assert shape.result(row.state) == shape.result(state_of(shape, scores))

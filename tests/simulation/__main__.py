@@ -16,8 +16,8 @@ from pathlib import Path
 from cli.embedded import Embedded, Services
 from tests.harness import running
 from tests.services import database, sql
-from tests.simulation.judging import Discrepancy
-from tests.simulation.rulesets import texts
+from tests.simulation.discrepancy import Discrepancy
+from tests.simulation.rulesets import spread_texts, texts
 from tests.simulation.world import World
 
 POSTGRES = {"shared_buffers": "64MB", "max_wal_size": "1GB"}
@@ -89,8 +89,11 @@ async def _world(
     services: Services, folder: Path, name: str, seed: int, rulesets: dict[str, str], steps: int, *, freezes: bool
 ) -> tuple[int, Counter[str]]:
     chance = random.Random(seed)
-    total = chance.choice((1, 1, 2, 3))
+    total = chance.choice((1, 1, 2, 3, 4))
     some = dict(chance.sample(sorted(rulesets.items()), min(len(rulesets), chance.choice((1, 2, 4, 10)))))
+    if total > 1 and chance.random() < 0.7:
+        spread = spread_texts()
+        some |= {game: spread[game] for game in sorted(some.keys() & spread.keys()) if chance.random() < 0.6}
     url = database(services.database_url, name)
     async with running(url, services.log_url, services.rankings_url, folder, shards=total) as harness:
         world = World(harness, seed, some, total=total, freezes=freezes)

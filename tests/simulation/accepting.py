@@ -28,6 +28,7 @@ from schemas.events import (
 )
 from schemas.language import PicksSource, Ruleset, TableSource
 from schemas.ruleset import parse
+from tests.simulation.spreading import ELSEWHERE, belongs, home_of
 
 CORRECTABLE = (Score, Adjustment, Pick, Result)
 """What can be voided; of anything else another event says what holds."""
@@ -46,20 +47,30 @@ class Said:
 
 @dataclass
 class Account:
-    """What one game's part of a log comes to."""
+    """What one game's part of a log comes to; of a spread game it is that of a part, which has so many beside it."""
 
     rules: Ruleset
     shard: int = 0
+    parts: int = 1
     said: list[Said] = field(default_factory=list)
     """Accepted events, in order."""
 
     def stands_in(self, player: str, erased_at: tuple[int, int]) -> str:
         """The id of who was erased there."""
-        return f"erased-1.{self.shard}.{erased_at[0]}-{erased_at[1]}"
+        return f"{'erased-' if self.owns(player) else ELSEWHERE}1.{self.shard}.{erased_at[0]}-{erased_at[1]}"
+
+    def owns(self, player: str) -> bool:
+        """Whether the player's marks are kept here."""
+        return belongs(player, self.shard, self.parts)
 
 
-def accounts(entries: list[RawEntry], shard: int = 0) -> tuple[dict[str, Account], dict[tuple[int, int], str]]:
-    """The account of every game, and the verdict on each entry: accepted, duplicate or refused."""
+def accounts(
+    entries: list[RawEntry], shard: int = 0, shards: int = 1
+) -> tuple[dict[str, Account], dict[tuple[int, int], str]]:
+    """The account of every game, and the verdict on each entry: accepted, duplicate or refused.
+
+    `entries` are those of one shard; spread games have a part on each of so many.
+    """
     games: dict[str, Account] = {}
     seen: dict[tuple[str, str], AnyEvent] = {}
     verdicts: dict[tuple[int, int], str] = {}
@@ -71,8 +82,9 @@ def accounts(entries: list[RawEntry], shard: int = 0) -> tuple[dict[str, Account
             continue
         account = games.get(event.game)
         if account is None and isinstance(event, RulesetChange) and event.version == 1:
-            account = games[event.game] = Account(parse(event.text), shard)
-        if account is None or not allowed(event, account.rules):
+            rules = parse(event.text)
+            account = games[event.game] = Account(rules, shard, shards if rules.spread else 1)
+        if account is None or not allowed(event, account.rules) or home_of(event, account.parts) not in (None, shard):
             verdicts[ms, seq] = "refused"
             continue
         known = seen.setdefault((event.game, event.id), event)

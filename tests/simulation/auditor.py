@@ -31,6 +31,8 @@ class Line(NamedTuple):
 
 
 Boards = dict[RankingName, list[Line]]
+Copies = dict[RankingName, tuple["Sheet", list["Row"]]]
+"""Who is ranked in each ranking, in no order, and what the numbers mean."""
 
 
 @dataclass
@@ -47,20 +49,30 @@ class Row:
 
 def audit(account: Account) -> Boards:
     """Every ranking of a game that shows anybody."""
+    return in_order(account.rules, copies(account))
+
+
+def in_order(rules: Ruleset, found: Copies) -> Boards:
+    """The rankings that show anybody, in order."""
+    return {name: ranked(rules.boards[name[0]], sheet, rows) for name, (sheet, rows) in found.items() if rows}
+
+
+def copies(account: Account) -> Copies:
+    """Every ranking of a game; of a part of a spread one with the players who belong to it."""
     history = History(account)
     book = Book(history, account.rules)
     for said in account.said:
         if history.take(said):
             book.follow(said)
-    found = rankings(account.rules, history, list(all_marks(history, book, account.rules)))
-    return {name: lines for name, lines in found.items() if lines}
+    marks = [mark for mark in all_marks(history, book, account.rules) if account.owns(mark.who)]
+    return rankings(account.rules, history, marks)
 
 
-def rankings(rules: Ruleset, history: History, marks: list[Mark]) -> Boards:
+def rankings(rules: Ruleset, history: History, marks: list[Mark]) -> Copies:
     """Marks to rankings."""
     calendar = Calendar(rules)
     today = calendar.day(history.effects.clock)
-    boards: Boards = {}
+    found: Copies = {}
     for name, board in rules.boards.items():
         taken = [
             mark
@@ -73,16 +85,15 @@ def rankings(rules: Ruleset, history: History, marks: list[Mark]) -> Boards:
             # What a streak is now shows while its period lasts, and stays what it was at its end.
             until = min(today, calendar.last_day(period))
             sheet = Sheet(rules, board, calendar, until)
-            rows = rows_of(name, period, board, sheet, inside, history, rules)
-            boards[name, period, segment] = ranked(board, sheet, rows)
-    return boards
+            found[name, period, segment] = sheet, rows_of(name, period, board, sheet, inside, history, rules)
+    return found
 
 
 def split(
     board: Board, marks: list[Mark], calendar: Calendar, today: Any, history: History
 ) -> dict[tuple[str, str], list[Mark]]:
     """The marks of each copy of a board, by period and segment."""
-    copies: dict[tuple[str, str], list[Mark]] = {}
+    found: dict[tuple[str, str], list[Mark]] = {}
     for mark in marks:
         periods = [calendar.period(kind, mark) for kind in board.periods]
         day = calendar.day(mark.at)
@@ -90,8 +101,8 @@ def split(
         for period in periods:
             if period is not None:
                 for segment in segments(board, mark, history):
-                    copies.setdefault((period, segment), []).append(mark)
-    return copies
+                    found.setdefault((period, segment), []).append(mark)
+    return found
 
 
 def segments(board: Board, mark: Mark, history: History) -> Iterable[str]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from schemas.events import Close, Freeze, Thaw
 from tests.simulation.accepting import Account, History
-from tests.simulation.auditor import Boards, Line, audit
+from tests.simulation.auditor import Boards, Copies, Line, RankingName, audit, copies, in_order
 
 Entry = tuple[int, int]
 Held = dict[tuple[str, str, bool], Entry]
@@ -44,3 +44,28 @@ def pinned(account: Account) -> Boards:
             if since(found, *name[:2]) == entry:
                 boards[name] = [Line(one.rank, history.name(one.player, entry), one.metrics) for one in lines]
     return boards
+
+
+def together(parts: list[Account], *, public: bool) -> Boards:
+    """The rankings of all parts of a spread game as one; for the public what stands still as it stood.
+
+    Events of everyone may be frozen, or may not have come, in one part only.
+    """
+    whole: Copies = {}
+    called: dict[tuple[RankingName, str], str] = {}
+    for account in parts:
+        found = held(account) if public else {}
+        history = History(account)
+        for said in account.said:
+            history.take(said)
+        for entry in (None, *set(found.values())):
+            before = [said for said in account.said if entry is None or said.entry <= entry]
+            for name, (sheet, rows) in copies(replace(account, said=before)).items():
+                if since(found, *name[:2]) == entry:
+                    whole.setdefault(name, (sheet, []))[1].extend(rows)
+                    if entry is not None:
+                        called |= {(name, row.player): history.name(row.player, entry) for row in rows}
+    return {
+        name: [one._replace(player=called.get((name, one.player), one.player)) for one in lines]
+        for name, lines in in_order(parts[0].rules, whole).items()
+    }

@@ -1,5 +1,6 @@
 """The judgement of a settled world: live equals replay equals audit, in PostgreSQL and in Redis, and the archive is the log."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
@@ -10,51 +11,54 @@ from engine.places import Lookup, Window
 from engine.rules import Game
 from projections.fallback import PostgresRankings
 from projections.rankings import RedisRankings
+from projections.replay import verify_all
 from schemas.ruleset import parse
-from tests.harness import Harness
-from tests.simulation.accepting import RawEntry, accounts
+from tests.harness import Harness, silent
+from tests.simulation.accepting import Account, RawEntry, accounts
 from tests.simulation.auditor import Boards, Line, audit
+from tests.simulation.discrepancy import Discrepancy, by_rank, compared
 from tests.simulation.freezing import Held, held, pinned, since
-from tests.simulation.offline import compared
+from tests.simulation.wholes import judge_spread
 
 LINES_MAX = 10_000
 VERDICTS = {0: "accepted", 1: "duplicate", 2: "refused"}
 RANKINGS = """
-SELECT g.name, t.text, r.ranking_id, r.board, r.period, r.segment
+SELECT g.name, g.part, g.parts, t.text, r.ranking_id, r.board, r.period, r.segment
 FROM games g JOIN generations n ON n.generation_id = g.live_generation
 JOIN rulesets t ON t.game_id = g.game_id AND t.version = n.ruleset_version
 JOIN rankings r ON r.generation_id = n.generation_id
 """
 
 
-class Discrepancy(AssertionError):
-    """Something is not as it should be."""
-
-
 async def judge(harness: Harness, entries: dict[int, list[RawEntry]]) -> None:
     """Raises Discrepancy unless everything agrees about everything."""
-    wanted: dict[str, Boards] = {}
-    still: dict[str, Boards] = {}
-    frozen: dict[str, Held] = {}
+    games: dict[str, list[Account]] = {}
     for shard, log in entries.items():
-        games, verdicts = accounts(log, shard)
-        wanted |= {name: audit(account) for name, account in games.items()}
-        still |= {name: pinned(account) for name, account in games.items()}
-        frozen |= {name: held(account) for name, account in games.items()}
+        found, verdicts = accounts(log, shard, len(entries))
+        for name, account in found.items():
+            games.setdefault(name, []).append(account)
         await _judge_archive(harness, shard, verdicts)
-    await _judge_replay(harness, list(wanted))
-    skipped = await _judge_boards(harness, wanted, frozen)
-    await _judge_public(harness, still)
+    each = {_key(name, account.shard, account.parts): account for name, parts in games.items() for account in parts}
+    await _judge_replay(harness, games)
+    frozen = {key: held(account) for key, account in each.items()}
+    skipped = await _judge_boards(harness, {key: audit(account) for key, account in each.items()}, frozen)
+    await _judge_public(harness, {name: pinned(parts[0]) for name, parts in games.items() if parts[0].parts == 1})
+    await judge_spread(harness, games, entries)
     try:
         await harness.assert_rankings_agree(skipped)
     except AssertionError as error:
         raise Discrepancy(f"Redis does not hold what PostgreSQL holds: {str(error)[:500]}") from None
 
 
-async def _judge_replay(harness: Harness, games: list[str]) -> None:
+def _key(name: str, part: int, parts: int) -> str:
+    """What a game, or a part of a spread one, is called here."""
+    return name if parts == 1 else f"{name}/{part}"
+
+
+async def _judge_replay(harness: Harness, games: Iterable[str]) -> None:
     """What is live is what a fold of the archive from nothing gives."""
     for name in games:
-        found = await harness.verify(name)
+        found = await verify_all(harness.pool, name, silent)
         if found.differences or found.live_digest != found.replayed_digest:
             raise Discrepancy(f"{name}: live is not what a replay gives: {found.differences[:3]}")
 
@@ -95,11 +99,6 @@ async def _judge_public(harness: Harness, still: dict[str, Boards]) -> None:
                     raise Discrepancy(f"{game}, frozen: {words[0] if words else page}")
 
 
-def by_rank(lines: list[Line]) -> list[Line]:
-    """Lines by rank and player: who is level with another may have got another id since then."""
-    return sorted(lines, key=lambda line: line[:2])
-
-
 async def _judge_boards(harness: Harness, wanted: dict[str, Boards], frozen: dict[str, Held]) -> set[int]:
     """What Redis and PostgreSQL show, as readers ask for it, is what the auditor computed.
 
@@ -113,7 +112,8 @@ async def _judge_boards(harness: Harness, wanted: dict[str, Boards], frozen: dic
     }
     games: dict[str, Game] = {}
     for row in await harness.pool.fetch(RANKINGS):
-        stands = since(frozen.get(row["name"], {}), row["board"], row["period"]) is not None
+        key = _key(row["name"], row["part"], row["parts"])
+        stands = since(frozen.get(key, {}), row["board"], row["period"]) is not None
         if stands:
             skipped.add(row["ranking_id"])
         if row["segment"].startswith(BEFORE):
@@ -128,10 +128,10 @@ async def _judge_boards(harness: Harness, wanted: dict[str, Boards], frozen: dic
             answer = await store.lookup(row["ranking_id"], plan, [Lookup("top", 0, LINES_MAX)], **beyond)
             window = answer.found[0] if answer is not None else None
             if not isinstance(window, Window):
-                raise Discrepancy(f"{row['name']} {row['board']} {row['period']}: {where} has no such ranking")
+                raise Discrepancy(f"{key} {row['board']} {row['period']}: {where} has no such ranking")
             lines = [Line(one.rank, one.player, plan.decode(one.prefix, one.extra)) for one in window.entries]
             if lines:
-                shown[where].setdefault(row["name"], {})[row["board"], row["period"], row["segment"]] = lines
+                shown[where].setdefault(key, {})[row["board"], row["period"], row["segment"]] = lines
     for where, found in shown.items():
         for name in wanted.keys() | found.keys():
             right = wanted.get(name, {})

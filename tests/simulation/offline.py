@@ -1,25 +1,35 @@
 """The same log folded in memory and audited: no servers, so that many seeds can be tried in little time."""
 
 import random
+import re
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from engine.fold import Fold
 from engine.movement import BEFORE
 from engine.places import entries_of
 from engine.rules import Game
+from engine.spread import owner
+from schemas.codec import decode
+from schemas.errors import InvalidEvent
 from schemas.position import Position
-from tests.simulation.accepting import accounts
-from tests.simulation.auditor import Boards, Line, audit
+from tests.simulation.accepting import Account, RawEntry, accounts
+from tests.simulation.auditor import Boards, Copies, Line, audit, copies, in_order
+from tests.simulation.discrepancy import compared
 from tests.simulation.rulesets import texts
+from tests.simulation.spreading import home_of
 from tests.simulation.workload import Workload
 
 START_MS = 1_770_000_000_000
 
 
-def log_of(seed: str, name: str, events: int) -> list[tuple[int, int, bytes]]:
-    """A seeded log of one ruleset's game."""
+def log_of(seed: str, name: str, events: int, text: str | None = None) -> list[RawEntry]:
+    """A seeded log of one ruleset's game, or of one with the rules of `text`."""
     chance = random.Random(seed)
-    text = texts()[name]
+    text = text or texts()[name]
     game = Game(_parse(text))
     workload = Workload(chance, name, game.rules)
     entries = [(START_MS, 0, workload.rules_event(text))]
@@ -54,30 +64,52 @@ def folded(fold: Fold) -> Boards:
     return boards
 
 
-def differences(name: str, entries: list[tuple[int, int, bytes]]) -> list[str]:
+def differences(name: str, entries: list[RawEntry]) -> list[str]:
     """How the fold and the auditor differ about a log."""
     games, _ = accounts(entries)
-    account = games[name]
-    fold = Fold(Game(account.rules))
+    return compared(folded(_fold(games[name])), audit(games[name]))
+
+
+def spread_differences(name: str, entries: list[RawEntry], parts: int) -> list[str]:
+    """How the folds of so many parts and the auditor differ about a spread game, and the parts together and one fold of all."""
+    logs: list[list[RawEntry]] = [[] for _ in range(parts)]
+    late = _late(name, entries[-1][0])
+    for entry in [*entries, late]:
+        home = _home(entry, parts)
+        for log in logs if home is None else (logs[home],):
+            log.append(entry)
+    found = [accounts(log, part, parts)[0][name] for part, log in enumerate(logs)]
+    whole = accounts([*entries, late])[0][name]
+    words = [word for each in (*found, whole) for word in compared(folded(_fold(each)), audit(each))]
+    lines = [in_order(whole.rules, _anywhere(each)) for each in (map(copies, found), [copies(whole)])]
+    return words + compared(*lines)
+
+
+def _late(name: str, ms: int) -> RawEntry:
+    """After which it is as late in all parts."""
+    return ms, 1_000, msgspec.json.encode({"type": "tick", "id": "late", "game": name, "at": ms})
+
+
+def _home(entry: RawEntry, parts: int) -> int | None:
+    try:
+        return home_of(decode(entry[2]), parts)
+    except InvalidEvent:
+        return 0
+
+
+def _anywhere(parts: Iterable[Copies]) -> Copies:
+    """Parts as one, with ids of erased players that do not say on which shard that was."""
+    found: Copies = {}
+    for part in parts:
+        for name, (sheet, rows) in part.items():
+            called = [replace(row, player=re.sub(r"^erased-1\.\d+\.", "erased-1.0.", row.player)) for row in rows]
+            found.setdefault(name, (sheet, []))[1].extend(called)
+    return found
+
+
+def _fold(account: Account) -> Fold:
+    fold = Fold(Game(account.rules), owner(account.shard, account.parts))
     for said in account.said:
-        fold.apply(said.event, Position(1, 0, *said.entry))
+        fold.apply(said.event, Position(1, account.shard, *said.entry))
     fold.settle()
-    return compared(folded(fold), audit(account))
-
-
-def compared(found: Boards, wanted: Boards) -> list[str]:
-    """The differences between what is shown and what should be, in words."""
-    words = []
-    for name in sorted(found.keys() | wanted.keys()):
-        shown, right = found.get(name, []), wanted.get(name, [])
-        if shown != right:
-            place = next(
-                (at for at, (one, two) in enumerate(zip(shown, right, strict=False)) if one != two),
-                min(len(shown), len(right)),
-            )
-            one = shown[place] if place < len(shown) else None
-            two = right[place] if place < len(right) else None
-            words.append(
-                f"{'/'.join(name)} line {place + 1} of {len(shown)} and {len(right)}: shown {one}, audited {two}"
-            )
-    return words
+    return fold

@@ -24,8 +24,10 @@ from schemas.errors import RankfoldError
 from schemas.position import parse_entry
 from tests.harness import Harness
 from tests.simulation.accepting import RawEntry
+from tests.simulation.discrepancy import Discrepancy
 from tests.simulation.faults import Faults, LossyStore, LossyWriter, ended
-from tests.simulation.judging import Discrepancy, judge
+from tests.simulation.judging import judge
+from tests.simulation.parts import Parts
 from tests.simulation.rulesets import renamed, rules_of
 from tests.simulation.workload import Workload
 
@@ -153,6 +155,7 @@ class World:
         self.paused: list[Machine] = []
         """Machines that stood still for a while, and do not know that another one has taken over."""
         self._appender = Appender(harness.log, harness.pool)
+        self._parts = Parts(self)
 
     def make_store(self, pool: Any) -> LossyStore:
         """What a machine writes with."""
@@ -167,15 +170,23 @@ class World:
         """Publishes the rules, then does whatever comes up, and settles now and then and at the end."""
         asyncio.get_running_loop().set_task_factory(_tracked)
         for name, text in self.texts.items():
-            await self._append(name, [self.workloads[name].rules_event(renamed(text, name))])
+            append = self._parts.append if self._spread(name) else self._append
+            await append(name, [self.workloads[name].rules_event(renamed(text, name))])
         for step in range(steps):
             await self._act()
             if step % 25 == 24:
                 await self.settle()
+        self.faults.armed = False
+        await self._parts.complete(len(self._parts.owed))
         await self.settle()
+
+    def _spread(self, name: str) -> bool:
+        """Whether a game has parts."""
+        return self.workloads[name].rules.spread
 
     async def close(self) -> None:
         """Ends the machines."""
+        await self._parts.close()
         for machine in (*self.paused, *([self.machine] if self.machine is not None else [])):
             await machine.crash()
         self.paused.clear()
@@ -204,7 +215,9 @@ class World:
         name = self.chance.choice(list(self.workloads))
         bodies = self.workloads[name].take(self.chance.choice((1, 2, 5, 30)), await self._now_ms())
         self.done["published"] += len(bodies)
-        if self.chance.random() < 0.2:
+        if self._spread(name):
+            await self._parts.publish(name, bodies)
+        elif self.chance.random() < 0.2:
             await self._append_as_http(name, bodies)
         else:
             await self._append(name, bodies)
@@ -213,7 +226,10 @@ class World:
 
     async def _append(self, name: str, bodies: list[bytes]) -> None:
         """Straight into the stream, as game services do."""
-        shard = shard_of(name, self.total)
+        await self.add(shard_of(name, self.total), bodies)
+
+    async def add(self, shard: int, bodies: list[bytes]) -> None:
+        """Appends to a stream, and enters it into the record."""
         pipeline = self.harness.log.pipeline(transaction=False)
         for body in bodies:
             pipeline.xadd(stream_key(shard), {"event": body})
@@ -279,7 +295,10 @@ class World:
         """A new generation by the same rules takes the place of the old one while the machine works on."""
         await self._alive()
         name = self.chance.choice(list(self.workloads))
-        if await self.harness.value("SELECT 1 FROM games WHERE name = $1", name):
+        if await self.harness.value("SELECT count(*) = max(parts) FROM games WHERE name = $1", name):
+            if self._spread(name):
+                await self._parts.turn(name)
+                return
             self.done["swap"] += 1
             await self.harness.swap(name)
 
