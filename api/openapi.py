@@ -23,7 +23,8 @@ from schemas.events import AnyEvent
 from schemas.jsonschema import DIALECT, ID_SCHEMA, IDENTIFIERS, NAME_SCHEMA, components
 
 REFERENCE = "#/components/schemas/{name}"
-POSITION = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+\.[0-9]+-[0-9]+$", "examples": ["1.0.1763840000000-0"]}
+_ONE = r"[0-9]+\.[0-9]+\.[0-9]+-[0-9]+"
+POSITION = {"type": "string", "pattern": f"^{_ONE}(,{_ONE})*$", "examples": ["1.0.1763840000000-0"]}
 ALWAYS = (problems.INTERNAL, problems.UNAVAILABLE)
 TAGS = {
     "games": "What exists.",
