@@ -14,7 +14,7 @@ from projections.freezes import Line, pinned
 from projections.freezes import follow as follow_freeze
 from projections.names import shard_of
 from projections.store import Store
-from projections.stretch import last, settling
+from projections.stretch import last, settling, stage
 from projections.surrogates import Erasing
 from schemas.errors import InvalidRuleset
 from schemas.events import Close, Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
@@ -107,7 +107,8 @@ class Folding:
                 if type(event) is Score:
                     touched[event.game].fold.stage_score(event, entry.ms, entry.seq)
                 else:
-                    touched[event.game].fold.stage(event, Position(batch.state.epoch, self.shard, entry.ms, entry.seq))
+                    position = Position(batch.state.epoch, self.shard, entry.ms, entry.seq)
+                    await stage(self.store, touched[event.game], event, position, batch)
         # What follows would look for picks and ids where those of this batch are not found yet.
         apart = contests or self._look_ups or any(live.shadows for live in touched.values())
         return not apart and self.held_games <= self.cache_games
@@ -299,9 +300,9 @@ class Folding:
         if live is not None or problem is not None:
             admitted = await self._admit([entry], batch)
             if live is not None and admitted:
-                await self._settle(live, entry.ms, batch)
+                await self._pass_time(live, entry, batch)
                 for shadow in live.shadows:
-                    await guarded(self.store, shadow, batch, self._settle(shadow, entry.ms, batch))
+                    await guarded(self.store, shadow, batch, self._pass_time(shadow, entry, batch))
             if live is not None and admitted and event.version > await self.store.latest_ruleset(live.game_id):
                 batch.rules = event
             return batch
@@ -313,6 +314,10 @@ class Folding:
         """Of how many parts the game is that these rules make: of as many as those say that are there."""
         spread = parse(event.text).spread
         return (await self.store.parts_of(event.game) or await self.store.log_shards(self.total)) if spread else 1
+
+    async def _pass_time(self, live: LiveGame, entry: Entry, batch: Batch) -> None:
+        await self._settle(live, entry.ms, batch)
+        batch.take_rest(live)
 
     async def _rules_problem(self, event: RulesetChange, live: LiveGame | None) -> tuple[str, str] | None:
         try:

@@ -13,7 +13,7 @@ from consumers.slices import slices
 from projections import generations
 from projections.batch import Batch, LiveGame
 from projections.store import Store
-from projections.stretch import prepare
+from projections.stretch import prepare, stage
 from schemas.errors import ConcurrentWriter
 from schemas.events import Event
 from schemas.position import Position
@@ -44,10 +44,10 @@ async def guarded(store: Store, shadow: LiveGame, batch: Batch, folding: Awaitab
 async def _fold(
     store: Store, shadow: LiveGame, accepted: Accepted, batch: Batch, settle: Callable[[LiveGame], Awaitable[None]]
 ) -> None:
-    epoch, fold = batch.state.epoch, shadow.fold
+    epoch = batch.state.epoch
     await prepare(store, shadow, [event for _, event in accepted], batch)
     async for stretch in slices(accepted):
         for entry, event in stretch:
-            fold.stage(event, Position(epoch, batch.shard, entry.ms, entry.seq))
+            await stage(store, shadow, event, Position(epoch, batch.shard, entry.ms, entry.seq), batch)
     await settle(shadow)
     batch.take_rest(shadow)

@@ -118,8 +118,14 @@ class Badged(Shape):
     def absorb(self, state: Earned, mark: Mark) -> bool:
         return self._shape.absorb(state.state, mark)
 
+    def judge(self, state: Earned, moment: Moment) -> None:
+        """Judges a state from which marks were taken back."""
+        self._judge.award(state, moment)
+
     def renewed(self, state: Earned) -> Earned:
-        return Earned(self._shape.renewed(state.state), state.badges)
+        again = Earned(self._shape.renewed(state.state), state.badges)
+        again.fresh = state.fresh
+        return again
 
     def result(self, state: Earned) -> tuple[bytes | None, bytes]:
         return self._shape.result(state.state)

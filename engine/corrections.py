@@ -12,8 +12,10 @@ from zlib import crc32
 
 from msgspec.structs import replace
 
+from engine.badges import Moment
 from engine.erasure import erases, players_of, surrogate_in, without
 from engine.marks import Mark
+from schemas.codec import epoch_ms
 from schemas.events import Adjustment, Event, Pick, Player, Reinstate, Result, Score, Void
 from schemas.position import Position
 
@@ -139,6 +141,9 @@ class Corrections:
         self.fresh: dict[str, bool] = {}
         self._taken_back: list[tuple[Table, str, Mark, Person]] = []
         self._refolds: dict[Person, set[Table]] = {}
+        self.earning: list[tuple[Table, str, Moment]] = []
+        """The rows that may earn a badge by what a correction takes back: it has to be absorbed before the next one is
+        staged."""
 
     def stage(self, event: Void | Reinstate, position: Position) -> None:
         """An event does not count any more, or counts again. One that was not seen yet is remembered for when it comes."""
@@ -162,6 +167,9 @@ class Corrections:
         self.fresh[event.event] = voids
         if said is not None and target is not None:
             self._correct(said[0], target, voids=voids)
+            occurred = position.ms if event.occurred_at is None else epoch_ms(event.occurred_at)
+            moment = Moment(*position, occurred)
+            self.earning += [(table, entrant, moment) for table, entrant in self.missing() if table.badged]
 
     def _correct(self, position: Position, target: Event, *, voids: bool) -> None:
         fold = self.fold
@@ -235,6 +243,14 @@ class Corrections:
         """Folds the rows anew that wait for it, from the past of their players."""
         for _ in self.refolding():
             pass
+        self.judge()
+
+    def judge(self) -> None:
+        """Once nothing waits for `refold`: awards the badges that were earned by what was taken back."""
+        earning, self.earning = self.earning, []
+        for table, entrant, moment in earning:
+            if table.plan.badges is not None and entrant in table.rows:
+                table.plan.badges.judge(table.rows[entrant].state, moment)
 
     def refolding(self, stride: int = 1_000) -> Iterator[None]:
         """`refold`, with a pause every `stride` events for who has something else to do."""

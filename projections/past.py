@@ -44,13 +44,14 @@ async def load(fetch: Fetch, game_id: int, fold: Fold, events: Sequence[Void | R
 
 
 async def refold(fetch: Fetch, game_id: int, fold: Fold, upto: Position) -> None:
-    """Folds the rows anew from which a mark could not be taken back."""
+    """Folds the rows anew from which a mark could not be taken back, and judges what was taken back."""
     corrections = fold.corrections
     if corrections.lacking:
         assert isinstance(corrections.past, Log)
         await _load_about(fetch, game_id, corrections.past, corrections.lacking, upto)
         for _ in corrections.refolding():
             await asyncio.sleep(0)
+    corrections.judge()
 
 
 async def correct(fetch: Fetch, game_id: int, fold: Fold, event: Void | Reinstate, position: Position) -> None:

@@ -25,7 +25,7 @@ from projections.comparing import Line, Lines, Move, Pair, compare
 from projections.database import Connection, queries
 from projections.hashing import id_hash
 from projections.store import Store
-from projections.stretch import prepare, settling
+from projections.stretch import prepare, settling, stage
 from schemas.errors import NotFound
 from schemas.events import Event
 from schemas.position import Position, Vector
@@ -260,7 +260,7 @@ async def _fold(
         for position, event in said[: said.index(part[0])]:
             past.add(position, event)
     for position, event in part:
-        live.fold.stage(event, position)
+        await stage(store, live, event, position, batch)
     async for table, changes in settling(store, live, part[-1][0].ms, batch):
         for change in changes:
             first = changed.setdefault(table.name, {}).get(change.player)

@@ -28,19 +28,30 @@ async def prepare(store: "Store", live: "LiveGame", events: Sequence[Event], bat
         await store.load_past(live, corrections, last(batch))
 
 
+async def stage(store: "Store", live: "LiveGame", event: Event, position: Position, batch: "Batch") -> None:
+    """Stages an event. Where what it takes back may earn a badge, that is done at once: the next one may take more."""
+    live.fold.stage(event, position)
+    if live.fold.corrections.earning:
+        await _absorb(store, live, batch)
+
+
 async def settling(
     store: "Store", live: "LiveGame", ms: int, batch: "Batch"
 ) -> AsyncIterator[tuple[Table, list[Change]]]:
     """Brings the rows up to date with what was staged and with the time of its last entry; gives what the batch took."""
     live.fold.pass_time(ms)
-    await store.load_rows(live, batch)
-    for _ in live.fold.absorbing(batch.version):
-        await asyncio.sleep(0)
-    await store.refold(live, last(batch))
+    await _absorb(store, live, batch)
     for table, changes in live.fold.settling():
         batch.take(table, changes)
         yield table, changes
         await asyncio.sleep(0)
+
+
+async def _absorb(store: "Store", live: "LiveGame", batch: "Batch") -> None:
+    await store.load_rows(live, batch)
+    for _ in live.fold.absorbing(batch.version):
+        await asyncio.sleep(0)
+    await store.refold(live, last(batch))
 
 
 def last(batch: "Batch") -> Position:

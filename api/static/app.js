@@ -109,6 +109,8 @@ addEventListener("key", () => {
   showing = "";
   panel.forget();
   render({ first: true });
+  // What opened the dialog may be gone.
+  if (document.activeElement === document.body) main.focus({ preventScroll: true });
 });
 new KeyDialog(document.getElementById("keys"), document.getElementById("key"));
 render({ first: true });

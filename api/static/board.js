@@ -2,7 +2,7 @@
 
 import { Refused, ask, boardPath, follow, found, get, has, path, save } from "./api.js";
 import { boardTabs, periodChoice, periodTabs, segmentChoice, segmentName } from "./controls.js";
-import { amount, count, h, metric, ordinal, order, periodName, players, say, words } from "./dom.js";
+import { amount, count, h, metric, ordinal, order, periodName, players, say, swap, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
 import { key } from "./key.js";
 import { Past } from "./past.js";
@@ -169,7 +169,7 @@ export class BoardView {
   told(job) {
     const said = `Working out how it truly stood${job.total ? `: ${count(job.done)} of ${count(job.total)} events` : ""} …`;
     if (this.past.tellMore(said)) this.table.element.classList.add("waiting");
-    else this.note(said);
+    else this.scope.textContent = said;
     return true;
   }
 
@@ -261,10 +261,7 @@ export class BoardView {
     const text = JSON.stringify([page.board, page.period, page.frozen, page.final, page.total, page.entries.length, page.entries[0] && page.entries[0].rank, this.game.frozen, here, this.generation, key()]);
     if (text === this.pinned && this.pins.hasChildNodes()) return;
     this.pinned = text;
-    const focused = document.activeElement && document.activeElement.dataset.key;
-    this.pins.replaceChildren(...standing(page, this.game, here, this.generation), sortNote(page, here));
-    const again = focused && this.pins.querySelector(`[data-key="${CSS.escape(focused)}"]`);
-    if (again) again.focus({ preventScroll: true });
+    swap(this.pins, ...standing(page, this.game, here, this.generation), sortNote(page, here));
   }
 
   /** Boards, periods, segments and the search; made anew only when they changed, and the focus stays. */
@@ -295,16 +292,13 @@ export class BoardView {
     const part = (name, cursor, changes) =>
       cursor ? h("a", { class: "button", href: link({ after: null, before: null, ...changes }), "data-key": name }, name) : h("span", { class: "button off", "aria-hidden": "true" }, name);
     const shown = here.q || !entries.length || entries.length === total ? "" : `Ranks ${count(entries[0].rank)} to ${count(entries.at(-1).rank)}`;
-    const focused = document.activeElement && document.activeElement.dataset.key;
-    this.pager.replaceChildren(...(next || previous || moved
+    swap(this.pager, ...(next || previous || moved
       ? [h("nav", { "aria-label": "Pages" },
           moved ? h("a", { class: "button", href: link(fresh), "data-key": "Top" }, "Top") : "",
           next || previous ? part("Previous", previous, { before: previous, at: null }) : "",
           next || previous ? part("Next", next, { after: next, at: null }) : "",
           h("span", { class: "shown" }, shown))]
       : []));
-    const again = focused && this.pager.querySelector(`[data-key="${CSS.escape(focused)}"]`);
-    if (again) again.focus({ preventScroll: true });
   }
 
   /** The reader's own place, at hand wherever he looks. */

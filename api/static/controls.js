@@ -37,7 +37,7 @@ export function periodChoice(board, period) {
   const to = (chosen) => go({ ...fresh, period: chosen, player: null, with: null });
   const move = (by, label, sign) =>
     h("button", { type: "button", class: "step", "aria-label": label, "data-key": sign, disabled: !periods[by], onclick: () => to(periods[by]) }, sign);
-  return h("span", { class: "choice" },
+  return h("span", { class: "choice steps" },
     move(at + 1, "Earlier", "‹"),
     h("span", {},
       h("select", { "aria-label": "Period", "data-key": "period", onchange: (event) => to(event.target.value) },

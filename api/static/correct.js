@@ -1,7 +1,7 @@
 // Preview and file a correction. An event keeps its id until it is filed, so that filing it again counts nothing twice.
 
 import { ask, finished, get, has, path } from "./api.js";
-import { count, h, words } from "./dom.js";
+import { count, h, tell, words } from "./dom.js";
 import { changes } from "./changes.js";
 import { official } from "./place.js";
 import { refused } from "./refused.js";
@@ -139,8 +139,8 @@ export class Correct {
     for (const input of this.inputs.values()) input.removeAttribute("aria-invalid");
   }
 
-  tell(text, kind = "") {
-    this.said.replaceChildren(h("p", { class: kind }, text));
+  tell(text, kind = "", going = false) {
+    tell(this.said, text, kind, going);
   }
 
   /** The event of the form, or null when something is missing. */
@@ -187,6 +187,7 @@ export class Correct {
       this.refuse(error);
     } finally {
       this.busy(false);
+      this.said.scrollIntoView({ block: "nearest" });
     }
   }
 
@@ -202,6 +203,7 @@ export class Correct {
       const input = this.inputs.get(item.field.split(".")[0]) || (item.field.startsWith("values") ? this.inputs.get("value") : null);
       if (input) input.setAttribute("aria-invalid", "true");
     }
+    this.said.setAttribute("aria-busy", "false");
     this.said.replaceChildren(h("p", { class: "wrong" }, error.away ? "The API does not answer. Nothing is lost: send it again." : items.length ? "Nothing was filed." : error.message),
       items.length ? h("ul", { class: "wrong" }, items.map((item) => h("li", {}, item.field ? `${item.field}: ${item.rule}` : item.rule))) : "");
   }
@@ -210,7 +212,7 @@ export class Correct {
     this.tell("Folding it in …", "faint");
     const answer = await ask(path(["games", this.here.game, "preview"]), { body: { events: [event] } });
     const going = (job) => {
-      this.tell(job.total ? `Folding it in: ${count(job.done)} of ${count(job.total)} …` : "Folding it in …", "faint");
+      this.tell(job.total ? `Folding it in: ${count(job.done)} of ${count(job.total)} …` : "Folding it in …", "faint", true);
       return !this.stopped && this.id === event.id;
     };
     const found = answer.status === 202 ? await finished(answer.body.job, going) : answer.body;
@@ -231,6 +233,7 @@ export class Correct {
     if (this.stopped) return;
     const undo = event.type === "void" ? official("correct", { reinstate: event.event }) : official("correct", { event: event.id });
     this.text = "";
+    this.said.setAttribute("aria-busy", "false");
     this.said.replaceChildren(
       why ? h("p", { class: "wrong" }, `It is in the log, and does not count: ${why}.`)
         : h("p", { class: "done" }, body.visible ? "Filed, and the boards show it." : "Filed; the boards will show it in a moment."),

@@ -1,7 +1,7 @@
 // Dead letters: what could not be folded, why, and another try.
 
 import { ask, follow, get, path } from "./api.js";
-import { h, say, when } from "./dom.js";
+import { h, swap, tell, when } from "./dom.js";
 import { refused } from "./refused.js";
 
 const LIMIT = 50;
@@ -59,7 +59,7 @@ export class DeadLetters {
   draw(page) {
     const letters = page.dead_letters;
     const empty = this.status === "open" ? "No dead letters: everything that was published could be folded." : "None.";
-    this.list.replaceChildren(letters.length ? this.table(letters) : h("p", { class: "note" }, empty));
+    swap(this.list, letters.length ? this.table(letters) : h("p", { class: "note" }, empty));
     this.pages.replaceChildren(
       this.cursors.length > 1 ? h("button", { type: "button", onclick: () => this.turn(this.status, this.cursors.slice(0, -1)) }, "Previous") : "",
       page.next ? h("button", { type: "button", onclick: () => this.turn(this.status, [...this.cursors, page.next]) }, "Next") : "");
@@ -107,7 +107,6 @@ export class DeadLetters {
   }
 
   tell(text, kind = "faint") {
-    this.said.replaceChildren(h("p", { class: kind }, text));
-    say(text);
+    tell(this.said, text, kind);
   }
 }

@@ -20,6 +20,20 @@ export function s(name, attributes, ...children) {
   return element;
 }
 
+const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+
+/** Replaces what an element holds. What had the focus in there gives it to what stands in its place, else to the page. */
+export function swap(parent, ...children) {
+  const all = () => [...parent.querySelectorAll(FOCUSABLE)];
+  const focused = document.activeElement;
+  const at = all().indexOf(focused);
+  parent.replaceChildren(...children);
+  if (at < 0) return;
+  const here = all();
+  const same = here.find((each) => each.dataset.key && each.dataset.key === focused.dataset.key);
+  (same || here[Math.min(at, here.length - 1)] || parent.closest("dialog") || document.getElementById("main")).focus({ preventScroll: true });
+}
+
 export const unseen = (text) => h("span", { class: "unseen" }, text);
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -100,6 +114,12 @@ export const when = (text) => moment.format(new Date(text));
 export function ordinal(number) {
   const last = number % 100 > 10 && number % 100 < 14 ? 0 : number % 10;
   return `${count(number)}${["th", "st", "nd", "rd"][last] || "th"}`;
+}
+
+/** Says something in a place of its own, which is a status. How far something is goes on without being told to those who listen. */
+export function tell(place, text, kind = "faint", going = false) {
+  place.setAttribute("aria-busy", String(going));
+  place.replaceChildren(h("p", { class: kind }, text));
 }
 
 const SAY_EVERY_MS = 4000;

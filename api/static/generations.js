@@ -1,7 +1,7 @@
 // Generations: every build of a game's boards, the live one and those beside it; build, swap, swap back, drop.
 
 import { ask, finished, follow, get, path } from "./api.js";
-import { count, h, say, when } from "./dom.js";
+import { count, h, swap, tell, when } from "./dom.js";
 import { elsewhere, link, present } from "./place.js";
 import { refused } from "./refused.js";
 
@@ -24,11 +24,16 @@ export class Generations {
 
   async load() {
     const page = await get(this.url);
-    const text = JSON.stringify(page.generations);
-    if (text === this.drawn) return;
+    // Positions move on all the time: they are put where they stand, so that nobody loses the button at hand.
+    const text = JSON.stringify(page.generations.map(({ position, progress, ...rest }) => rest));
+    if (text === this.drawn) {
+      for (const line of page.generations) this.moving.get(line.generation)(line);
+      return;
+    }
     this.drawn = text;
+    this.moving = new Map();
     const earlier = page.generations.some((line) => line.status === "retired");
-    this.list.replaceChildren(
+    swap(this.list,
       page.generations.length ? this.table(page.generations) : h("p", { class: "note" }, "There is no generation yet."),
       earlier ? h("p", { class: "actions below" }, h("button", { type: "button", onclick: ({ target }) => this.act({ action: "swap_back" }, "Swap back", target) }, "Swap back to the one before")) : "");
   }
@@ -49,15 +54,26 @@ export class Generations {
   }
 
   row(line) {
-    const progress = line.progress && line.status === "building"
-      ? h("progress", { max: String(line.progress.total || 1), value: String(line.progress.events), "aria-label": `${count(line.progress.events)} of ${count(line.progress.total)} events` })
-      : "";
+    const progress = h("progress");
+    const at = h("span", { class: "event" });
+    const position = h("span", { class: "about" }, "at ", at);
+    const move = (now) => {
+      at.textContent = now.position || "";
+      position.hidden = !now.position;
+      progress.hidden = !now.progress || now.status !== "building";
+      if (progress.hidden) return;
+      progress.max = now.progress.total || 1;
+      progress.value = now.progress.events;
+      progress.setAttribute("aria-label", `${count(now.progress.events)} of ${count(now.progress.total)} events`);
+    };
+    move(line);
+    this.moving.set(line.generation, move);
     return h("tr", {},
       h("th", { scope: "row" }, String(line.generation), line.name ? h("span", { class: "about" }, line.name) : ""),
       h("td", {}, h("span", { class: line.live ? "tag live-tag" : line.status === "failed" ? "tag down" : "tag" }, line.live ? "live" : line.status), progress, line.reason ? h("span", { class: "about" }, line.reason) : ""),
       h("td", {}, `version ${line.ruleset_version}`,
         h("span", { class: "about" }, `begun ${when(line.created_at)}`),
-        line.position ? h("span", { class: "about" }, "at ", h("span", { class: "event" }, line.position)) : ""),
+        position),
       h("td", {}, h("div", { class: "actions" }, ...this.actions(line))));
   }
 
@@ -113,12 +129,11 @@ export class Generations {
   }
 
   going(title, job) {
-    if (!this.stopped) this.said.replaceChildren(h("p", { class: "faint" }, job.total ? `${title}: ${count(job.done)} of ${count(job.total)} events …` : `${title} …`));
+    if (!this.stopped) tell(this.said, job.total ? `${title}: ${count(job.done)} of ${count(job.total)} events …` : `${title} …`, "faint", true);
     return !this.stopped;
   }
 
   tell(text, kind = "faint") {
-    this.said.replaceChildren(h("p", { class: kind }, text));
-    say(text);
+    tell(this.said, text, kind);
   }
 }

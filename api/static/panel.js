@@ -2,7 +2,7 @@
 
 import { boardPath, follow, found, get, has, path } from "./api.js";
 import { chart } from "./chart.js";
-import { amount, capital, count, h, metric, ordinal, periodName, when, words } from "./dom.js";
+import { amount, capital, count, h, metric, ordinal, periodName, swap, when, words } from "./dom.js";
 import { shownMetrics } from "./home.js";
 import { displayed, fresh, go, link, sight, undisplayed } from "./place.js";
 import { Why } from "./why.js";
@@ -79,10 +79,11 @@ export class Panel {
     this.meButton = h("button", { type: "button", onclick: () => go({ me: this.here.me === player ? null : player }, { replace: true }) });
     this.parts = Object.fromEntries(["summary", "why", "charts", "rounds", "badges", "versus", "places"].map((name) => [name, h("div", { class: `part part-${name}` })]));
     this.why = new Why();
+    this.why.show(this.here, null);
     this.parts.why.append(this.why.element);
     this.input = h("input", { id: "with", list: "others", autocomplete: "off", spellcheck: "false", maxlength: "128", value: this.here.with || "" });
     this.others = h("datalist", { id: "others" });
-    const compare = h("form", { class: "search", onsubmit: (event) => this.compare(event) },
+    this.comparing = h("form", { class: "search", onsubmit: (event) => this.compare(event) },
       h("label", { for: "with" }, "Compare with"), this.input, this.others, h("button", { type: "submit" }, "Compare"));
     this.input.placeholder = "a player's id";
     this.parts.summary.append(h("p", { class: "wait" }, "Loading …"));
@@ -91,8 +92,8 @@ export class Panel {
         h("div", {}, this.name, this.about),
         h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => this.dialog.close() }, "✕")),
       h("div", { class: "panel-body" },
-        this.parts.summary, h("p", { class: "actions" }, this.meButton, h("a", { class: "button", href: link({ ...fresh, at: player, player: null, with: null }) }, "Show on the board")),
-        this.parts.why, this.parts.charts, this.parts.rounds, this.parts.badges, compare, this.parts.versus, this.parts.places),
+        this.parts.summary, this.actions = h("p", { class: "actions" }, this.meButton, h("a", { class: "button", href: link({ ...fresh, at: player, player: null, with: null }) }, "Show on the board")),
+        this.parts.why, this.parts.charts, this.parts.rounds, this.parts.badges, this.comparing, this.parts.versus, this.parts.places),
     );
     this.toggleMe();
   }
@@ -156,7 +157,8 @@ export class Panel {
 
   failed(error) {
     if (error.away) return false;
-    this.parts.summary.replaceChildren(h("p", { class: "note" }, error.status === 404 ? "Nothing is known of this player." : error.message));
+    for (const part of [...Object.values(this.parts), this.actions, this.comparing]) part.hidden = part !== this.parts.summary;
+    this.parts.summary.replaceChildren(h("p", { class: "faint" }, error.status === 404 ? "Nothing is known of this player." : `${capital(error.message)}.`));
     return true;
   }
 
@@ -166,7 +168,7 @@ export class Panel {
     if (this.drawn[name] === text) return;
     this.drawn[name] = text;
     const open = this.parts[name].querySelector("details[open]") !== null;
-    this.parts[name].replaceChildren(...[draw()].flat().filter(Boolean));
+    swap(this.parts[name], ...[draw()].flat().filter(Boolean));
     const details = this.parts[name].querySelector("details");
     if (open && details) details.open = true;
   }

@@ -2,7 +2,7 @@
 // the first players' places changed, and any other time by its date.
 
 import { boardPath, get, has } from "./api.js";
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { displayed, go, present } from "./place.js";
 
 const HISTORY = 300;
@@ -59,7 +59,7 @@ export class Past {
   build() {
     this.slider = h("input", { type: "range", id: "past-slider", min: "0", max: "0", step: "1", "data-key": "past-slider", oninput: () => this.slid() });
     this.date = h("input", { type: "datetime-local", id: "past-date", step: "1", "data-key": "past-date", onchange: () => this.chosen() });
-    this.said = h("p", { class: "past-said", role: "status" });
+    this.said = h("p", { class: "past-said" });
     this.now = h("button", { type: "button", "data-key": "past-now", onclick: () => this.leave() }, "Now");
     this.kinds = Object.keys(KINDS).filter(has).map((kind) => h("input", { type: "radio", name: "past-kind", id: `past-${kind}`, value: kind, onchange: () => this.ask(kind) }));
     const choice = h("fieldset", { class: "past-kinds" }, h("legend", { class: "unseen" }, "Look back at"),
@@ -117,8 +117,11 @@ export class Past {
     const kind = KINDS[this.kind];
     const said = text ? kind.then(at === null ? `at ${text}` : `on ${moment.format(at)}`) : `Now. ${this.moments.length ? "Move the slider" : "Choose a time"} to ${kind.now}.`;
     this.slider.setAttribute("aria-valuetext", text ? said : "Now");
-    if (this.said.textContent !== said) this.said.textContent = said;
     this.now.disabled = !text;
+    if (this.said.textContent === said) return;
+    // Who moves the slider hears it from there.
+    if (this.said.textContent && document.activeElement !== this.slider) say(said);
+    this.said.textContent = said;
   }
 
   /** Says what is under way, where it is seen that somebody looks back. */

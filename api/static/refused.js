@@ -1,6 +1,6 @@
 // What stands where something would, when the API refuses it or is away.
 
-import { h } from "./dom.js";
+import { capital, h } from "./dom.js";
 import { everywhere, fresh, link, present } from "./place.js";
 
 /** A note that says so, and what to do. */
@@ -12,6 +12,8 @@ export function refused(error) {
   return h("div", { class: "note" }, h("h2", {}, "This cannot be shown"), h("p", {}, error.message));
 }
 
+const sentence = (text) => `${capital(text.replace(/\.$/, ""))}.`;
+
 const KEY = { 401: "it takes a key", 403: "the key in use does not allow it" };
 
 /** What is said where a board would stand, with what leads out of there. */
@@ -20,9 +22,9 @@ export function boardRefused(error, here) {
   const now = h("a", { href: link({ ...fresh, ...present }) }, "Back to now");
   if (error.status === 404 && here.at) return [`“${here.at}” is not ranked here.`, h("a", { href: link(fresh) }, "Back to the top")];
   if (here.generation) {
-    return [enter ? `Generations that are not live are for officials: ${KEY[error.status]}.` : `${error.message}.`, enter, h("a", { href: link({ ...fresh, ...present }) }, "The live board")];
+    return [enter ? `Generations that are not live are for officials: ${KEY[error.status]}.` : sentence(error.message), enter, h("a", { href: link({ ...fresh, ...present }) }, "The live board")];
   }
-  if (error.status === 404) return [error.message, h("a", { href: everywhere() }, "All games")];
+  if (error.status === 404) return [sentence(error.message), h("a", { href: everywhere() }, "All games")];
   if (here.known_at && error.status === 410) return ["What was displayed then is kept no longer.", now];
   if ((here.known_at || here.effective_at) && error.status === 400) return ["The board cannot be shown as of that time.", now];
   if (enter && here.as === "official") {

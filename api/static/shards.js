@@ -1,7 +1,7 @@
 // How far each shard is: what readers see, what the log holds, and whether something stands in the way.
 
 import { Refused, follow, get } from "./api.js";
-import { capital, count, h, when, words } from "./dom.js";
+import { capital, count, h, swap, when, words } from "./dom.js";
 import { refused } from "./refused.js";
 
 const NAMES = { postgresql: "PostgreSQL", redis_log: "Redis, log", redis_rankings: "Redis, rankings" };
@@ -42,7 +42,7 @@ export class Shards {
   draw(found) {
     const services = Object.entries(found.services).map(([name, state]) =>
       h("div", {}, h("dt", {}, NAMES[name] || words(name)), h("dd", { class: state === "ok" ? "up" : "down" }, state === "ok" ? "answers" : state)));
-    this.body.replaceChildren(
+    swap(this.body,
       h("dl", { class: "facts" }, services, h("div", {}, h("dt", {}, "access"), h("dd", {}, found.access))),
       found.shards.length ? this.table(found.shards) : h("p", { class: "note" }, found.ready ? "There is no shard yet: no consumer has started." : "Nothing is known of the shards until these answer."));
   }

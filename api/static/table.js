@@ -38,6 +38,7 @@ export class Table {
     if (!row) return;
     row.element.classList.add("sought");
     row.element.scrollIntoView({ block: "center" });
+    if (document.activeElement === document.body) row.link.focus({ preventScroll: true });
   }
 
   /** Forgets all rows: what comes next is another stretch, and nothing of it has moved. */

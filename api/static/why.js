@@ -120,7 +120,7 @@ export class Why {
 
   voided(found) {
     if (!found.voided.length) return "";
-    return h("section", {}, h("h4", {}, "Does not count any more"),
+    return h("section", {}, h("h3", {}, "Does not count any more"),
       h("ul", { class: "gone" }, found.voided.map((line) => {
         const values = Object.entries(line.values).slice(0, 3).map(([name, value]) => `${metric(value)} ${words(name)}`).join(", ");
         const by = line.voided_by ? [" voided by ", h("span", { class: "event" }, line.voided_by)] : [" voided"];
@@ -166,7 +166,7 @@ function neighbours(found) {
 
 function rejected(found) {
   if (!found.rejections || !found.rejections.length) return "";
-  return h("section", {}, h("h4", {}, "Rejected"),
+  return h("section", {}, h("h3", {}, "Rejected"),
     h("ul", { class: "gone" }, found.rejections.map((line) => h("li", {}, h("span", { class: "event" }, line.event), `: ${line.reason}`))));
 }
 
@@ -174,6 +174,6 @@ function rejected(found) {
 function tieBreaks(found) {
   if (found.criteria.length < 2) return "";
   const value = (line) => (line.reached_at ? when(line.reached_at) : Array.isArray(line.value) ? line.value.map(metric).join(" – ") : line.value === null ? "by lot" : metric(line.value));
-  return h("section", {}, h("h4", {}, "What decides ties, in this order"),
+  return h("section", {}, h("h3", {}, "What decides ties, in this order"),
     h("ol", { class: "criteria" }, found.criteria.map((line) => h("li", {}, `${words(line.criterion)}: `, h("strong", {}, value(line))))));
 }

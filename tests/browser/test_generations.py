@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.conftest import RULES, Site, Visitor
 from tests.browser.test_officials import signed_in
+from tests.integration.api_stack import score
 
 with contextlib.suppress(ImportError):
     from playwright.async_api import expect
@@ -37,6 +38,21 @@ async def test_a_generation_is_built_swapped_in_and_out_and_dropped(visitor: Vis
     await expect(rows).to_have_count(2)
     await built.get_by_role("button", name="Really drop?").click()
     await expect(rows).to_have_count(1)
+
+
+async def test_events_that_come_meanwhile_take_no_button_away(visitor: Visitor, guarded: Site) -> None:
+    page = await signed_in(visitor, guarded, PATH, "admin")
+    await page.get_by_text("Build another generation").click()
+    await page.get_by_role("button", name="Build it").click()
+    await expect(page.locator(".done")).to_have_text("Build: done.")
+    await expect(page.locator(".said")).to_have_attribute("aria-busy", "false")
+    drop = page.get_by_role("button", name="Drop")
+    await drop.focus()
+    await page.keyboard.press("Enter")
+    sure = page.get_by_role("button", name="Really drop?")
+    sent = await guarded.stack.publish(score("more", "dan", 1), game="cup")
+    await expect(page.locator(".list tbody tr").last).to_contain_text(sent["position"])
+    await expect(sure).to_be_focused()
 
 
 async def test_what_cannot_be_built_is_told(visitor: Visitor, guarded: Site) -> None:

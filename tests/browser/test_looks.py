@@ -78,6 +78,22 @@ async def tab_to(page: "Page", text: str) -> None:
     raise AssertionError(f"no {text!r} in the order of tabs")
 
 
+async def test_the_focus_stays_where_one_was(visitor: Visitor, site: Site) -> None:
+    await site.scores({f"p{number:03}": 1000 - number for number in range(120)})
+    page = await loaded(await visitor.open())
+    await page.get_by_role("link", name="Next").focus()
+    for first in ("51", "101"):
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".shown")).to_contain_text(f"Ranks {first} to")
+    # There is no next one any more.
+    await expect(page.get_by_role("link", name="Previous")).to_be_focused()
+    await page.get_by_role("columnheader", name="Games").get_by_role("button").press("Enter")
+    await page.get_by_role("button", name="Back to the ranking").press("Enter")
+    await expect(page.locator("#main")).to_be_focused()
+    await page.goto(f"{site.url}{BOARD}&at=p060")
+    await expect(page.get_by_role("link", name="p060")).to_be_focused()
+
+
 async def test_little_motion(visitor: Visitor, site: Site) -> None:
     page = await loaded(await visitor.open(reduced_motion="reduce"))
     await page.evaluate("void (Element.prototype.animate = () => { window.moved = true; })")
@@ -89,8 +105,14 @@ async def test_little_motion(visitor: Visitor, site: Site) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_barriers(visitor: Visitor, scheme: str) -> None:
     axe = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
-    for path in ("/", f"{BOARD}&me=dan", PANEL):
+    away = f"{BOARD}&q=b"
+    for path in ("/", f"{BOARD}&me=dan", PANEL, away):
         page = await loaded(await visitor.open(path, color_scheme=scheme))
+        if path == away:
+            await page.context.set_offline(True)
+            await page.evaluate("dispatchEvent(new Event('retry'))")
+            await expect(page.locator("#main")).to_have_class("stale")
+            await page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")
         if path == PANEL:
             await expect(page.get_by_role("dialog").locator(".part-places table")).to_be_visible()
             await page.get_by_text("Why this rank?").click()

@@ -90,6 +90,7 @@ async def chaos(embedded: Embedded, folder: Path, seconds: float, rate: float, s
         "seconds": seconds,
         "kills": killer.kills.total(),
         "killed": dict(sorted(killer.kills.items())),
+        "paused": dict(sorted(killer.pauses.items())),
         "ended_by_themselves": dict(killer.ended_alone),
         "last_words": killer.last_words,
         "acknowledged": len(ledger.acknowledged),

@@ -14,6 +14,9 @@ from cli.embedded import Embedded, Which
 from tests.harness import ROOT
 
 LAUNCHER = ROOT / "cli" / "embedded_launch.py"
+PAUSES = 0.2
+"""How often a program is stopped and goes on, instead of being killed."""
+
 SERVERS: tuple[Which, ...] = ("log", "rankings", "postgres")
 
 
@@ -62,6 +65,11 @@ class Program:
         """The end of what it has said."""
         return self._log.read_text("utf-8", "replace")[-2_000:]
 
+    def send(self, number: signal.Signals) -> None:
+        """A signal, if it runs."""
+        if self.runs and self._process is not None:
+            self._process.send_signal(number)
+
     def kill(self) -> None:
         """SIGKILL, and waits for the end."""
         if self._process is not None:
@@ -70,13 +78,14 @@ class Program:
 
 
 class Killer:
-    """Kills one thing or two at a time, starts it again a moment later, and looks after what ended by itself."""
+    """Kills one thing or two at a time, or has a program stand still, and looks after what ended by itself."""
 
     def __init__(self, embedded: Embedded, programs: list[Program], chance: random.Random) -> None:
         self.embedded = embedded
         self.programs = {program.name: program for program in programs}
         self.chance = chance
         self.kills: Counter[str] = Counter()
+        self.pauses: Counter[str] = Counter()
         self.ended_alone: Counter[str] = Counter()
         self.last_words: dict[str, str] = {}
 
@@ -84,6 +93,9 @@ class Killer:
         """Until that time of the monotonic clock; everything runs when it returns."""
         while time.monotonic() < until:
             await asyncio.sleep(self.chance.uniform(0.5, 4.0))
+            if self.chance.random() < PAUSES:
+                await self._pause(self.chance.choice(list(self.programs)))
+                continue
             victims = self.chance.sample([*self.programs, *SERVERS], self.chance.choice((1, 1, 1, 2)))
             for victim in victims:
                 self.kills[victim] += 1
@@ -100,6 +112,14 @@ class Killer:
                 self.ended_alone[name] += 1
                 self.last_words[name] = program.last_words
                 program.start()
+
+    async def _pause(self, victim: str) -> None:
+        """Has a program stand still for a while, which believes then that nothing has happened."""
+        self.pauses[victim] += 1
+        self.programs[victim].send(signal.SIGSTOP)
+        # Sometimes until another one has its leases, sometimes not.
+        await asyncio.sleep(self.chance.choice((0.5, 3.0, 12.0)))
+        self.programs[victim].send(signal.SIGCONT)
 
     def _kill(self, victim: str) -> None:
         if victim in self.programs:

@@ -5,8 +5,8 @@ from typing import Any
 from projections.badges import badges_of
 from projections.database import connect, queries
 from projections.store import Store
-from schemas.position import Position
-from tests.harness import Harness, ruleset, score
+from schemas.position import Position, parse_entry
+from tests.harness import Harness, event, ruleset, score
 
 RULES = """
 game = "arcade"
@@ -57,6 +57,20 @@ async def test_a_badge_is_awarded_once_at_the_position_of_its_event(harness: Har
     assert [(badge.badge, badge.occurred_ms) for badge in found] == [("hundred", DAY), ("three", DAY)]
     await harness.swap()
     assert await held(harness) == expected
+    await harness.assert_exact("arcade")
+
+
+async def test_each_of_many_voids_is_judged_by_itself(harness: Harness) -> None:
+    """Those that stand together in one batch, too: what is right for a moment only earns a badge."""
+    rules = RULES.replace("{ min = 100 }", "{ min = 100, max = 109 }")
+    await harness.publish(ruleset(rules), *(score(f"e{at}", "ann", at, occurred_at=DAY) for at in (200, 105, 3)))
+    void = [event("void", f"v{at}", event=f"e{at}", reason="a mistake") for at in (200, 105)]
+    entries = await harness.publish(*void)
+    async with harness.consuming() as reader:
+        await reader.drain()
+    found = {badge[2:] for badge in await held(harness)}
+    third, right = await harness.log.xrange("rankfold:log:{0}"), str(Position(1, 0, *entries[0]))
+    assert found == {("three", str(Position(1, 0, *parse_entry(third[3][0])))), ("hundred", right)}
     await harness.assert_exact("arcade")
 
 

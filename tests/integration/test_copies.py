@@ -130,6 +130,18 @@ async def test_live_equals_replay(harness: Harness, seed: int, batch: int, cache
     await harness.assert_exact("arcade")
 
 
+async def test_another_version_of_the_rules_makes_no_rankings_that_nobody_shows(harness: Harness) -> None:
+    """Rankings before the first stretch are empty: they are neither stored nor shown, whichever event a batch holds."""
+    await harness.publish(ruleset(RULES), score("e1", "ann", 5, occurred_at=DAY))
+    async with harness.consuming() as reader:
+        await reader.drain()
+        stored = await harness.value("SELECT count(*) FROM rankings")
+        await harness.publish(ruleset(RULES, version=2))
+        await reader.drain()
+    assert await harness.value("SELECT count(*) FROM rankings") == stored
+    await harness.assert_exact()
+
+
 async def test_a_void_reaches_segments_when_nothing_is_in_memory(harness: Harness) -> None:
     """The rows that a void takes from are settled as well: what country their players are of has to be looked up."""
     await harness.publish(

@@ -3,14 +3,16 @@
 Part of the auditor, which may not import `engine`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
+from zlib import crc32
 
 from schemas.choices import choice_rule, number_of
 from schemas.codec import decode, epoch_ms
-from schemas.errors import InvalidEvent
+from schemas.errors import InvalidEvent, InvalidRuleset
 from schemas.events import (
     Adjustment,
     AnyEvent,
@@ -28,13 +30,23 @@ from schemas.events import (
 )
 from schemas.language import PicksSource, Ruleset, TableSource
 from schemas.ruleset import parse
-from tests.simulation.spreading import ELSEWHERE, belongs, home_of
 
 CORRECTABLE = (Score, Adjustment, Pick, Result)
 """What can be voided; of anything else another event says what holds."""
 
-RawEntry = tuple[int, int, bytes]
-"""An entry of a stream: milliseconds, number, body."""
+
+class RawEntry(NamedTuple):
+    """An entry of a stream, in the epoch of the log in which it came."""
+
+    ms: int
+    seq: int
+    body: bytes
+    epoch: int = 1
+    shard: int = 0
+
+
+Place = tuple[int, int, int]
+"""(shard, milliseconds, number) of an entry: streams go on from epoch to epoch."""
 
 
 @dataclass(frozen=True)
@@ -47,53 +59,80 @@ class Said:
 
 @dataclass
 class Account:
-    """What one game's part of a log comes to; of a spread game it is that of a part, which has so many beside it."""
+    """What one game's part of a log comes to."""
 
     rules: Ruleset
-    shard: int = 0
-    parts: int = 1
+    """Those by which the boards are made that are looked at."""
+    texts: dict[int, str] = field(default_factory=dict)
+    """Every version of the rules."""
     said: list[Said] = field(default_factory=list)
     """Accepted events, in order."""
+    homes: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    """(epoch, shard) of every accepted entry."""
 
     def stands_in(self, player: str, erased_at: tuple[int, int]) -> str:
         """The id of who was erased there."""
-        return f"{'erased-' if self.owns(player) else ELSEWHERE}1.{self.shard}.{erased_at[0]}-{erased_at[1]}"
+        epoch, shard = self.homes[erased_at]
+        return f"erased-{epoch}.{shard}.{erased_at[0]}-{erased_at[1]}"
 
-    def owns(self, player: str) -> bool:
-        """Whether the player's marks are kept here."""
-        return belongs(player, self.shard, self.parts)
+    def under(self, rules: Ruleset, upto: tuple[int, int] | None = None) -> "Account":
+        """The same log, or the part of it up to an entry, under other rules."""
+        said = self.said if upto is None else [one for one in self.said if one.entry <= upto]
+        return Account(rules, self.texts, said, self.homes)
 
 
 def accounts(
-    entries: list[RawEntry], shard: int = 0, shards: int = 1
-) -> tuple[dict[str, Account], dict[tuple[int, int], str]]:
+    entries: Iterable[RawEntry], shards: dict[int, int] | None = None
+) -> tuple[dict[str, Account], dict[Place, str]]:
     """The account of every game, and the verdict on each entry: accepted, duplicate or refused.
 
-    `entries` are those of one shard; spread games have a part on each of so many.
+    `shards` says how many shards the log had in each epoch.
     """
     games: dict[str, Account] = {}
     seen: dict[tuple[str, str], AnyEvent] = {}
-    verdicts: dict[tuple[int, int], str] = {}
-    for ms, seq, body in entries:
+    verdicts: dict[Place, str] = {}
+    for raw in sorted(entries, key=lambda one: (one.epoch, one.ms, one.seq, one.shard)):
         try:
-            event = decode(body)
+            event = decode(raw.body)
         except InvalidEvent:
-            verdicts[ms, seq] = "refused"
+            verdicts[raw.shard, raw.ms, raw.seq] = "refused"
             continue
-        account = games.get(event.game)
-        if account is None and isinstance(event, RulesetChange) and event.version == 1:
-            rules = parse(event.text)
-            account = games[event.game] = Account(rules, shard, shards if rules.spread else 1)
-        if account is None or not allowed(event, account.rules) or home_of(event, account.parts) not in (None, shard):
-            verdicts[ms, seq] = "refused"
-            continue
-        known = seen.setdefault((event.game, event.id), event)
-        if known is event:
-            account.said.append(Said((ms, seq), event))
-            verdicts[ms, seq] = "accepted"
-        else:
-            verdicts[ms, seq] = "duplicate" if known == event else "refused"
+        home = crc32(event.game.encode()) % (shards or {}).get(raw.epoch, 1)
+        verdict = "refused" if home != raw.shard else admitted(event, games, seen)
+        if verdict == "accepted":
+            games[event.game].said.append(Said((raw.ms, raw.seq), event))
+            games[event.game].homes[raw.ms, raw.seq] = (raw.epoch, raw.shard)
+        verdicts[raw.shard, raw.ms, raw.seq] = verdict
     return games, verdicts
+
+
+def admitted(event: AnyEvent, games: dict[str, Account], seen: dict[tuple[str, str], AnyEvent]) -> str:
+    """The verdict on an event on the shard of its game."""
+    account = games.get(event.game)
+    if isinstance(event, RulesetChange):
+        if not good_rules(event, account.texts if account is not None else {}):
+            return "refused"
+        if account is None:
+            account = games[event.game] = Account(parse(event.text))
+    elif account is None or not allowed(event, account.rules):
+        return "refused"
+    known = seen.setdefault((event.game, event.id), event)
+    if known is not event:
+        return "duplicate" if known == event else "refused"
+    if isinstance(event, RulesetChange):
+        account.texts.setdefault(event.version, event.text)
+    return "accepted"
+
+
+def good_rules(event: RulesetChange, texts: dict[int, str]) -> bool:
+    """The next version of the rules, or one that there is, again; of this game, and for its whole log."""
+    try:
+        parse(event.text, game=event.game)
+    except InvalidRuleset:
+        return False
+    if event.mode != "retroactive":
+        return False
+    return event.version == len(texts) + 1 or texts.get(event.version) == event.text
 
 
 def allowed(event: AnyEvent, rules: Ruleset) -> bool:
@@ -111,7 +150,7 @@ def allowed(event: AnyEvent, rules: Ruleset) -> bool:
         return good_result(event, rules)
     if isinstance(event, Freeze | Close):
         return event.board in (None, *rules.boards)
-    return not isinstance(event, RulesetChange) or event.version == 1
+    return True
 
 
 def good_values(values: dict[str, Any], rules: Ruleset, *, bounded: bool) -> bool:

@@ -5,16 +5,19 @@ of events and rulesets (`schemas`), and nothing of `engine`, `projections` or `c
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 from hashlib import blake2b
+from math import ceil
 from typing import Any, NamedTuple
 
-from schemas.language import Board, Ruleset, TieBreak, rank_item
+from schemas.language import Board, Range, Ruleset, TieBreak, rank_item
 from tests.simulation.accepting import Account, History
 from tests.simulation.marking import Mark, in_range, meets
 from tests.simulation.metrics import Calendar, Number, Sheet, kept
+from tests.simulation.moving import BEFORE, before
 from tests.simulation.predicting import Book
 from tests.simulation.sources import all_marks
 
@@ -28,11 +31,10 @@ class Line(NamedTuple):
     rank: int
     player: str
     metrics: dict[str, Any]
+    tier: str | None = None
 
 
 Boards = dict[RankingName, list[Line]]
-Copies = dict[RankingName, tuple["Sheet", list["Row"]]]
-"""Who is ranked in each ranking, in no order, and what the numbers mean."""
 
 
 @dataclass
@@ -49,51 +51,70 @@ class Row:
 
 def audit(account: Account) -> Boards:
     """Every ranking of a game that shows anybody."""
-    return in_order(account.rules, copies(account))
-
-
-def in_order(rules: Ruleset, found: Copies) -> Boards:
-    """The rankings that show anybody, in order."""
-    return {name: ranked(rules.boards[name[0]], sheet, rows) for name, (sheet, rows) in found.items() if rows}
-
-
-def copies(account: Account) -> Copies:
-    """Every ranking of a game; of a part of a spread one with the players who belong to it."""
     history = History(account)
     book = Book(history, account.rules)
     for said in account.said:
         if history.take(said):
             book.follow(said)
-    marks = [mark for mark in all_marks(history, book, account.rules) if account.owns(mark.who)]
-    return rankings(account.rules, history, marks)
+    found = rankings(account.rules, history, list(all_marks(history, book, account.rules)))
+    return {name: lines for name, lines in found.items() if lines}
 
 
-def rankings(rules: Ruleset, history: History, marks: list[Mark]) -> Copies:
+def rankings(rules: Ruleset, history: History, marks: list[Mark]) -> Boards:
     """Marks to rankings."""
     calendar = Calendar(rules)
     today = calendar.day(history.effects.clock)
-    found: Copies = {}
+    boards: Boards = {}
     for name, board in rules.boards.items():
-        taken = [
-            mark
-            for mark in marks
-            if (board.sources is None or mark.source in board.sources)
-            and mark.board in (None, name)
-            and meets(board.where, mark, rules.metrics)
-        ]
-        for (period, segment), inside in split(board, taken, calendar, today, history).items():
+        copies = split(board, list(taken(name, board, marks, rules)), calendar, today, history)
+        for (period, segment), inside in copies.items():
             # What a streak is now shows while its period lasts, and stays what it was at its end.
             until = min(today, calendar.last_day(period))
-            sheet = Sheet(rules, board, calendar, until)
-            found[name, period, segment] = sheet, rows_of(name, period, board, sheet, inside, history, rules)
-    return found
+            boards[name, period, segment] = lines_of(name, period, board, calendar, until, inside, history, rules)
+            if board.movement == "none" or period.startswith("last:"):
+                continue
+            # A segment of players is cut where the whole board is.
+            by_player = board.segments.get(segment.partition(":")[0]) == "player"
+            earlier = before(board, calendar, copies[period, ""] if by_player else inside, inside)
+            if earlier is not None:
+                held, until = earlier
+                boards[name, period, BEFORE + segment] = lines_of(
+                    name, period, board, calendar, until, held, history, rules
+                )
+    return boards
+
+
+def taken(name: str, board: Board, marks: Iterable[Mark], rules: Ruleset) -> Iterator[Mark]:
+    """The marks that a board takes."""
+    for mark in marks:
+        if (
+            (board.sources is None or mark.source in board.sources)
+            and mark.board in (None, name)
+            and meets(board.where, mark, rules.metrics)
+        ):
+            yield mark
+
+
+def lines_of(
+    name: str,
+    period: str,
+    board: Board,
+    calendar: Calendar,
+    until: Any,
+    marks: list[Mark],
+    history: History,
+    rules: Ruleset,
+) -> list[Line]:
+    """The lines of one ranking."""
+    sheet = Sheet(rules, board, calendar, until)
+    return ranked(board, sheet, rows_of(name, period, board, sheet, marks, history, rules))
 
 
 def split(
     board: Board, marks: list[Mark], calendar: Calendar, today: Any, history: History
 ) -> dict[tuple[str, str], list[Mark]]:
     """The marks of each copy of a board, by period and segment."""
-    found: dict[tuple[str, str], list[Mark]] = {}
+    copies: dict[tuple[str, str], list[Mark]] = {}
     for mark in marks:
         periods = [calendar.period(kind, mark) for kind in board.periods]
         day = calendar.day(mark.at)
@@ -101,8 +122,8 @@ def split(
         for period in periods:
             if period is not None:
                 for segment in segments(board, mark, history):
-                    found.setdefault((period, segment), []).append(mark)
-    return found
+                    copies.setdefault((period, segment), []).append(mark)
+    return copies
 
 
 def segments(board: Board, mark: Mark, history: History) -> Iterable[str]:
@@ -209,6 +230,25 @@ def reached(board: Board, before: int, sheet: Sheet, marks: list[Mark]) -> Any:
     return (1, 0, 0, 0)
 
 
+def tier_of(board: Board, rank: int, total: int, values: dict[str, Number]) -> str | None:
+    """The first tier that a place belongs to."""
+    for tier in board.tiers:
+        if tier.top is not None:
+            fits = rank <= tier.top
+        elif tier.percent is not None:
+            fits = rank <= ceil(total * Fraction(tier.percent) / 100)
+        else:
+            fits = meets_all(tier.where, values)
+        if fits:
+            return tier.name
+    return None
+
+
+def meets_all(where: dict[str, Range], values: dict[str, Number]) -> bool:
+    """Whether metrics lie within their ranges."""
+    return all(in_range(wanted, values[key]) for key, wanted in where.items())
+
+
 def ranked(board: Board, sheet: Sheet, rows: list[Row]) -> list[Line]:
     """The lines of a ranking, best first."""
     rows = sorted(rows, key=lambda row: (row.criteria, row.player.encode()))
@@ -222,5 +262,6 @@ def ranked(board: Board, sheet: Sheet, rows: list[Row]) -> list[Line]:
         ]
         metrics = {key: sheet.shown(key, value) for key, value in row.values.items()}
         metrics |= {f"head_to_head.{key}": sheet.shown(key, value) for key, value in row.level.items()}
-        lines.append(Line(rank, row.player, metrics))
+        tier = tier_of(board, rank, len(rows), row.values)
+        lines.append(Line(rank, row.player, metrics, tier))
     return lines

@@ -1,10 +1,11 @@
 """Frozen and closed boards: since which position, and what the public is shown of them. Part of the auditor."""
 
-from dataclasses import replace
+from collections.abc import Callable
 
 from schemas.events import Close, Freeze, Thaw
+from schemas.language import Ruleset
 from tests.simulation.accepting import Account, History
-from tests.simulation.auditor import Boards, Copies, Line, RankingName, audit, copies, in_order
+from tests.simulation.auditor import Boards, audit
 
 Entry = tuple[int, int]
 Held = dict[tuple[str, str, bool], Entry]
@@ -31,41 +32,18 @@ def since(found: Held, board: str, period: str) -> Entry | None:
     return min(entries, default=None)
 
 
-def pinned(account: Account) -> Boards:
-    """The rankings that stand still, as they stood then; who was erased since then is called as he is now."""
+def pinned(account: Account, rules_at: Callable[[Entry], Ruleset]) -> Boards:
+    """The rankings that stand still, as they stood then, by the rules that were live then.
+
+    Who was erased since then is called as he is now.
+    """
     found = held(account)
     history = History(account)
     for said in account.said:
         history.take(said)
     boards: Boards = {}
     for entry in set(found.values()):
-        before = replace(account, said=[said for said in account.said if said.entry <= entry])
-        for name, lines in audit(before).items():
+        for name, lines in audit(account.under(rules_at(entry), entry)).items():
             if since(found, *name[:2]) == entry:
-                boards[name] = [Line(one.rank, history.name(one.player, entry), one.metrics) for one in lines]
+                boards[name] = [one._replace(player=history.name(one.player, entry)) for one in lines]
     return boards
-
-
-def together(parts: list[Account], *, public: bool) -> Boards:
-    """The rankings of all parts of a spread game as one; for the public what stands still as it stood.
-
-    Events of everyone may be frozen, or may not have come, in one part only.
-    """
-    whole: Copies = {}
-    called: dict[tuple[RankingName, str], str] = {}
-    for account in parts:
-        found = held(account) if public else {}
-        history = History(account)
-        for said in account.said:
-            history.take(said)
-        for entry in (None, *set(found.values())):
-            before = [said for said in account.said if entry is None or said.entry <= entry]
-            for name, (sheet, rows) in copies(replace(account, said=before)).items():
-                if since(found, *name[:2]) == entry:
-                    whole.setdefault(name, (sheet, []))[1].extend(rows)
-                    if entry is not None:
-                        called |= {(name, row.player): history.name(row.player, entry) for row in rows}
-    return {
-        name: [one._replace(player=called.get((name, one.player), one.player)) for one in lines]
-        for name, lines in in_order(parts[0].rules, whole).items()
-    }

@@ -1,44 +1,34 @@
 """The same log folded in memory and audited: no servers, so that many seeds can be tried in little time."""
 
 import random
-import re
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-import msgspec
-
 from engine.fold import Fold
-from engine.movement import BEFORE
 from engine.places import entries_of
 from engine.rules import Game
-from engine.spread import owner
-from schemas.codec import decode
-from schemas.errors import InvalidEvent
 from schemas.position import Position
-from tests.simulation.accepting import Account, RawEntry, accounts
-from tests.simulation.auditor import Boards, Copies, Line, audit, copies, in_order
-from tests.simulation.discrepancy import compared
+from tests.simulation.accepting import RawEntry, accounts
+from tests.simulation.auditor import Boards, Line, audit
+from tests.simulation.awarding import Award, Awarder, Awards
 from tests.simulation.rulesets import texts
-from tests.simulation.spreading import home_of
 from tests.simulation.workload import Workload
 
 START_MS = 1_770_000_000_000
 
 
-def log_of(seed: str, name: str, events: int, text: str | None = None) -> list[RawEntry]:
-    """A seeded log of one ruleset's game, or of one with the rules of `text`."""
+def log_of(seed: str, name: str, events: int) -> list[RawEntry]:
+    """A seeded log of one ruleset's game."""
     chance = random.Random(seed)
-    text = text or texts()[name]
+    text = texts()[name]
     game = Game(_parse(text))
     workload = Workload(chance, name, game.rules)
-    entries = [(START_MS, 0, workload.rules_event(text))]
+    entries = [RawEntry(START_MS, 0, workload.rules_event(text))]
     ms = START_MS
     while len(entries) < events:
         ms += chance.choice((0, 1, 50, 60_000, 3_600_000))
         for number, body in enumerate(workload.take(chance.randrange(1, 4), ms), 1):
             if (ms, number) > entries[-1][:2]:
-                entries.append((ms, number, body))
+                entries.append(RawEntry(ms, number, body))
     return entries
 
 
@@ -52,13 +42,20 @@ def folded(fold: Fold) -> Boards:
     """What the rankings of a fold show."""
     boards: Boards = {}
     for name, table in fold.tables.items():
-        if name[2].startswith(BEFORE):
-            continue
         members = sorted(
             (row.prefix, player, row.extra) for player, row in table.rows.items() if row.prefix is not None
         )
         entries = entries_of(table.plan.style, members, 0, 0, 0, len(members))
-        lines = [Line(one.rank, one.player, table.plan.decode(one.prefix, one.extra)) for one in entries]
+        tiers, total = table.plan.tiers, len(members)
+        lines = [
+            Line(
+                one.rank,
+                one.player,
+                table.plan.decode(one.prefix, one.extra),
+                None if tiers is None else tiers.of(one, total),
+            )
+            for one in entries
+        ]
         if lines:
             boards[name] = lines
     return boards
@@ -67,49 +64,42 @@ def folded(fold: Fold) -> Boards:
 def differences(name: str, entries: list[RawEntry]) -> list[str]:
     """How the fold and the auditor differ about a log."""
     games, _ = accounts(entries)
-    return compared(folded(_fold(games[name])), audit(games[name]))
-
-
-def spread_differences(name: str, entries: list[RawEntry], parts: int) -> list[str]:
-    """How the folds of so many parts and the auditor differ about a spread game, and the parts together and one fold of all."""
-    logs: list[list[RawEntry]] = [[] for _ in range(parts)]
-    late = _late(name, entries[-1][0])
-    for entry in [*entries, late]:
-        home = _home(entry, parts)
-        for log in logs if home is None else (logs[home],):
-            log.append(entry)
-    found = [accounts(log, part, parts)[0][name] for part, log in enumerate(logs)]
-    whole = accounts([*entries, late])[0][name]
-    words = [word for each in (*found, whole) for word in compared(folded(_fold(each)), audit(each))]
-    lines = [in_order(whole.rules, _anywhere(each)) for each in (map(copies, found), [copies(whole)])]
-    return words + compared(*lines)
-
-
-def _late(name: str, ms: int) -> RawEntry:
-    """After which it is as late in all parts."""
-    return ms, 1_000, msgspec.json.encode({"type": "tick", "id": "late", "game": name, "at": ms})
-
-
-def _home(entry: RawEntry, parts: int) -> int | None:
-    try:
-        return home_of(decode(entry[2]), parts)
-    except InvalidEvent:
-        return 0
-
-
-def _anywhere(parts: Iterable[Copies]) -> Copies:
-    """Parts as one, with ids of erased players that do not say on which shard that was."""
-    found: Copies = {}
-    for part in parts:
-        for name, (sheet, rows) in part.items():
-            called = [replace(row, player=re.sub(r"^erased-1\.\d+\.", "erased-1.0.", row.player)) for row in rows]
-            found.setdefault(name, (sheet, []))[1].extend(called)
-    return found
-
-
-def _fold(account: Account) -> Fold:
-    fold = Fold(Game(account.rules), owner(account.shard, account.parts))
+    account = games[name]
+    fold = Fold(Game(account.rules))
+    awards: Awards = {}
     for said in account.said:
-        fold.apply(said.event, Position(1, account.shard, *said.entry))
+        fold.apply(said.event, Position(1, 0, *said.entry))
     fold.settle()
-    return fold
+    words = compared(folded(fold), audit(account))
+    for table in fold.tables.values():
+        for player, row in table.rows.items():
+            for badge, moment in getattr(row.state, "badges", {}).items():
+                awards[Award(table.name[0], table.name[1], player, badge)] = (moment.ms, moment.seq)
+    return words + awards_compared(awards, Awarder(account).upto(account.said))
+
+
+def awards_compared(found: Awards, wanted: Awards) -> list[str]:
+    """The differences between what was awarded and what should have been, in words."""
+    return [
+        f"{award}: awarded at {found.get(award)}, audited {wanted.get(award)}"
+        for award in sorted(found.keys() | wanted.keys())
+        if found.get(award) != wanted.get(award)
+    ]
+
+
+def compared(found: Boards, wanted: Boards) -> list[str]:
+    """The differences between what is shown and what should be, in words."""
+    words = []
+    for name in sorted(found.keys() | wanted.keys()):
+        shown, right = found.get(name, []), wanted.get(name, [])
+        if shown != right:
+            place = next(
+                (at for at, (one, two) in enumerate(zip(shown, right, strict=False)) if one != two),
+                min(len(shown), len(right)),
+            )
+            one = shown[place] if place < len(shown) else None
+            two = right[place] if place < len(right) else None
+            words.append(
+                f"{'/'.join(name)} line {place + 1} of {len(shown)} and {len(right)}: shown {one}, audited {two}"
+            )
+    return words

@@ -27,7 +27,16 @@ class Book:
     fixtures: dict[str, Said] = field(default_factory=dict)
     results: dict[str, list[Said]] = field(default_factory=dict)
     accepted: dict[str, Said] = field(default_factory=dict)
-    joined: dict[str, int] = field(default_factory=dict)
+    entered: list[Said] = field(default_factory=list)
+    """Picks in the order in which they were first accepted."""
+
+    @property
+    def joined(self) -> dict[str, int]:
+        """Since when each player takes part."""
+        found: dict[str, int] = {}
+        for said in self.entered:
+            found.setdefault(self._who(said), said.entry[0])
+        return found
 
     def follow(self, said: Said) -> None:
         """The event has just been taken by the history."""
@@ -55,7 +64,7 @@ class Book:
 
     def _accept(self, said: Said) -> None:
         self.accepted[said.event.id] = said
-        self.joined.setdefault(self._who(said), said.entry[0])
+        self.entered.append(said)
 
     def _who(self, said: Said) -> str:
         assert isinstance(said.event, Pick)
@@ -162,21 +171,50 @@ def pick_marks(name: str, source: PicksSource, contest: "Contest", book: Book, r
         return
     picked = book.counting(source, contest.name)
     for player, pick in picked.items():
-        worth = guessed(source, pick, result, rules) if source.guess else graded(source, pick, result, rules)
+        worth = (guessed if source.guess else graded)(source, pick.choice, pick, result, rules)
         if worth is not None:
             values, more = worth
             yield Mark(player, name, values, contest.at, (0, 0), contest.name, contest.round, {**facts, **more})
+    lock = book.lock(source, contest.name)
+    for player, since in book.joined.items():
+        # Who came only after the result cannot have missed it.
+        in_time = since < contest.result_entry[0] and (lock is None or since < lock)
+        if player not in picked and in_time:
+            worth = missed(source, result, rules)
+            if worth is not None:
+                values, more = worth
+                more = {**facts, **more, "missing": True}
+                yield Mark(player, name, values, contest.at, (0, 0), contest.name, contest.round, more)
+
+
+def missed(source: PicksSource, result: Result, rules: Ruleset) -> tuple[dict[str, Fraction], dict[str, Any]] | None:
+    """What it is worth to have taken part, and not to have picked."""
+    if source.missing == "default":
+        assert source.default is not None
+        return (guessed if source.guess else graded)(source, source.default, None, result, rules)
+    if source.missing == "hold":
+        return None
+    if result.status == "final":
+        if not any(tells(grade, source, result) for grade in source.grades):
+            return None
+    elif getattr(source, result.status) != "lose":
+        return None
+    if source.missing == "zero":
+        return {source.metric: Fraction(0)}, {"verdict": "void"}
+    points = Fraction(source.wrong) * staked(source, None)
+    return {source.metric: rounded(points, rules.metrics[source.metric].scale)}, {"verdict": "loss"}
 
 
 def graded(
-    source: PicksSource, pick: Pick, result: Result, rules: Ruleset
+    source: PicksSource, choice: str | list[str], pick: Pick | None, result: Result, rules: Ruleset
 ) -> tuple[dict[str, Fraction], dict[str, Any]] | None:
-    """(values, attributes) of a pick's mark; None while the result does not decide it, or by policy."""
-    choices = [pick.choice] if isinstance(pick.choice, str) else list(pick.choice)
+    """(values, attributes) of a choice's mark; None while the result does not decide it, or by policy. `pick` has the stake."""
+    choices = [choice] if isinstance(choice, str) else list(choice)
     stake = staked(source, pick)
     more: dict[str, Any] = {"choice": ", ".join(choices)}
     if source.stakes is not None:
-        more["stake"] = int(stake) if stake.denominator == 1 else str(pick.stake)
+        default = pick is None or pick.stake is None
+        more["stake"] = int(stake) if stake.denominator == 1 else str(source.stakes.default if default else pick.stake)  # type: ignore[union-attr]
     if result.status != "final":
         policy = getattr(source, result.status)
         if policy == "hold":
@@ -241,11 +279,11 @@ def leaning(grade: Grade, source: PicksSource, choices: list[str], result: Resul
 
 
 def guessed(
-    source: PicksSource, pick: Pick, result: Result, rules: Ruleset
+    source: PicksSource, choice: str | list[str], pick: Pick | None, result: Result, rules: Ruleset
 ) -> tuple[dict[str, Fraction], dict[str, Any]] | None:
     """The distance of a guess from what came."""
     outcome = (result.outcomes or {}).get(source.market or "winner")
-    text = pick.choice if isinstance(pick.choice, str) else pick.choice[0]
+    text = choice if isinstance(choice, str) else choice[0]
     guess = number_of(text)
     actual = number_of(outcome[0]) if outcome and result.status == "final" else None
     if guess is None or actual is None:

@@ -18,8 +18,8 @@ from projections.batch import Batch, ShardState
 from projections.commit import write, write_rules
 from projections.names import stream_key
 from tests.harness import Harness, ruleset, score
-from tests.simulation.discrepancy import Discrepancy
 from tests.simulation.faults import LossyStore
+from tests.simulation.judging import Discrepancy
 from tests.simulation.rulesets import texts
 from tests.simulation.world import World
 

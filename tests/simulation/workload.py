@@ -18,6 +18,7 @@ from schemas.language import (
     ScoreSource,
     TableSource,
 )
+from tests.simulation.rulesets import amended
 from tests.simulation.vocabulary import vocabulary
 
 DAY_MS = 86_400_000
@@ -49,9 +50,19 @@ class Workload:
 
     def rules_event(self, text: str) -> bytes:
         """The first version of the rules."""
+        self.version, self.text = 1, text
         return msgspec.json.encode(
             {"type": "ruleset", "id": "rules-1", "game": self.game, "version": 1, "text": text, "mode": "retroactive"}
         )
+
+    def _rules(self) -> Body:
+        """Another version of the rules: the next one, one that there is already, or one that cannot be."""
+        latest, text = self.version, self.text
+        if self._often(0.2):
+            mode = self.chance.choice(("retroactive", "from"))
+            return self.event("ruleset", version=latest + self.chance.choice((0, 2)), text=text, mode=mode)
+        self.version, self.text = latest + 1, amended(self.text, self.chance)
+        return self.event("ruleset", version=self.version, text=self.text, mode="retroactive")
 
     def take(self, count: int, now_ms: int) -> list[bytes]:
         """The next bodies."""
@@ -74,6 +85,7 @@ class Workload:
         yield 1, self._reinstate
         yield 1.2, self._player
         yield 0.2, self._tick
+        yield 0.25, self._rules
         if self._freezes:
             yield 0.3, self._control
 

@@ -1,122 +1,39 @@
 """The world of a simulation: the real log, consumer, database and rankings, with faults, and the audit of what they show.
 
-A `Machine` is a consumer process in this process: shard consumers with nothing in memory, and connections of their own. A
-crash ends its tasks wherever they are and cuts its connections; the next machine knows only what was committed.
+Machines (tests/simulation/machine.py) consume; the world publishes, and does what operators do.
 """
 
 import asyncio
 import random
 from collections import Counter
-from contextvars import ContextVar, copy_context
+from collections.abc import Iterable
 from typing import Any
 
-from redis.asyncio import Redis
-
-from consumers.parts import Limits
-from consumers.publisher import Publisher
+from consumers.crash import RESHARD_POINTS, Crash
 from consumers.shard import ShardConsumer
+from projections import epochs, generations
 from projections.append import Appender
-from projections.database import connect
 from projections.hashing import body_hash
 from projections.names import shard_of, stream_key
+from projections.reshard import reshard
 from schemas.codec import decode, encode
-from schemas.errors import RankfoldError
+from schemas.errors import Conflict, NotFound, RankfoldError
 from schemas.position import parse_entry
-from tests.harness import Harness
+from tests.harness import Harness, silent
 from tests.simulation.accepting import RawEntry
-from tests.simulation.discrepancy import Discrepancy
-from tests.simulation.faults import Faults, LossyStore, LossyWriter, ended
-from tests.simulation.judging import judge
-from tests.simulation.parts import Parts
+from tests.simulation.faults import Faults, LossyStore
+from tests.simulation.judging import Discrepancy, Known, judge
+from tests.simulation.machine import Machine, tracked
 from tests.simulation.rulesets import renamed, rules_of
 from tests.simulation.workload import Workload
 
-MACHINE: "ContextVar[Machine]" = ContextVar("MACHINE")
+
+class KilledError(Exception):
+    """Whoever changes the number of shards was killed."""
 
 
-def _tracked(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
-    """A task factory by which every machine knows the tasks that it has begun."""
-    task = asyncio.Task(coroutine, loop=loop, **options)
-    machine = MACHINE.get(None)
-    if machine is not None:
-        machine.tasks.add(task)
-        task.add_done_callback(machine.tasks.discard)
-    return task
-
-
-class Machine:
-    """`start` it, then `step` it until `dead`."""
-
-    def __init__(self, world: "World") -> None:
-        self.world = world
-        self.dead = asyncio.Event()
-        self.consumers: dict[int, ShardConsumer] = {}
-        self.after: dict[int, bytes] = {}
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self._context = copy_context()
-        self._context.run(MACHINE.set, self)
-
-    async def start(self) -> None:
-        """Connects, and finds out where each shard was committed."""
-        world, harness, chance = self.world, self.world.harness, self.world.chance
-        self.pool = await connect(harness.database_url, size=4)
-        self.log: Redis = Redis.from_url(harness.log_url)
-        self.rankings: Redis = Redis.from_url(harness.rankings_url)
-        store = world.make_store(self.pool)
-        writer = LossyWriter(self.rankings, world.faults)
-        limits = Limits(
-            batch_events_max=chance.choice((5, 40, 1_000)),
-            cache_rows=chance.choice((0, 20, 100_000)),
-            keep_log_s=world.keep_log_s,
-        )
-        for shard in range(world.total):
-            publisher = Publisher(shard, store, writer, world.faults.crash(self._die))
-            consumer = world.make_consumer(shard, store, publisher, self.log, total=world.total, limits=limits)
-            self.consumers[shard] = consumer
-            if not await self._live(consumer.start()):
-                return
-            state = consumer.state
-            self.after[shard] = f"{state.ms}-{state.seq}".encode()
-
-    def _die(self) -> None:
-        self.dead.set()
-        raise asyncio.CancelledError("a crash")
-
-    async def _live(self, work: Any) -> bool:
-        """Waits for a piece of work, or for the end of the machine; False when it is dead."""
-        task = asyncio.create_task(work, context=self._context)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        death = asyncio.create_task(self.dead.wait())
-        done, _ = await asyncio.wait({task, death}, return_when=asyncio.FIRST_COMPLETED, timeout=self.world.patience_s)
-        death.cancel()
-        if not done:
-            raise Discrepancy(f"the consumer did not get on within {self.world.patience_s:g} s")
-        if self.dead.is_set():
-            return False
-        await task
-        return True
-
-    async def step(self, shard: int, count: int) -> bool:
-        """Reads and hands over a batch of at most `count` entries; False when there was none."""
-        consumer = self.consumers[shard]
-        if consumer.rewound.is_set():
-            consumer.rewound.clear()
-            self.after[shard] = f"{consumer.state.ms}-{consumer.state.seq}".encode()
-        key = stream_key(shard)
-        for _, entries in await self.world.harness.log.xread({key: self.after[shard]}, count=count) or ():
-            self.after[shard] = entries[-1][0]
-            await self._live(consumer.handle(entries))
-            return True
-        return False
-
-    async def crash(self) -> None:
-        """As if the machine had lost its power."""
-        self.dead.set()
-        await ended(self.tasks)
-        self.pool.terminate()
-        await self.log.aclose()
-        await self.rankings.aclose()
+def _killed() -> None:
+    raise KilledError
 
 
 class World:
@@ -145,7 +62,12 @@ class World:
         self.chance = random.Random(seed)
         self.faults = Faults(random.Random(seed + 1))
         self.done: Counter[str] = Counter()
-        self.entries: dict[int, list[RawEntry]] = {shard: [] for shard in range(total)}
+        self.streams = total
+        """The largest number of shards that there ever was."""
+        self.shards = {1: total}
+        """How many shards there are in each epoch."""
+        self.entries: list[RawEntry] = []
+        self.known = Known()
         self.workloads = {
             name: Workload(random.Random(f"{seed} {name}"), name, rules_of(text), freezes=freezes)
             for name, text in texts.items()
@@ -154,8 +76,9 @@ class World:
         self.machine: Machine | None = None
         self.paused: list[Machine] = []
         """Machines that stood still for a while, and do not know that another one has taken over."""
+        self.swapped: list[tuple[str, tuple[int, int], int]] = []
+        """Generations that became live, behind which entry, since the last judgement."""
         self._appender = Appender(harness.log, harness.pool)
-        self._parts = Parts(self)
 
     def make_store(self, pool: Any) -> LossyStore:
         """What a machine writes with."""
@@ -164,29 +87,27 @@ class World:
     @property
     def events(self) -> int:
         """Entries in the log."""
-        return sum(map(len, self.entries.values()))
+        return len(self.entries)
+
+    @property
+    def epoch(self) -> int:
+        """The present epoch of the log."""
+        return max(self.shards)
 
     async def run(self, steps: int) -> None:
         """Publishes the rules, then does whatever comes up, and settles now and then and at the end."""
-        asyncio.get_running_loop().set_task_factory(_tracked)
+        asyncio.get_running_loop().set_task_factory(tracked)
+        await epochs.begin(self.harness.pool, self.total)
         for name, text in self.texts.items():
-            append = self._parts.append if self._spread(name) else self._append
-            await append(name, [self.workloads[name].rules_event(renamed(text, name))])
+            await self._append(name, [self.workloads[name].rules_event(renamed(text, name))])
         for step in range(steps):
             await self._act()
             if step % 25 == 24:
                 await self.settle()
-        self.faults.armed = False
-        await self._parts.complete(len(self._parts.owed))
         await self.settle()
-
-    def _spread(self, name: str) -> bool:
-        """Whether a game has parts."""
-        return self.workloads[name].rules.spread
 
     async def close(self) -> None:
         """Ends the machines."""
-        await self._parts.close()
         for machine in (*self.paused, *([self.machine] if self.machine is not None else [])):
             await machine.crash()
         self.paused.clear()
@@ -202,12 +123,14 @@ class World:
         elif kind < 0.94:
             self.done["flush"] += 1
             await self.harness.rankings.flushdb()
-        elif kind < 0.965 and self.machine is not None:
+        elif kind < 0.96 and self.machine is not None:
             self.done["crash between batches"] += 1
             await self.machine.crash()
             self.machine = None
         elif kind < 0.98:
-            await self._swap()
+            await self._generate()
+        elif kind < 0.99:
+            await self._reshard()
         else:
             await self.settle()
 
@@ -215,26 +138,27 @@ class World:
         name = self.chance.choice(list(self.workloads))
         bodies = self.workloads[name].take(self.chance.choice((1, 2, 5, 30)), await self._now_ms())
         self.done["published"] += len(bodies)
-        if self._spread(name):
-            await self._parts.publish(name, bodies)
-        elif self.chance.random() < 0.2:
+        if self.chance.random() < 0.2:
             await self._append_as_http(name, bodies)
         else:
+            if self.total > 1 and self.faults.draws("XADD: to another shard", 0.02):
+                await self._append(name, bodies[:2], astray=1)
             await self._append(name, bodies)
             if self.faults.draws("XADD: reply lost", 0.05):
                 await self._append(name, bodies)
 
-    async def _append(self, name: str, bodies: list[bytes]) -> None:
+    async def _append(self, name: str, bodies: list[bytes], *, astray: int = 0) -> None:
         """Straight into the stream, as game services do."""
-        await self.add(shard_of(name, self.total), bodies)
-
-    async def add(self, shard: int, bodies: list[bytes]) -> None:
-        """Appends to a stream, and enters it into the record."""
+        shard = (shard_of(name, self.total) + astray) % self.total
         pipeline = self.harness.log.pipeline(transaction=False)
         for body in bodies:
             pipeline.xadd(stream_key(shard), {"event": body})
         ids = await pipeline.execute()
-        self.entries[shard] += [(*parse_entry(entry), body) for entry, body in zip(ids, bodies, strict=True)]
+        self._note(shard, zip(map(parse_entry, ids), bodies, strict=True))
+
+    def _note(self, shard: int, entries: Iterable[tuple[tuple[int, int], bytes]]) -> None:
+        """These are in the log."""
+        self.entries += [RawEntry(*entry, body, self.epoch, shard) for entry, body in entries]
 
     async def _append_as_http(self, name: str, bodies: list[bytes]) -> None:
         """By the script that the API appends with, and once more when the reply is lost: nothing may come twice."""
@@ -255,9 +179,8 @@ class World:
                 # An id that stands for something else: nothing was appended.
                 return
             fresh = [(one.position[2:], item[2]) for one, item in zip(answers, items, strict=True) if not one.duplicate]
-            self.entries[shard] += [(*entry, body) for entry, body in fresh]
+            self._note(shard, fresh)
             self.done["appended"] += len(fresh)
-        self.entries[shard].sort(key=lambda entry: entry[:2])
 
     async def _now_ms(self) -> int:
         seconds, micros = await self.harness.log.time()
@@ -275,7 +198,7 @@ class World:
 
     async def _consume(self) -> None:
         machine = await self._alive()
-        shard = self.chance.randrange(self.total)
+        shard = self.chance.randrange(self.streams)
         if self.paused and self.chance.random() < 0.4:
             machine = self.chance.choice(self.paused)
             if machine.dead.is_set() or shard not in machine.after:
@@ -291,47 +214,99 @@ class World:
             self.paused.append(self.machine)
             self.machine = None
 
-    async def _swap(self) -> None:
-        """A new generation by the same rules takes the place of the old one while the machine works on."""
+    async def _generate(self) -> None:
+        """A generation by the newest rules is built while the machine works on, to live or to follow; or one goes."""
         await self._alive()
+        pool, redis = self.harness.pool, self.harness.rankings
         name = self.chance.choice(list(self.workloads))
-        if await self.harness.value("SELECT count(*) = max(parts) FROM games WHERE name = $1", name):
-            if self._spread(name):
-                await self._parts.turn(name)
-                return
-            self.done["swap"] += 1
-            await self.harness.swap(name)
+        if not await self.harness.value("SELECT 1 FROM games WHERE name = $1", name):
+            return
+        what = self.chance.choice(("swap", "swap", "shadow", "shadow", "swap in", "swap back", "drop"))
+        others = [one for one in await generations.listed(pool, name) if not one.live]
+        if not others and what in ("swap in", "drop"):
+            return
+        try:
+            if what == "swap":
+                self._live(name, await self.harness.swap(name))
+            elif what == "shadow":
+                await self.harness.build(name)
+            elif what == "swap in":
+                one = self.chance.choice(others)
+                self._live(name, await generations.swap(pool, redis, name, one.generation_id, silent))
+            elif what == "swap back":
+                self._live(name, await generations.swap_back(pool, redis, name, silent))
+            else:
+                await generations.drop(pool, redis, name, self.chance.choice(others).generation_id)
+        except (Conflict, NotFound):
+            # Nothing was live before, or a frozen board is shown from it.
+            return
+        self.done[what] += 1
+
+    def _live(self, name: str, built: generations.Built) -> None:
+        self.swapped.append((name, built.position[2:], built.generation_id))
+
+    async def _reshard(self) -> None:
+        """Another number of shards. Whoever makes the change may be killed, and makes it again."""
+        await self._drained()
+        shards = self.chance.choice([number for number in (1, 2, 3, 4) if number != self.total])
+        trap = Crash(self.chance.choice((None, None, *RESHARD_POINTS)), RESHARD_POINTS, die=_killed)
+        for crash in (trap, Crash(None)):
+            try:
+                await reshard(self.harness.pool, self.harness.log, shards, silent, crash=crash)
+                break
+            except KilledError:
+                self.faults.happened["reshard: killed"] += 1
+        self.shards[self.epoch + 1] = self.total = shards
+        self.streams = max(self.streams, shards)
+        self.done["reshard"] += 1
+        # This one knows nothing of new streams; and it may go on as if nothing had been.
+        await self._pause()
 
     async def settle(self) -> None:
         """Hands over everything without further faults, waits until it is shown, and judges it."""
         self.faults.armed = False
-        for machine in self.paused:
-            await machine.crash()
-        self.paused.clear()
         try:
-            for shard in range(self.total):
-                while True:
-                    machine = await self._alive()
-                    if not await machine.step(shard, 1_000) and not machine.dead.is_set():
-                        break
-            await self._shown()
-            await judge(self.harness, self.entries)
+            await self._drained()
+            await self._note_versions()
+            await judge(self.harness, self.entries, self.shards, self.known)
             self.done["settled"] += 1
         finally:
             self.faults.armed = True
+
+    async def _drained(self) -> None:
+        """Hands over everything, and waits until it is committed and shown."""
+        for machine in self.paused:
+            await machine.crash()
+        self.paused.clear()
+        for shard in range(self.streams):
+            while True:
+                machine = await self._alive()
+                if not await machine.step(shard, 1_000) and not machine.dead.is_set():
+                    break
+        await self._shown()
+
+    async def _note_versions(self) -> None:
+        """Says which rules have become live since which entry."""
+        versions = dict(await self.harness.pool.fetch("SELECT generation_id, ruleset_version FROM generations"))
+        for name, upto, generation in self.swapped:
+            self.known.versions.setdefault(name, []).append((upto, versions[generation]))
+        self.swapped.clear()
 
     async def _shown(self) -> None:
         """Waits until everything is committed and shown; machines that die meanwhile are replaced."""
         waiting = asyncio.create_task(self._until_shown())
         while not (await asyncio.wait({waiting}, timeout=0.05))[0]:
-            await self._alive()
+            # One that died had perhaps not committed what it was given.
+            machine = await self._alive()
+            for shard in range(self.streams):
+                await machine.step(shard, 1_000)
         try:
             await waiting
         except AssertionError as error:
             raise Discrepancy(str(error)) from None
 
     async def _until_shown(self) -> None:
-        for shard in range(self.total):
-            last = self.entries[shard][-1][:2] if self.entries[shard] else (0, 0)
+        for shard in range(self.streams):
+            last = max([one[:2] for one in self.entries if one.shard == shard], default=(0, 0))
             await self.harness.reached(last, shard, self.patience_s)
             await self.harness.shown(shard, self.patience_s)

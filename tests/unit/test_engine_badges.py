@@ -38,6 +38,24 @@ def test_a_badge_stays_when_a_correction_takes_the_points_back() -> None:
     then.board().is_([(1, "ann", 12)])
 
 
+KEEPS = ["", 'keep = { mode = "best", by = "points", n = 9 }', 'keep = { mode = "best", by = "points" }']
+
+
+@pytest.mark.parametrize("keep", KEEPS)
+def test_what_a_void_takes_away_can_earn_a_badge(keep: str) -> None:
+    """At once, and not when the player's next event comes."""
+    text = badged(
+        "[boards.b.badges.clean]\nwhere = { points = { min = 3, max = 5 } }",
+        board=keep,
+        metrics='points = { op = "max", of = "points" }',
+    )
+    said = [{**score("ann", points=4), "id": "a"}, {**score("ann", points=9), "id": "b"}]
+    for events in (said, said[::-1]):
+        state = given(text).events(*events, {"type": "void", "event": "b", "reason": "a mistake"}).then.state
+        when = 1 if events is said else 3
+        assert awards(state) == [("ann", "clean", when)]
+
+
 def test_every_period_awards_its_own() -> None:
     text = badged(board='periods = ["all", "daily"]')
     events = [
