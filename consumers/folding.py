@@ -16,6 +16,7 @@ from projections.names import shard_of
 from projections.store import Store
 from projections.stretch import last, settling, stage
 from projections.surrogates import Erasing
+from schemas.codec import named_game
 from schemas.errors import InvalidRuleset
 from schemas.events import Close, Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
 from schemas.position import Position
@@ -241,7 +242,7 @@ class Folding:
     def _dead(
         self, entry: Entry, field: str, rule: str, epoch: int
     ) -> tuple[str | None, int, int, int, int, str, str, bytes]:
-        game = entry.event.game if entry.event is not None else None
+        game = entry.event.game if entry.event is not None else named_game(entry.body)
         # PostgreSQL's text holds no NUL, and reasons may quote what a publisher sent.
         clean = rule.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
         return game, epoch, self.shard, entry.ms, entry.seq, field.replace("\0", "\ufffd"), clean, entry.body

@@ -97,11 +97,8 @@ class PickBook:
         """Takes in an accepted pick."""
         line = _line(event, position)
         self.hold(line)
-        if line in self.gone:
-            # It was taken out since the last time, and is stored still.
-            self.gone.remove(line)
-        else:
-            self.fresh.append(line)
+        # It may be among those that are gone, too: whether it was stored before is not known, and they are deleted first.
+        self.fresh.append(line)
         if self.markets.joins and event.player not in self.joined:
             self.joined[event.player] = position.ms
             self.newcomers.append((event.player, position.ms))

@@ -61,10 +61,11 @@ class ContestLines(NamedTuple):
         """Stores the lines."""
         if self.fixtures:
             await connection.execute(Q["upsert_fixtures"], *columns(self.fixtures, 6))
-        if self.picks:
-            await connection.copy_records_to_table("picks", records=self.picks, columns=PICKS)
+        # First, since what is taken out may have come back.
         if self.gone:
             await connection.execute(Q["delete_picks"], *columns(self.gone, 7))
+        if self.picks:
+            await connection.copy_records_to_table("picks", records=self.picks, columns=PICKS)
         if self.newcomers:
             await connection.execute(Q["newcomers"], *columns(self.newcomers, 3))
         if self.rejections:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.checks import check
+from schemas.checks import check, good_name
 from schemas.errors import InvalidEvent, Problem
 from schemas.events import (
     AnyEvent,
@@ -26,6 +26,7 @@ DEPTH_RULE = "too deeply nested"
 _json = msgspec.json.Decoder(AnyEvent)
 # What no decimal can hold becomes NaN or Infinity, which are refused wherever a number may stand.
 _json_exact = msgspec.json.Decoder(Any, float_hook=Context(prec=100, traps=[]).create_decimal)
+_json_any = msgspec.json.Decoder()
 _msgpack_any = msgspec.msgpack.Decoder()
 _encoder = msgspec.json.Encoder(order="deterministic")
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
@@ -55,6 +56,17 @@ def _decode_otherwise(body: bytes, error: Exception) -> AnyEvent:
     if isinstance(error, msgspec.DecodeError):
         return _retry_older(body, error)
     raise InvalidEvent(Problem("", DEPTH_RULE if isinstance(error, RecursionError) else "text is UTF-8")) from None
+
+
+def named_game(body: bytes) -> str | None:
+    """The game that a body names, whatever else is wrong with it; None when that cannot be told."""
+    decoder = _msgpack_any if body[:1] not in b"{ \t\r\n" else _json_any
+    try:
+        content = decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    game = content.get("game") if isinstance(content, dict) else None
+    return game if isinstance(game, str) and good_name(game) else None
 
 
 def decode_archived(body: bytes) -> AnyEvent:

@@ -58,7 +58,7 @@ export class DeadLetters {
 
   draw(page) {
     const letters = page.dead_letters;
-    const empty = this.status === "open" ? "No dead letters: everything that was published could be folded." : "None.";
+    const empty = this.status === "open" ? "No dead letters: everything that names this game could be folded." : "None.";
     swap(this.list, letters.length ? this.table(letters) : h("p", { class: "note" }, empty));
     this.pages.replaceChildren(
       this.cursors.length > 1 ? h("button", { type: "button", onclick: () => this.turn(this.status, this.cursors.slice(0, -1)) }, "Previous") : "",

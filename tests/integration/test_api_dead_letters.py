@@ -101,3 +101,14 @@ async def test_a_log_that_lost_its_epoch_is_not_written_to(stack: Stack) -> None
     assert (answer.status, answer.json["type"]) == (503, "/problems/log-broken")
     assert await stack.logged() == 0
     assert (await listed(stack)).json["dead_letters"][0]["status"] == "open"
+
+
+async def test_what_is_no_event_is_told_to_the_game_that_it_names(stack: Stack) -> None:
+    named = b'{"id": "e9", "type": "score", "game": "arcade", "player": "", "values": {"points": 1}}'
+    for content in (named, b'{"id": "e9", "game": "arcade"', b'{"game": 7}', b'{"game": "a\\u0000b"}', b"arcade"):
+        await stack.log.xadd(stream_key(0), {"event": content})
+    await eventually(lambda: _has(stack, 4), what="the dead letter that names the game")
+    letter = (await listed(stack)).json["dead_letters"][-1]
+    assert (letter["body"].encode(), letter["field"]) == (named, "player")
+    again = await stack.request("POST", f"{PATH}/{letter['id']}/retry?wait=10000")
+    assert (again.status, again.json["visible"]) == (202, True)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from schemas.checks import ID_RULE, NAME_RULE
-from schemas.codec import EVENT_BYTES_MAX, convert, decode, decode_json, epoch_ms
+from schemas.codec import EVENT_BYTES_MAX, convert, decode, decode_json, epoch_ms, named_game
 from schemas.errors import InvalidEvent
 from schemas.events import Adjustment, Result, Score
 
@@ -355,3 +355,22 @@ def test_what_may_be_left_out_has_its_default() -> None:
     other = decode(msgspec.json.encode(ADJUSTMENT))
     assert isinstance(other, Adjustment)
     assert (other.board, other.round, other.author) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "game"),
+    [
+        (b'{"game": "arcade", "type": 7}', "arcade"),
+        (msgspec.msgpack.encode({"game": "arcade"}), "arcade"),
+        (b'{"game": "arcade"', None),
+        (b'{"game": "Ar Cade"}', None),
+        (b'{"game": ["arcade"]}', None),
+        (b'["game"]', None),
+        (b"[" * 100_000, None),
+        (b'{"game":' * 100_000, None),
+        (b'{"game": "\xff"}', None),
+        (b"", None),
+    ],
+)
+def test_the_game_that_a_broken_event_names(body: bytes, game: str | None) -> None:
+    assert named_game(body) == game
