@@ -121,8 +121,10 @@ def require_official(request: web.Request, game: str) -> None:
         holder.require(["officiate"], game)
 
 
-def require_scopes(request: web.Request, game: str, events: Iterable[tuple[int, Event]]) -> None:
-    """Refuses a batch with events, given with their indexes, that the key has no scope for."""
+def require_scopes(
+    request: web.Request, game: str, events: Iterable[tuple[int, Event]], so: str = "nothing was appended"
+) -> None:
+    """Refuses a batch with events, given with their indexes, that the key has no scope for; `so` is what follows."""
     holder = request.get(HOLDER)
     if holder is None:
         return
@@ -132,7 +134,7 @@ def require_scopes(request: web.Request, game: str, events: Iterable[tuple[int, 
         if not holder.may(SCOPES[type(event)], game)
     ]
     if wrong:
-        raise holder.refused("the key does not have the scope that these events need; nothing was appended", wrong)
+        raise holder.refused(f"the key does not have the scope that these events need; {so}", wrong)
 
 
 class Keys:

@@ -107,7 +107,7 @@ def make_app(
     generations = Generations(views, pool, redis_rankings, rulesets, jobs)
     hub = Hub(views, names, Versions(redis_rankings, pool), pace)
     live = Listening(hub, pace.heartbeat_s)
-    stats = Stats(rankings, pool, hub, applied.positions)
+    stats = Stats(rankings, pool, hub, applied.positions, health.circuits)
     routes: Routes = [
         ("GET", PLAYER, effective.deferred(reads.place)),
         ("GET", BOARD, effective.deferred(reads.board)),

@@ -18,6 +18,8 @@ from schemas.ruleset import parse
 
 EVENTS_MAX = 1_000
 PROBLEMS_MAX = 1_000
+APPENDED = "nothing was appended"
+PREVIEWED = "there is no preview"
 
 _raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -43,12 +45,12 @@ class Reading:
         """Notes what is wrong with one event; `at` is the field that it is in."""
         self.problems += items_of(problems, index, at)
 
-    def raise_problems(self) -> None:
-        """Refuses the whole request if anything of it is wrong."""
+    def raise_problems(self, so: str) -> None:
+        """Refuses the whole request if anything of it is wrong; `so` is what follows from that."""
         if self.problems:
             self.problems.sort(key=lambda item: item.index or 0)
             bad = len({item.index for item in self.problems})
-            detail = f"wrong: {bad} of the events; nothing was appended"
+            detail = f"wrong: {bad} of the events; {so}"
             raise RefusedError(INVALID_EVENT, detail, self.problems[:PROBLEMS_MAX])
 
 
@@ -70,8 +72,8 @@ def read_events(body: bytes, media_type: str, path_game: str) -> Reading:
     return reading
 
 
-def check_events(reading: Reading, game: Game | None, path_game: str) -> None:
-    """Checks every event against the ruleset; raises RefusedError with all problems of the request.
+def check_events(reading: Reading, game: Game | None, path_game: str, so: str = APPENDED) -> None:
+    """Checks every event against the ruleset; raises RefusedError with all problems of the request, and what follows: `so`.
 
     For a game that does not exist yet (None) the rules are those that the request begins with.
     """
@@ -84,7 +86,7 @@ def check_events(reading: Reading, game: Game | None, path_game: str) -> None:
                 reading.refuse(index, error.problems, "text")
         elif game is not None:
             reading.refuse(index, game.check(event))
-    reading.raise_problems()
+    reading.raise_problems(so)
 
 
 def _add(reading: Reading, index: int, event: Event, path_game: str) -> None:

@@ -23,7 +23,9 @@ from api.views import Views
 from projections import generations
 from projections.archive import in_a_thread
 from projections.generations import Built, Generation
+from projections.jobs import running
 from schemas.checks import ID_RULE, good_id
+from schemas.errors import Conflict
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -126,6 +128,8 @@ class Generations:
         return await self._drop(info.name, one)
 
     async def _build(self, game: str, wanted: GenerationAction) -> Ready:
+        if wanted.name is None and (job := await running(self._pool, game, "build")) is not None:
+            raise Conflict(f"a build is under way, job {job}: wait for it, or give this one a name")
         version = None
         if wanted.ruleset is not None:
             applied = await self._rulesets.apply(game, wanted.ruleset, WAIT_MS_MAX)

@@ -1,6 +1,7 @@
 """Whether this process lives, whether what it needs answers, and how busy its connections are."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,17 +10,19 @@ import asyncpg
 import msgspec
 from aiohttp import web
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from api.response import NO_STORE, Ready, json_response
 from projections import circuits
 from projections.catalog import Catalog
 from projections.circuits import Circuit, State
-from projections.database import queries
+from projections.database import AWAY, queries
 from projections.names import stream_key
 from projections.rankings import RedisRankings
 from schemas.position import Position, parse_entry
 
 CHECK_S = 2.0
+log = logging.getLogger("rankfold.api")
 _SHARDS = queries("reader")["shards"]
 
 
@@ -111,6 +114,20 @@ class Health:
         return json_response(
             Readiness(ready, services, lags, self._access), status=200 if ready else 503, headers=NO_STORE
         )
+
+    async def circuits(self) -> dict[int, Circuit]:
+        """The circuits as `ready` tells them; empty while that cannot be told."""
+        try:
+            self._known = await _within(self._pool.fetch(_SHARDS))
+        except (asyncpg.PostgresError, *AWAY):
+            # PostgreSQL may be what they are open for.
+            log.debug("the shards are those that were known last")
+        try:
+            shards = [row["shard"] for row in self._known]
+            found: dict[int, Circuit] = await _within(circuits.told(self._rankings.redis, shards))
+        except (RedisError, *AWAY):
+            return {}
+        return found
 
     async def _lags(self) -> list[ShardLag]:
         shards = self._known

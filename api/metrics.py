@@ -17,9 +17,11 @@ from api.identity import POSITION, identify
 from api.live import Hub
 from api.problems import respond
 from api.response import NO_STORE, NOSNIFF, Ready
+from projections.circuits import STATES, Circuit
 from projections.rankings import RedisRankings
 
 BOUNDS_S = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+CIRCUIT_WORDS = "By shard: " + ", ".join(f"{number} {state}" for number, state in enumerate(STATES))
 Handler = Callable[[web.Request], Awaitable[Ready]]
 
 
@@ -45,11 +47,20 @@ class RouteStats:
 class Stats:
     """All routes of the process, and the collector that shows them."""
 
-    def __init__(self, rankings: RedisRankings, pool: asyncpg.Pool, hub: Hub, positions: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        rankings: RedisRankings,
+        pool: asyncpg.Pool,
+        hub: Hub,
+        positions: Callable[[], str],
+        circuits: Callable[[], Awaitable[dict[int, Circuit]]],
+    ) -> None:
         self._routes: dict[tuple[str, str], RouteStats] = {}
         self._rankings = rankings
         self._pool = pool
         self._positions = positions
+        self._tell_circuits = circuits
+        self._circuits: dict[int, Circuit] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
         self._registry.register(hub)
@@ -74,6 +85,7 @@ class Stats:
 
     async def metrics(self, request: web.Request) -> Ready:
         """GET /metrics in the Prometheus text format."""
+        self._circuits = await self._tell_circuits()
         return Ready(
             200, b"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n" + NOSNIFF + NO_STORE, self.text()
         )
@@ -92,6 +104,10 @@ class Stats:
         for name in ("active", "idle", "waiting", "total"):
             gauge.add_metric([name], getattr(state, name))
         yield gauge
+        states = GaugeMetricFamily("rankfold_shard_circuit", CIRCUIT_WORDS, labels=["shard"])
+        for shard, circuit in self._circuits.items():
+            states.add_metric([str(shard)], STATES.index(circuit.state))
+        yield states
 
     def _requests(self) -> Metric:
         family = HistogramMetricFamily(

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from api.access import require_scopes
-from api.batch import check_events, read_events
+from api.batch import PREVIEWED, check_events, read_events
 from api.bodies import read_body
 from api.jobs import Jobs, Progress, accepted
 from api.params import name_of, parameters, target
@@ -69,9 +69,9 @@ class Previewing:
 
     def _events(self, request: web.Request, name: str, game: Game, asked: Question) -> Look:
         reading = read_events(b"[" + b",".join(map(bytes, asked.events or [])) + b"]", "application/json", name)
-        require_scopes(request, name, zip(reading.indexes, reading.events, strict=True))
+        require_scopes(request, name, zip(reading.indexes, reading.events, strict=True), PREVIEWED)
         _refuse_unforeseeable(list(zip(reading.indexes, reading.events, strict=True)))
-        check_events(reading, game, name)
+        check_events(reading, game, name, PREVIEWED)
         now_ms = self._clock_ms()
 
         async def look(_: Progress, rows_max: int | None) -> Preview:

@@ -1,4 +1,4 @@
-"""What `doctor` looks at in PostgreSQL: the server, the schema, and what the shards left there."""
+"""What `doctor` looks at in PostgreSQL: the server, the schema, what the shards left there, and the parts of spread games."""
 
 from typing import Any
 
@@ -34,7 +34,8 @@ async def postgres_checks(url: str | None, log: Any) -> list[Check]:
         schema = await _schema(connection)
         found.append(schema)
         if schema.state == "ok":
-            found += [*await _shards(connection, log), await _dead_letters(connection), await _erasures(connection)]
+            found += [*await _shards(connection, log), *await _spread(connection)]
+            found += [await _dead_letters(connection), await _erasures(connection)]
         return found
     finally:
         await connection.close()
@@ -120,6 +121,20 @@ def _epoch(name: str, row: Any, held: bytes | None) -> Check:
         f"redis-cli SET '{epoch_key(row['shard'])}' {row['epoch']}"
     )
     return judged(SHARDS, f"{name}, epoch", shown, good, advice)
+
+
+async def _spread(connection: asyncpg.Connection) -> list[Check]:
+    """Every spread game has all of its parts, and they have the same rules: what makes them is sent to each shard apart."""
+    found = []
+    for name, parts, held, versions in await connection.fetch(Q["spread"]):
+        latest, behind = max(versions), [part for part, own in zip(held, versions, strict=True) if own < max(versions)]
+        missing = [part for part in range(parts) if part not in held]
+        shards = ", ".join(map(str, missing or behind))
+        lacks = f"no rules on shard {shards}" if missing else f"version {latest} of the rules is not on shard {shards}"
+        advice = "send the `ruleset` event again, with its id, to all shards, or over HTTP"
+        good = not missing and not behind
+        found.append(judged("Games", name, f"{parts} parts" if good else lacks, good, advice, otherwise="warn"))
+    return found
 
 
 async def _erasures(connection: asyncpg.Connection) -> Check:

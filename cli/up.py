@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -49,12 +50,12 @@ async def _up(found: Settings) -> None:
         # It listens before anybody is told that there is something to stop.
         await asyncio.sleep(0)
         with local.announced(found.data, note):
-            _say_ready(started, found.data if own else None)
+            _say_ready(started, found.data if own else None, found.data)
             await stopped
             say("stopping ...")
 
 
-def _say_ready(started: Settings, folder: Path | None) -> None:
+def _say_ready(started: Settings, folder: Path | None, note: Path) -> None:
     say("\nRankfold is ready.", "bold green")
     say(f"  API        {started.url}")
     if folder is not None:
@@ -62,4 +63,6 @@ def _say_ready(started: Settings, folder: Path | None) -> None:
         say(f"  log        {started.redis_log_url}")
         say(f"  rankings   {started.redis_rankings_url}")
         say(f"  database   {started.database_url}")
+    # The other commands find it by the note in its folder, which they look for where they are run.
+    say(f"  elsewhere  export RANKFOLD_DATA={shlex.quote(str(note.absolute()))}")
     say("Ctrl-C stops all of it.\n")

@@ -122,6 +122,18 @@ class Log:
         if subject is not None:
             self._by_subject.setdefault(subject, []).append((position, event))
 
+    def forget(self, subjects: Iterable[str]) -> None:
+        """Before `recall`: what is about these subjects comes anew."""
+        self._by_subject.update((subject, []) for subject in subjects)
+
+    def recall(self, said: Iterable[Said]) -> None:
+        """Takes in, in bulk, what was said of players whose marks were forgotten; none of it is found by its id."""
+        held = self._by_subject
+        for each in said:
+            event = each[1]
+            if isinstance(event, Score | Adjustment) and (about := held.get(f"m{event.player}")) is not None:
+                about.append(each)
+
     def find(self, event: str) -> Said | None:
         """The event with this id."""
         return self._by_id.get(event)

@@ -133,6 +133,12 @@ async def begin(pool: asyncpg.Pool, name: str, *, version: int | None = None, la
     wanted, version = version, await pool.fetchval(Q["ruleset"], live["game_id"], version)
     if version is None:
         raise NotFound("version of the ruleset", str(wanted))
+    lacking = await pool.fetchval(Q["lacking"], name, version)
+    if lacking:
+        shards = ", ".join(map(str, lacking))
+        raise Conflict(
+            f"version {version} of the rules has not come to shard {shards} yet; send it again if it does not"
+        )
     if label is not None:
         for other in await listed(pool, name):
             unfinished = (other.status, other.ruleset_version) == ("building", version)

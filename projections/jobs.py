@@ -37,6 +37,12 @@ async def create(pool: asyncpg.Pool, game: str, kind: str) -> str:
     return job_id
 
 
+async def running(pool: asyncpg.Pool, game: str, kind: str) -> str | None:
+    """The id of a job of this kind that is under way for a game; None when there is none."""
+    found: str | None = await pool.fetchval(Q["running"], game, kind, SILENT)
+    return found
+
+
 async def beat(pool: asyncpg.Pool, job_id: str, done: int, total: int) -> None:
     """Says that it goes on, and how far it is."""
     await pool.execute(Q["beat"], job_id, done, total)

@@ -48,7 +48,7 @@ async def refold(fetch: Fetch, game_id: int, fold: Fold, upto: Position) -> None
     corrections = fold.corrections
     if corrections.lacking:
         assert isinstance(corrections.past, Log)
-        await _load_about(fetch, game_id, corrections.past, corrections.lacking, upto)
+        await _load_marks(fetch, game_id, corrections.past, corrections.lacking, upto)
         for _ in corrections.refolding():
             await asyncio.sleep(0)
     corrections.judge()
@@ -71,6 +71,17 @@ async def _load_about(fetch: Fetch, game_id: int, log: Log, subjects: Iterable[s
         for at in range(0, len(rows), TAKE):
             _take(log, rows[at : at + TAKE])
             await asyncio.sleep(0)
+
+
+async def _load_marks(fetch: Fetch, game_id: int, log: Log, subjects: set[str], upto: Position) -> None:
+    """`_load_about` for the marks of players, of which there may be a hundred thousand."""
+    numbers = [subject_number(subject) for subject in subjects]
+    await refuse(fetch, "away_about", game_id, numbers)
+    rows = await fetch(Q["events_about"], game_id, numbers, upto.epoch, upto.ms, upto.seq)
+    log.forget(subjects)
+    for at in range(0, len(rows), TAKE):
+        log.recall((Position(*place), decode_archived(body)) for *place, body in rows[at : at + TAKE])
+        await asyncio.sleep(0)
 
 
 def _take(log: Log, rows: list[asyncpg.Record]) -> None:

@@ -3,6 +3,12 @@
 -- name: ruleset
 SELECT version FROM rulesets WHERE game_id = $1 AND ($2::integer IS NULL OR version = $2) ORDER BY version DESC LIMIT 1
 
+-- name: lacking
+-- The parts of a spread game that cannot build a version of the rules, because they have not got it or are not there.
+SELECT coalesce(array_agg(part ORDER BY part), '{}')
+FROM (SELECT generate_series(0, max(parts) - 1) AS part FROM games WHERE name = $1) p
+WHERE NOT EXISTS (SELECT FROM games g JOIN rulesets r USING (game_id) WHERE g.name = $1 AND g.part = p.part AND r.version = $2)
+
 -- name: new
 -- A generation of each part of a game. Of a spread one they are peers.
 WITH drawn AS (

@@ -16,3 +16,7 @@ UPDATE jobs SET state = 'failed', error = $2, heartbeat = now() WHERE job_id = $
 -- name: find
 SELECT job_id, game, kind, state, done, total, result, error, created_at, now() - heartbeat > $2::interval AS silent
 FROM jobs WHERE job_id = $1
+
+-- name: running
+SELECT job_id FROM jobs WHERE game = $1 AND kind = $2 AND state = 'running' AND now() - heartbeat <= $3::interval
+ORDER BY created_at DESC LIMIT 1

@@ -143,6 +143,12 @@ SELECT status FROM dead_letters WHERE game = $1 AND dead_letter_id = $2
 -- name: mark_retried
 UPDATE dead_letters SET status = 'retried' WHERE dead_letter_id = ANY ($1::bigint[])
 
+-- name: spread
+-- The parts of spread games that are there, and the newest version of the rules that each has.
+SELECT name, max(parts) AS parts, array_agg(part ORDER BY part) AS held, array_agg(latest ORDER BY part) AS versions
+FROM games CROSS JOIN LATERAL (SELECT max(version) AS latest FROM rulesets r WHERE r.game_id = games.game_id) v
+WHERE parts > 1 GROUP BY name ORDER BY name
+
 -- name: shards
 SELECT shard, epoch, ms, seq, version, profiles, owner AS lease_owner, coalesce(until > now(), false) AS held
 FROM shards LEFT JOIN leases USING (shard) ORDER BY shard

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api import generations as handlers
+from projections import jobs
 from tests.integration.api_stack import RULES, Answer, Stack, ruleset, running, score
 from tests.services import eventually
 
@@ -144,6 +145,17 @@ async def test_what_cannot_be_done_is_named(
     if field is not None:
         assert answer.json["problems"][0]["field"] == field
     assert await listed(stack) == [(1, "live", None, True)]
+
+
+async def test_one_build_without_a_name_at_a_time(stack: Stack) -> None:
+    job = await jobs.create(stack.pool, "arcade", "build")
+    refused = await act(stack, action="build")
+    assert (refused.status, refused.json["type"]) == (409, "/problems/conflict")
+    assert job in refused.json["detail"]
+    assert await built(stack, name="trial") == 2
+    # One that nobody hears of any more is over.
+    await stack.pool.execute("UPDATE jobs SET heartbeat = now() - interval '1 minute' WHERE job_id = $1", job)
+    assert await built(stack) == 3
 
 
 async def test_which_generations_can_be_read(stack: Stack) -> None:

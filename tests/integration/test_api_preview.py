@@ -296,6 +296,7 @@ async def test_bad_questions_name_field_and_rule(stack: Stack, body: dict[str, A
     answer = await stack.post("/v1/games/arcade/preview", body)
     assert answer.status == 400, answer.body
     assert any(problem["field"].startswith(field) for problem in answer.json["problems"]), answer.json
+    assert "appended" not in answer.json["detail"]
 
 
 async def test_what_is_not_there(stack: Stack) -> None:

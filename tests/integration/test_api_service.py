@@ -107,6 +107,9 @@ async def test_metrics_count_requests_by_route_and_status(stack: Stack) -> None:
     assert f'rankfold_http_request_seconds_bucket{{le="+Inf",{route},status="200"}} 1.0' in text
     assert "rankfold_lookups_total" in text
     assert 'rankfold_pool_connections{state="idle"}' in text
+    assert 'rankfold_shard_circuit{shard="0"} 0.0' in text
+    await circuits.tell(stack.rankings, 0, circuits.Circuit("parked", 1))
+    assert b'rankfold_shard_circuit{shard="0"} 2.0' in (await stack.get("/metrics")).body
     # Names that clients make up must not become labels.
     assert "nothing" not in text
 

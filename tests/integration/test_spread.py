@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from cli.checks_postgres import postgres_checks
 from engine.fold import Fold, fold
 from engine.spread import goes_with, part_of
 from projections import epochs, erasure, generations
@@ -267,4 +268,33 @@ async def test_more_shards_leave_the_parts_where_they_are(harness: Harness) -> N
     await publish(harness, score("later", PLAYERS[0], 4))
     await drain(harness)
     assert await whole(harness) != before
+    await harness.assert_exact()
+
+
+async def test_rules_that_reached_some_shards_only_are_told_and_not_built(harness: Harness) -> None:
+    async def found() -> list[tuple[str, str, str]]:
+        checks = await postgres_checks(harness.database_url, None)
+        return [(check.name, check.state, check.found) for check in checks if check.subject == "Games"]
+
+    assert await found() == []
+    await harness.publish(ruleset(RULES), shard=0)
+    await drain(harness)
+    assert await found() == [("arcade", "warn", "no rules on shard 1, 2")]
+    with pytest.raises(Conflict, match="version 1 of the rules has not come to shard 1, 2 yet"):
+        await harness.build()
+    await publish(harness, ruleset(RULES))
+    await drain(harness)
+    assert await found() == [("arcade", "ok", "3 parts")]
+    again = ruleset(RULES.replace("25, 18", "30, 18"), 2)
+    await harness.publish(again, shard=0)
+    await harness.publish(again, shard=2)
+    await drain(harness)
+    assert await found() == [("arcade", "warn", "version 2 of the rules is not on shard 1")]
+    with pytest.raises(Conflict, match="has not come to shard 1 yet"):
+        await harness.build()
+    await publish(harness, again)
+    await drain(harness)
+    assert await found() == [("arcade", "ok", "3 parts")]
+    await harness.swap()
+    await drain(harness)
     await harness.assert_exact()
