@@ -23,7 +23,8 @@ from schemas.events import AnyEvent
 from schemas.jsonschema import DIALECT, ID_SCHEMA, IDENTIFIERS, NAME_SCHEMA, components
 
 REFERENCE = "#/components/schemas/{name}"
-POSITION = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+\.[0-9]+-[0-9]+$", "examples": ["1.0.1763840000000-0"]}
+_ONE = r"[0-9]+\.[0-9]+\.[0-9]+-[0-9]+"
+POSITION = {"type": "string", "pattern": f"^{_ONE}(,{_ONE})*$", "examples": ["1.0.1763840000000-0"]}
 ALWAYS = (problems.INTERNAL, problems.UNAVAILABLE)
 TAGS = {
     "games": "What exists.",
@@ -38,7 +39,8 @@ TAGS = {
 ABOUT = """Rankfold keeps scores, results and rulings as facts and folds them into rankings.
 
 Every read tells the `position` in the log that it shows at least; `min_position` makes it wait for one, such as that which
-publishing answers. Errors are problem details (RFC 9457) whose `type` never changes its meaning; `problems` lists what is
+publishing answers. Of a game that is spread over several shards a position is one for each of them, with commas between
+them. Errors are problem details (RFC 9457) whose `type` never changes its meaning; `problems` lists what is
 wrong with the input, by field. Lists have cursors: pass `next` on as `after`."""
 
 KEY = {
@@ -70,7 +72,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "around": ({"type": "integer", "minimum": 0, "maximum": AROUND_MAX}, "How many on each side, ranked with him."),
     "after": ({"type": "string", "maxLength": CURSOR_CHARS_MAX}, "A cursor: `next` of another page."),
     "before": ({"type": "string", "maxLength": CURSOR_CHARS_MAX}, "A cursor: `previous` of another page."),
-    "min_position": (POSITION, "Wait until readers see this position; 503 when that takes too long."),
+    "min_position": (POSITION, "Wait until readers see this position, or all of these; 503 when that takes too long."),
     "generation": (
         {"type": "integer", "minimum": 1, "maximum": 999_999_999},
         "As this generation beside the live one shows it: for officials.",

@@ -82,6 +82,7 @@ class Players:
         if board is not None:
             require_board(request, info.name, info.game.boards[board])
         shown = await self._views.shown_of(info, vector_of(given))
+        info = await self._views.catalog.as_shown(info, shown.profiled)
         own = info.parts[part_of(player, len(info.parts))]
         generation = own.generation_id
         profile = await self._pool.fetchrow(Q["profile"], generation, player)

@@ -61,6 +61,7 @@ class Rejections:
             raise invalid("player", ID_RULE)
         info = await self._views.catalog.game(name_of(segment, "game"))
         shown = await self._views.shown_of(info, vector_of(given))
+        info = await self._views.catalog.as_shown(info, shown.profiled)
         after = position_of(given, "after")
         bounds: list[Position | None] = [None] * len(info.parts)
         if not official(request, info.name, given.get("view")):

@@ -71,6 +71,7 @@ class Views(Asking):
         copy = board, period, segment
         if len(info.parts) == 1:
             shown = await self.shown_of(info, min_position)
+            info = await self.catalog.as_shown(info, shown.profiled)
             if generation is not None:
                 beside = await self.catalog.beside(info, generation)
                 return await self._see_beside(beside, copy, shown, min_position)
@@ -94,6 +95,7 @@ class Views(Asking):
         """The same of a spread game; `moment` is (known_at, clock_ms)."""
         known_at, clock_ms = moment
         shown = await self.shown_of(info, min_position)
+        info = await self.catalog.as_shown(info, shown.profiled)
         if known_at is None and generation is None:
             view = await self.whole(info, *copy, shown, official=official, clock_ms=clock_ms)
             return view, shown_in(view, shown)

@@ -5,10 +5,12 @@ costs no query, a swap of generations is seen within the poll interval, and a ne
 """
 
 import asyncio
+import contextlib
 import copy
 import itertools
 import logging
 import time
+from collections.abc import Sequence
 
 import asyncpg
 
@@ -72,6 +74,7 @@ class GameInfo:
         """The versions in which rankings were made."""
 
 
+_NEVER = (-1, 0)
 RETIRED_MAX = 64
 """So many generations that are live no longer are remembered."""
 
@@ -92,6 +95,8 @@ class Catalog:
         self._last_ranking = 0
         self.epoch: Epoch | None = None
         """The log's epoch, as of which the games' shards are; None while it never had a consumer."""
+        self._told: dict[int, tuple[int, int]] = {}
+        """By shard: the last change of generations, and of profiles, as of which the games are known."""
         self._lock = asyncio.Lock()
         self._refreshed = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -133,6 +138,7 @@ class Catalog:
         async with self.pool.acquire() as connection:
             # Before the games: who appends with an epoch that is over is told so, and asks again.
             epoch = await latest(connection)
+            told = {row["shard"]: (row["catalog"], row["profiles"]) for row in await connection.fetch(Q["told"])}
             rows = await connection.fetch(Q["catalog"])
             known = {(info.name, info.part): info for each in self._games.values() for info in each.parts}
             infos = {info.game_id: info for row in rows if (info := _known(known, row)) is not None}
@@ -144,7 +150,7 @@ class Catalog:
                 changed = {row["game_id"] for row in new}
                 self._retired = {number: info for number, info in self._retired.items() if info.game_id not in changed}
             self._by_generation = {info.generation_id: info for info in infos.values()}
-            self._games, self.epoch = games, epoch
+            self._games, self.epoch, self._told = games, epoch, told
             # Ids are drawn before their transaction commits, so one a little lower may become visible later.
             for row in await connection.fetch(Q["rankings_after"], self._last_ranking, list(self._by_generation)):
                 info = self._by_generation[row["generation_id"]]
@@ -229,6 +235,27 @@ class Catalog:
     def seen_as(self, info: GameInfo, generation_id: int | None) -> GameInfo | None:
         """The game as one of its generations has it, if that is known already."""
         return info if generation_id == info.generation_id else self._retired.get(generation_id or 0)
+
+    async def as_shown(self, info: GameInfo, profiled: Sequence[int]) -> GameInfo:
+        """The game as it is live for who is shown that in its parts profiles have changed in these publications last.
+
+        A swap counts as a change of profiles, so what is shown says by itself that it lies behind one.
+        """
+        with contextlib.suppress(*AWAY):
+            for part, profiles in zip(info.parts, profiled, strict=True):
+                if self._told.get(part.shard, _NEVER)[1] < profiles:
+                    await self._keep_up(part.shard, profiles)
+        return self._games.get(info.name, info)
+
+    async def _keep_up(self, shard: int, profiles: int) -> None:
+        async with self._lock:
+            known = self._told.get(shard, _NEVER)
+            if known[1] >= profiles:
+                return
+            told = {row["shard"]: (row["catalog"], row["profiles"]) for row in await self.pool.fetch(Q["told"])}
+            if told.get(shard, _NEVER)[0] != known[0]:
+                await self._read()
+            self._told[shard] = (told.get(shard, _NEVER)[0], profiles)
 
     async def froze(self) -> bool:
         """Whether a freeze has begun or ended that is not known yet; then it is known afterwards."""

@@ -5,6 +5,10 @@ SELECT g.game_id, g.name, g.shard, g.part, g.parts, g.live_generation, n.ruleset
 FROM games g JOIN generations n ON n.generation_id = g.live_generation
 ORDER BY g.name, g.part
 
+-- name: told
+-- Since when who reads a shard has to look again which generations are live, and at profiles.
+SELECT shard, catalog, profiles FROM shards
+
 -- name: beside
 SELECT g.game_id, g.name, g.shard, g.part, g.parts, n.generation_id AS live_generation, n.ruleset_version,
     n.status IN ('live', 'shadow') AS follows, n.folded_epoch, n.folded_ms, n.folded_seq
