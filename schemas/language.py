@@ -167,7 +167,8 @@ class PicksSource(_Source, frozen=True, tag="picks"):
     holding is worth. `push`, `void` and `abandoned` say what such a result means: zero points (with the verdict push or
     void), nothing at all (hold), or a loss. `missing` is for players who took part before the lock and did not pick: nothing
     (hold), zero points with the verdict void (zero), a loss (lose), or the choice `default`; a contest without a final
-    result excuses those who missed it, unless it is a loss for all. A player takes part from his first accepted pick on.
+    result excuses those who missed it, unless it is a loss for all. A player takes part from his first accepted pick on,
+    whatever becomes of that pick later.
     Marks have the attributes of the contest, and market, choice, stake, verdict and missing.
 
     `guess` makes it a tie-break guess instead: `metric` gets the distance between the number picked and the outcome's
