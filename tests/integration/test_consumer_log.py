@@ -142,12 +142,16 @@ async def test_a_log_of_another_epoch_stops_the_shard(harness: Harness, monkeypa
 
 async def test_archived_entries_are_trimmed_and_no_others(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("consumers.shardlog.TRIM_EVERY", 2)
-    await harness.publish(ruleset(), *(score(f"e{n}", "ada", 1) for n in range(3_000)))
+    await harness.publish(ruleset())
     async with harness.consuming(batch=100, keep_log_s=0) as reader:
-        for _ in range(25):
-            await reader.step()
+        for start in range(0, 2_500, 100):
+            await harness.publish(*(score(f"e{n}", "ada", 1) for n in range(start, start + 100)))
+            await reader.drain()
+        unread = await harness.publish(*(score(f"e{n}", "ada", 1) for n in range(2_500, 3_000)))
+        await reader.step()
         left: list[tuple[bytes, object]] = await harness.log.xrange(stream_key(0))
         assert len(left) < 3_000
+        assert {parse_entry(entry) for entry, _ in left} >= set(unread)
         assert parse_entry(left[0][0]) <= (reader.consumer.state.ms, reader.consumer.state.seq)
         await reader.drain()
     assert await harness.points() == {"ada": 3_000}
