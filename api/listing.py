@@ -79,7 +79,7 @@ class Standstill(msgspec.Struct, frozen=True):
 
 
 class GameDetails(msgspec.Struct, frozen=True):
-    """A game, and what its readers see at least."""
+    """A game, and what its readers see at least. `parts`: of so many shards, from 0 on, it lives on if it is spread, else 1."""
 
     position: str
     game: str
@@ -91,6 +91,7 @@ class GameDetails(msgspec.Struct, frozen=True):
     boards: list[BoardLine]
     frozen: list[Standstill] = []
     closed: list[Standstill] = []
+    parts: int = 1
 
 
 class Listing:
@@ -160,6 +161,7 @@ class Listing:
                 [_board(plan, periods.get(plan.name, [])) for plan in _shown(request, info)],
                 frozen,
                 closed,
+                len(info.parts),
             ),
         )
 

@@ -139,6 +139,7 @@ def plain(held: Any) -> Any:
             "position",
             "game",
             "generation",
+            "parts",
             "shard",
             "shards",
             "from",
