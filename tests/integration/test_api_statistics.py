@@ -66,7 +66,7 @@ periods = ["all", "round"]
 [boards.runs.metrics]
 points = { op = "sum", of = "points" }
 """
-BACKGROUND = ("catalog", "rankings_after", "rankings_of", "ruleset_texts", "shards")
+BACKGROUND = ("catalog", "told", "rankings_after", "rankings_of", "ruleset_texts", "shards")
 OF_READERS = {
     text
     for name in ("reader", "statistics", "badges", "contests")
