@@ -28,7 +28,7 @@ async def connect(url: str, *, size: int = 8, statements: int = STATEMENTS, at_o
     """A pool of at most `size` connections that keep `statements` prepared statements each. With `at_once` the first is made
     here, and what is wrong with the server is raised.
 
-    Works behind PgBouncer in transaction mode: there are no session settings, advisory locks or LISTEN. PgBouncer before
+    Works behind PgBouncer in transaction mode: there are no session settings, locks of a session or LISTEN. PgBouncer before
     1.21 does not know prepared statements: use 0 there, which costs a round trip more for every query.
     """
     pool = await asyncpg.create_pool(
