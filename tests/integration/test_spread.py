@@ -1,5 +1,6 @@
 """A game that is spread over all shards by player: each shard folds its own players, as one fold would have folded them."""
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -297,4 +298,26 @@ async def test_rules_that_reached_some_shards_only_are_told_and_not_built(harnes
     assert await found() == [("arcade", "ok", "3 parts")]
     await harness.swap()
     await drain(harness)
+    await harness.assert_exact()
+
+
+@pytest.mark.parametrize("point", ["after_read", "in_transaction", "after_commit", "before_rankings"])
+async def test_consumers_of_the_parts_are_killed(harness: Harness, point: str) -> None:
+    """One after the other takes all shards, dies in the midst of some part's season, and nothing is lost or counted twice."""
+    settings = {"shards": SHARDS, "batch_events_max": 5}
+    events = list(season())
+    third = len(events) // 3
+    await publish(harness, ruleset(RULES), *events[:third])
+    for turn, share in ((1, events[third : 2 * third]), (2 if point.endswith("rankings") else 4, events[2 * third :])):
+        child = harness.child(f"{point}:{turn}", **settings)
+        assert await child.ended() == -signal.SIGKILL, child.log
+        await harness.pool.execute("UPDATE leases SET until = now() - interval '1 second'")
+        # What is repeated counts once, also where it is of everyone.
+        await publish(harness, *share, *share[-10:])
+    with harness.living(**settings):
+        for shard in range(SHARDS):
+            await harness.caught_up(shard)
+    state = await as_one(harness)
+    for board, period in (("total", "all"), ("total", "round:2"), ("best", "all")):
+        assert await whole(harness, board, period) == lines(state, board, period)
     await harness.assert_exact()
