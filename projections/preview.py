@@ -6,7 +6,7 @@ is compared and forgotten. Rules are tried by folding the archive from nothing.
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, cast
 
 import asyncpg
@@ -21,7 +21,7 @@ from engine.spread import goes_with, owner
 from engine.tables import Change, Table, TableName
 from projections.archive import Archive
 from projections.batch import Batch, LiveGame
-from projections.comparing import Line, Lines, Move, Pair, compare
+from projections.comparing import Line, Lines, Move, compare
 from projections.database import Connection, queries
 from projections.hashing import id_hash
 from projections.store import Store
@@ -35,6 +35,9 @@ Q = queries("preview")
 REPLAY = queries("replay")
 Progress = Callable[[int, int], None]
 """Called with (events folded, events in all) now and then."""
+
+_Changes = dict[TableName, dict[str, Change]]
+"""What becomes of rows, by ranking and player."""
 
 ENDLESS = 1 << 62
 ROWS_MAX = 200_000
@@ -103,7 +106,10 @@ async def of_events(
 ) -> Preview:
     """Who would move if these events came now. Raises NotFound, and TooMuch when more than `rows_max` places are compared."""
     doubts: list[Doubt] = []
-    states = _States(rows_max)
+    changes: list[_Changes] = []
+    boards: dict[str, BoardPlan] = {}
+    before: dict[TableName, Lines] = {}
+    after: dict[TableName, Lines] = {}
     async with _snapshot(pool) as connection:
         store = _Reading(connection)
         parts = await _parts_of(connection, name)
@@ -112,46 +118,29 @@ async def of_events(
             owns = owner(row["part"], row["parts"])
             heard = [each for each in events if owns is None or (who := goes_with(each)) is None or owns(who)]
             (live,) = await store.games([name], row["shard"])
-            doubts += await _of_part(connection, store, live, heard, now_ms, states, board)
-        moves, total = await compare(states.pairs(), states.changed, limit)
+            boards = live.fold.game.boards
+            changes.append({})
+            doubts += await _of_part(store, live, heard, now_ms, changes[-1])
+        # A ranking that changes in one part is compared as a whole: its ranks are those among all players.
+        concerned = [key for key in dict.fromkeys(chain.from_iterable(changes)) if _concerns(key, board)]
+        rankings = [await _rankings_of(connection, row) for row in parts]
+        await _bounded(connection, [held[key] for held in rankings for key in concerned if key in held], rows_max)
+        changed: dict[TableName, set[str]] = {key: set() for key in concerned}
+        for key in concerned:
+            before[key], after[key] = {}, {}
+            for held, mine in zip(rankings, changes, strict=True):
+                lines, moved = await _shown(connection, held.get(key, 0)), _after(mine.get(key, {}))
+                before[key] |= lines
+                after[key] |= _replaced(lines, moved)
+                changed[key] |= moved.keys()
+        pairs = [(key, boards[key[0]], before[key], after[key]) for key in concerned]
+        moves, total = await compare(pairs, changed, limit)
         moves = await _named(connection, [row["live_generation"] for row in parts], moves)
     return Preview(_position(parts), name, moves, total, list(dict.fromkeys(doubts)))
 
 
-class _States:
-    """The rankings that events change, before and afterwards; those of all parts of a spread game together."""
-
-    def __init__(self, rows_max: int) -> None:
-        self._rows_left = rows_max
-        self.changed: dict[TableName, set[str]] = {}
-        self._plans: dict[TableName, BoardPlan] = {}
-        self._lines: dict[TableName, tuple[Lines, Lines]] = {}
-
-    def take(self, rows: int) -> None:
-        """So many places more are going to be compared; raises TooMuch."""
-        self._rows_left -= rows
-        if self._rows_left < 0:
-            raise TooMuch
-
-    def add(self, table: Table, before: Lines, after: dict[str, Line | None]) -> None:
-        self._plans[table.name] = table.plan
-        lines = self._lines.setdefault(table.name, ({}, {}))
-        lines[0].update(before)
-        lines[1].update(_replaced(before, after))
-        self.changed.setdefault(table.name, set()).update(after)
-
-    def pairs(self) -> list[Pair]:
-        return [(name, self._plans[name], *lines) for name, lines in self._lines.items()]
-
-
 async def _of_part(
-    connection: Connection,
-    store: Store,
-    live: LiveGame,
-    events: Sequence[Event],
-    now_ms: int,
-    states: _States,
-    board: str | None,
+    store: Store, live: LiveGame, events: Sequence[Event], now_ms: int, changed: _Changes
 ) -> list[Doubt]:
     """Folds the events on top of one part of a game, or of the whole of one that is not spread."""
     state = await store.shard(live.shard)
@@ -160,15 +149,10 @@ async def _of_part(
         events = [event for event in events if event.id not in {doubt.event for doubt in doubts}]
     start_ms = max(now_ms, state.ms) + 1
     said = [(Position(state.epoch, live.shard, start_ms, seq), event) for seq, event in enumerate(events)]
-    changed: dict[TableName, dict[str, Change]] = {}
     for part in _parts(said):
         batch = Batch(live.shard, state, (part[-1][0].ms, part[-1][0].seq))
         doubts += await _fold(store, live, part, said, batch, changed)
         state = batch.after_state
-    tables = [table for key in changed if _concerns(table := live.fold.tables[key], board)]
-    states.take(await _size(connection, tables))
-    for table in tables:
-        states.add(table, await _shown(connection, table.ranking_id), _after(changed[table.name]))
     return doubts
 
 
@@ -196,13 +180,10 @@ async def of_rules(
             archive = Archive(row["game_id"], fold, sum(totals), _behind(progress, folded))
             folded += await archive.read(connection, (row["epoch"], row["ms"], row["seq"]))
             fold.settle()
-            found = {
-                (held["board"], held["period"], held["segment"]): held["ranking_id"]
-                for held in await connection.fetch(Q["rankings"], row["live_generation"])
-            }
+            found = await _rankings_of(connection, row)
             names = [key for key in found | fold.tables if key[0] in now.boards and key[0] in game.boards]
             for key in names:
-                if not key[2].startswith(BEFORE) and board in (None, key[0]):
+                if _concerns(key, board):
                     before.setdefault(key, {}).update(await _shown(connection, found.get(key, 0)))
                     after.setdefault(key, {}).update(_lines_of(fold.tables.get(key)))
         comparing = [(key, game.boards[key[0]], lines, after[key]) for key, lines in before.items()]
@@ -250,7 +231,7 @@ async def _fold(
     part: list[tuple[Position, Event]],
     said: list[tuple[Position, Event]],
     batch: Batch,
-    changed: dict[TableName, dict[str, Change]],
+    changed: _Changes,
 ) -> list[Doubt]:
     """Folds a stretch, notes what moved, and returns what would not count."""
     await prepare(store, live, [event for _, event in part], batch)
@@ -283,14 +264,20 @@ def _parts(said: list[tuple[Position, Event]]) -> Iterator[list[tuple[Position, 
         yield list(part)
 
 
-def _concerns(table: Table, board: str | None) -> bool:
-    return not table.name[2].startswith(BEFORE) and board in (None, table.name[0])
+def _concerns(name: TableName, board: str | None) -> bool:
+    return not name[2].startswith(BEFORE) and board in (None, name[0])
 
 
-async def _size(connection: Connection, tables: list[Table]) -> int:
-    """How many players are ranked there."""
-    rows = await connection.fetch(Q["totals"], [table.ranking_id for table in tables])
-    return sum(row["total"] for row in rows)
+async def _rankings_of(connection: Connection, part: asyncpg.Record) -> dict[TableName, int]:
+    """The ids of the rankings that a part of a game has."""
+    rows = await connection.fetch(Q["rankings"], part["live_generation"])
+    return {(row["board"], row["period"], row["segment"]): row["ranking_id"] for row in rows}
+
+
+async def _bounded(connection: Connection, ranking_ids: list[int], rows_max: int) -> None:
+    rows = await connection.fetch(Q["totals"], ranking_ids)
+    if sum(row["total"] for row in rows) > rows_max:
+        raise TooMuch
 
 
 async def _shown(connection: Connection, ranking_id: int) -> Lines:

@@ -196,3 +196,13 @@ async def test_every_read_answers_as_if_it_were_one(stack: Stack) -> None:
     # Out of PostgreSQL, and again when the rankings are back.
     await stack.rankings.flushdb()
     await everything(stack)
+
+
+async def test_a_preview_ranks_among_the_players_of_all_shards(stack: Stack) -> None:
+    await play(stack)
+    said: list[dict[str, Any]] = [
+        score("far", PLAYERS[6], 500),
+        {"id": "undo", "type": "void", "event": "s3-4", "reason": "glitch"},
+    ]
+    for events in (said[:1], said[1:], said):
+        await alike(stack, "/preview", method="POST", json={"events": events})
