@@ -96,8 +96,10 @@ async def _renew(pool: asyncpg.Pool, rankings: Redis, name: str, progress: Progr
     for one in await generations.listed(pool, name):
         if one.status not in ("live", "shadow"):
             continue
-        if not rebuild and not await _differs(pool, name, one.generation_id, progress):
-            continue
+        if not rebuild:
+            found = await replay.verify_all(pool, name, progress, generation_id=one.generation_id)
+            if not found.differences:
+                continue
         renewed = renewed or one.live
         if not one.live:
             await generations.drop(pool, rankings, name, one.generation_id, though_frozen=True)
@@ -106,15 +108,6 @@ async def _renew(pool: asyncpg.Pool, rankings: Redis, name: str, progress: Progr
         if one.live:
             await generations.drop(pool, rankings, name, one.generation_id, though_frozen=True)
     return renewed
-
-
-async def _differs(pool: asyncpg.Pool, name: str, generation_id: int, progress: Progress) -> bool:
-    """Whether a generation, or that of another part which was built with it, is not what the archive gives."""
-    for part in await pool.fetch(GENERATIONS["peers"], generation_id):
-        found = await replay.verify(pool, name, progress, generation_id=part["generation_id"])
-        if found.differences:
-            return True
-    return False
 
 
 def _position(row: asyncpg.Record) -> Position:

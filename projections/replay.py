@@ -19,6 +19,7 @@ from schemas.position import Position, Vector
 from schemas.ruleset import parse
 
 Q = queries("replay")
+PEERS = queries("generations")["peers"]
 DIFFERENCES_MAX = 20
 
 
@@ -87,7 +88,10 @@ async def verify_all(
     pool: asyncpg.Pool, name: str, progress: Progress, *, generation_id: int | None = None
 ) -> Verification:
     """`verify` of all parts of a game, with the digests of all rows together. Each part is compared where it is."""
-    parts = await pool.fetch(Q["to_verify"], name, generation_id)
+    if generation_id is None:
+        live = await pool.fetchrow(Q["live"], name, 0)
+        generation_id = None if live is None else live["live_generation"]
+    parts = await pool.fetch(PEERS, generation_id)
     if len(parts) < 2:
         return await verify(pool, name, progress, generation_id=generation_id)
     found = [await verify(pool, name, progress, generation_id=row["generation_id"]) for row in parts]

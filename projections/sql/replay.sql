@@ -44,17 +44,6 @@ JOIN rulesets r ON r.game_id = g.game_id AND r.version = n.ruleset_version
 JOIN shards s ON s.shard = g.shard
 WHERE g.name = $1 AND (g.part = $3 OR $2 IS NOT NULL)
 
--- name: to_verify
--- A generation (none: the live one) with those of the other parts of a spread game.
-SELECT n.generation_id
-FROM generations m
-JOIN games h ON h.game_id = m.game_id AND h.name = $1
-JOIN games g ON g.name = h.name
-JOIN generations n ON n.game_id = g.game_id AND n.peer IS NOT DISTINCT FROM m.peer
-    AND (n.generation_id = m.generation_id OR h.parts > 1)
-WHERE m.generation_id = coalesce($2, (SELECT live_generation FROM games WHERE name = $1 AND part = 0))
-ORDER BY g.part
-
 -- name: more_than
 -- Whether a game has more events than so many.
 SELECT count(*) > $2::bigint FROM (
