@@ -67,6 +67,7 @@ class Bench:
         self._bare: list[float] = []
         self._backlog: list[float] = []
         self._beside: list[float] = []
+        self._spread: list[phases.Backlog] = []
         self._cpu_us: list[dict[str, float]] = []
 
     def tell(self, text: str) -> None:
@@ -83,6 +84,7 @@ class Bench:
             name = f"round {number} of {rounds}"
             if "streams" in self.parts:
                 self._beside_round(number, name)
+                self._spread_round(number, name)
             self.stack.reset()
             with self.stack.consumer() as consumer:
                 self._backlog_round(consumer, number, name)
@@ -103,10 +105,16 @@ class Bench:
         self._beside.append(rate)
         self.tell(f"{told}: {rate:,.0f} events/s")
 
+    def _spread_round(self, number: int, name: str) -> None:
+        plan, told = self.plan, f"spread over {phases.SPREAD_SHARDS} shards, {name}"
+        found = phases.spread(self.stack, plan.events, plan.players, number, lambda text: self.tell(f"{told}: {text}"))
+        self._spread.append(found)
+        self.tell(f"{told}: published bare at {found.bare_s:,.0f} events/s, consumed at {found.backlog_s:,.0f}")
+
     def _backlog_round(self, consumer: Child, number: int, name: str) -> None:
         plan, told = self.plan, f"backlog, {name}"
         bare, backlog, cpu_us = phases.bare_and_backlog(
-            self.stack, consumer, plan.events, plan.players, number, lambda text: self.tell(f"{told}: {text}")
+            self.stack, [consumer], plan.events, plan.players, number, lambda text: self.tell(f"{told}: {text}")
         )
         self._bare.append(bare)
         self._backlog.append(backlog)
@@ -118,8 +126,11 @@ class Bench:
         streams = {"bare": report.rates(self._bare), "backlog": report.rates(self._backlog, self._bare)}
         if self._beside:
             streams["beside"] = report.rates(self._beside, self._bare)
-        cpu_us = {name: round(median(found[name] for found in self._cpu_us), 1) for name in self._cpu_us[0]}
-        self.results["streams"] = {**streams, "cpu_us_per_event": cpu_us}
+        if self._spread:
+            bare = [found.bare_s for found in self._spread]
+            streams["spread"] = report.rates([found.backlog_s for found in self._spread], bare)
+            streams["spread"]["cpu_us_per_event"] = _medians([found.cpu_us for found in self._spread])
+        self.results["streams"] = {**streams, "cpu_us_per_event": _medians(self._cpu_us)}
         self.results["sizes"] = phases.sizes(self.stack, plan.players, plan.events)
 
     def _on_the_boards(self, consumer: Child) -> None:
@@ -183,6 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report.save(options.json, document)
     print(f"stored in {options.json}")
     return 0
+
+
+def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(median(found[name] for found in rounds), 1) for name in rounds[0]}
 
 
 def _last_lines(log: Path) -> str:

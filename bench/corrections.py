@@ -71,4 +71,4 @@ def _show(stack: Stack, consumer: Child, events: Iterable[Event]) -> float:
         for event in batch[at : at + PIPELINE_EVENTS]:
             pipeline.xadd(stream_key(0), {FIELD: encode(event)})
         last = pipeline.execute()[-1].decode()
-    return stack.until_visible(last, consumer) - started
+    return stack.until_visible([last], consumer) - started

@@ -2,7 +2,8 @@
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from bench.processes import Child, cpu_seconds
@@ -13,6 +14,7 @@ from schemas.position import parse_entry
 
 LATENCY_POLL_S = 0.001
 WARM_UP_MS = 1_000
+SPREAD_SHARDS = 2
 QUIET_S = 0.3
 """How long a consumer gets to come to rest before it is paused."""
 
@@ -35,7 +37,7 @@ def beside_publisher(stack: Stack, events: int, players: int, round_: int, progr
 class Backlog(NamedTuple):
     """Events per second published while nothing consumes, and the same events from the log to visible ranks.
 
-    `cpu_us` is the processor time, microseconds an event, of each process that the latter took.
+    `cpu_us` is the processor time, microseconds an event, of each process (all consumers together) that the latter took.
     """
 
     bare_s: float
@@ -44,36 +46,45 @@ class Backlog(NamedTuple):
 
 
 def bare_and_backlog(
-    stack: Stack, consumer: Child, events: int, players: int, round_: int, progress: Progress
+    stack: Stack, consumers: Sequence[Child], events: int, players: int, round_: int, progress: Progress
 ) -> Backlog:
-    """Publishes and then consumes, one after the other."""
+    """Publishes and then consumes, one after the other; there is one consumer a shard."""
     progress("making the events")
     with stack.publisher(events, players, SEED + round_, "run") as publisher:
         # Paused, not stopped: to start an interpreter and to get a lease is no part of folding a backlog.
         time.sleep(QUIET_S)
-        consumer.pause()
+        for consumer in consumers:
+            consumer.pause()
         progress("publishing, nothing consumes")
         publisher.say("go")
         published = publisher.reply()
     progress("consuming the backlog")
-    before = _cpu(stack, consumer)
+    before = _cpu(stack, consumers)
     started = time.monotonic()
-    consumer.go_on()
-    seconds = stack.until_visible(published["last"], consumer) - started
-    cpu_us = {name: (total - before[name]) * 1e6 / events for name, total in _cpu(stack, consumer).items()}
+    for consumer in consumers:
+        consumer.go_on()
+    seconds = stack.until_visible(published["last"], *consumers) - started
+    cpu_us = {name: (total - before[name]) * 1e6 / events for name, total in _cpu(stack, consumers).items()}
     stack.require_folded(events)
     return Backlog(events / published["seconds"], events / seconds, cpu_us)
 
 
-def _cpu(stack: Stack, consumer: Child) -> dict[str, float]:
+def spread(stack: Stack, events: int, players: int, round_: int, progress: Progress) -> Backlog:
+    """The same with the game spread over a shard a core, each with a consumer of its own."""
+    stack.reset(SPREAD_SHARDS)
+    with ExitStack() as open_:
+        consumers = [open_.enter_context(stack.consumer(shard)) for shard in range(SPREAD_SHARDS)]
+        return bare_and_backlog(stack, consumers, events, players, round_, progress)
+
+
+def _cpu(stack: Stack, consumers: Sequence[Child]) -> dict[str, float]:
     services = stack.services
-    pids = {
-        "consumer": consumer.process.pid,
-        "postgres": services.postgres_pid,
-        "redis_rankings": services.rankings_pid,
-        "redis_log": services.log_pid,
+    return {
+        "consumer": sum(cpu_seconds(consumer.process.pid) for consumer in consumers),
+        "postgres": cpu_seconds(services.postgres_pid),
+        "redis_rankings": cpu_seconds(services.rankings_pid),
+        "redis_log": cpu_seconds(services.log_pid),
     }
-    return {name: cpu_seconds(pid) for name, pid in pids.items()}
 
 
 def replay(stack: Stack, option: str) -> float:
@@ -103,7 +114,7 @@ def latency(stack: Stack, consumer: Child, rate: int, seconds: int, players: int
             if found is not None and (not seen or found > seen[-1][0]):
                 seen.append((found, now_ms))
             if last is None and publisher.replied():
-                last = parse_entry(publisher.reply()["last"].encode())
+                last = parse_entry(publisher.reply()["last"][0].encode())
                 consumer.require_running()
             time.sleep(LATENCY_POLL_S)
     entries = stack.entries_after(before)

@@ -11,6 +11,7 @@ import msgspec
 from rich.text import Text
 
 from bench.matrix import GROWTH_MAX, TARGETS
+from bench.phases import SPREAD_SHARDS
 from cli.terminal import out, table
 
 MIB = 1024 * 1024
@@ -117,7 +118,12 @@ def _load(found: dict[str, Any]) -> str:
 
 def _streams(streams: dict[str, Any]) -> list[Line]:
     lines = [Line("bare publishing", _rate(streams["bare"]))]
-    for key, name in (("backlog", "backlog to visible ranks"), ("beside", "beside a publisher, to visible ranks")):
+    names = {
+        "backlog": "backlog to visible ranks",
+        "spread": f"the same, spread over {SPREAD_SHARDS} shards",
+        "beside": "beside a publisher, to visible ranks",
+    }
+    for key, name in names.items():
         if key in streams:
             lines.append(Line(name, _rate(streams[key]), streams[key]["ratio"], 0.5, "of bare publishing"))
     cpu_us = streams["cpu_us_per_event"]

@@ -37,11 +37,13 @@ class Stack:
         self.redis_log: redis.Redis = redis.Redis.from_url(services.log_url)
         self.redis_rankings: redis.Redis = redis.Redis.from_url(services.rankings_url)
         self.database_url = services.database_url
+        self.shards = 1
         self.empty_bytes = 0
         self._rounds = 0
 
-    def reset(self) -> None:
-        """Empties both Redis servers and turns to a new database; the round's game exists afterwards."""
+    def reset(self, shards: int = 1) -> None:
+        """Empties both Redis servers and turns to a new database; the round's game exists afterwards, on so many shards."""
+        self.shards = shards
         for client in (self.redis_log, self.redis_rankings):
             client.flushall()
             client.script_flush()
@@ -56,7 +58,8 @@ class Stack:
             name = urlsplit(before).path.lstrip("/")
             self.sql(self.services.database_url, f"DROP DATABASE {name} WITH (FORCE)", "CHECKPOINT")
         self.empty_bytes = self.rankings_bytes()
-        self.redis_log.xadd(stream_key(0), {FIELD: encode(ruleset())})
+        for shard in range(shards):
+            self.redis_log.xadd(stream_key(shard), {FIELD: encode(ruleset(spread=shards > 1))})
 
     def _is_rewritten(self) -> bool:
         info: Any = self.redis_log.info("persistence")
@@ -68,22 +71,24 @@ class Stack:
             "REDIS_LOG_URL": self.services.log_url,
             "REDIS_RANKINGS_URL": self.services.rankings_url,
             "DATABASE_URL": self.database_url,
+            "RANKFOLD_SHARDS": str(self.shards),
         }
         return clean_environment({**urls, **added})
 
     @contextmanager
-    def consumer(self) -> Iterator[Child]:
+    def consumer(self, shard: int = 0) -> Iterator[Child]:
         """A consumer that has the shard's lease and shows the game as it is."""
-        child = Child(self.log, "cli.main", "consume", environment=self.environment())
+        held = {"RANKFOLD_HOLD_SHARDS": str(shard)} if self.shards > 1 else {}
+        child = Child(self.log, "cli.main", "consume", environment=self.environment(**held))
         try:
-            self.until_visible(self.last_entry(), child)
+            self._until_visible(shard, self.last_entry(shard), child)
             yield child
         finally:
             child.stop()
 
-    def last_entry(self) -> str:
-        """The id of the log's last entry."""
-        entries: Any = self.redis_log.xrevrange(stream_key(0), count=1)
+    def last_entry(self, shard: int = 0) -> str:
+        """The id of a shard's last entry."""
+        entries: Any = self.redis_log.xrevrange(stream_key(shard), count=1)
         return str(entries[0][0].decode())
 
     def entries_after(self, entry: str) -> list[tuple[int, int]]:
@@ -101,7 +106,7 @@ class Stack:
     @contextmanager
     def publisher(self, events: int, players: int, seed: int, run: str, rate: float = 0.0) -> Iterator[Child]:
         """A publisher that waits for a line to begin."""
-        numbers = map(str, (events, players, seed, run, *([rate] if rate else [])))
+        numbers = map(str, (self.shards, events, players, seed, run, *([rate] if rate else [])))
         child = Child(self.log, "bench.publishing", self.services.log_url, *numbers)
         try:
             child.reply()
@@ -109,31 +114,35 @@ class Stack:
         finally:
             child.stop()
 
-    def applied(self) -> tuple[int, int] | None:
-        """(ms, seq) of the entry that readers see at least; None when Redis does not know."""
-        raw = cast("bytes | None", self.redis_rankings.get(applied_key(0)))
+    def applied(self, shard: int = 0) -> tuple[int, int] | None:
+        """(ms, seq) of the entry of a shard that readers see at least; None when Redis does not know."""
+        raw = cast("bytes | None", self.redis_rankings.get(applied_key(shard)))
         return None if raw is None else Position.parse(raw.decode().split()[1])[2:]
 
-    def until_visible(self, entry: str, consumer: Child) -> float:
-        """Waits until readers see this entry; returns the clock (time.monotonic) at that moment."""
+    def until_visible(self, last: list[str], *consumers: Child) -> float:
+        """Waits until readers see the last entry of each shard; returns the clock (time.monotonic) at that moment."""
+        for shard, (entry, consumer) in enumerate(zip(last, consumers, strict=True)):
+            self._until_visible(shard, entry, consumer)
+        return time.monotonic()
+
+    def _until_visible(self, shard: int, entry: str, consumer: Child) -> None:
         ms, _, seq = entry.partition("-")
         wanted = (int(ms), int(seq))
         deadline = time.monotonic() + VISIBLE_SECONDS_MAX
         polls = 0
-        while (found := self.applied()) is None or found < wanted:
+        while (found := self.applied(shard)) is None or found < wanted:
             polls += 1
             if polls % 100 == 0:
                 consumer.require_running()
                 if time.monotonic() > deadline:
                     raise BenchError(f"entry {entry} is not visible after {VISIBLE_SECONDS_MAX:g} s; see {self.log}")
             time.sleep(POLL_S)
-        return time.monotonic()
 
     def require_folded(self, events: int) -> None:
         """Raises BenchError unless the archive holds so many accepted events and no other verdict."""
         rows = self.sql(self.database_url, "SELECT verdict, count(*) FROM log GROUP BY verdict")
         found = {row["verdict"]: row["count"] for row in rows}
-        if found != {0: events + 1}:
+        if found != {0: events + self.shards}:
             raise BenchError(f"{events:,} events were published, the archive holds {found} (verdict: count)")
 
     def rankings_bytes(self) -> int:

@@ -65,6 +65,6 @@ def share_of_busiest(events: int, players: int) -> float:
     return (busiest + sum(weights[:busiest]) / sum(weights) * (events - players)) / events
 
 
-def ruleset() -> RulesetChange:
-    """The event that makes the game."""
-    return RulesetChange(id="rules-1", game=GAME, version=1, text=RULES)
+def ruleset(*, spread: bool = False) -> RulesetChange:
+    """The event that makes the game; of one that is `spread` over all shards the one that makes each part."""
+    return RulesetChange(id="rules-1", game=GAME, version=1, text=("spread = true\n" if spread else "") + RULES)
