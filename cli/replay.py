@@ -2,6 +2,7 @@
 beside it (`--shadow`), or to look at (`--until`)."""
 
 import asyncio
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,12 +21,15 @@ from projections import cold, generations, replay
 from projections.archive import Place
 from projections.database import connect
 from projections.memory import hold_long_lived_state
+from projections.verifying import Difference
+from projections.workers import Workers
 from schemas.codec import epoch_ms
 from schemas.errors import InvalidInput, Problem
 from schemas.position import Position
 from schemas.ruleset import parse
 
 DIFFERENCES_SHOWN_MAX = 20
+PROCESSES = 4
 
 
 def replay_command(
@@ -49,6 +53,10 @@ def replay_command(
     until: Annotated[
         str | None, typer.Option("--until", help="Build up to this position or time (RFC 3339), to look at it.")
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option("--processes", help="So many fold to verify; by default one a core, at most 4.", min=1, max=64),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Fold a game's archive from nothing. Exit status 1 when boards differ from it.
@@ -70,24 +78,25 @@ def replay_command(
         show_built(game, built, became, as_json and not verify)
         generation = str(built.generation_id)
     if verify:
-        _verify_and_show(found, game, generation, as_json)
+        _verify_and_show(found, game, generation, processes or min(os.cpu_count() or 1, PROCESSES), as_json)
 
 
-def _verify_and_show(found: Settings, game: str, generation: str | None, as_json: bool) -> None:
+def _verify_and_show(found: Settings, game: str, generation: str | None, processes: int, as_json: bool) -> None:
     hold_long_lived_state()
-    result = uvloop.run(_verify(found, game, generation))
+    result = uvloop.run(_verify(found, game, generation, processes))
     _show_verified(game, result, "live" if generation is None else f"generation {generation}", as_json)
     if result.differences or result.live_digest != result.replayed_digest:
         raise CheckFailedError
 
 
-async def _verify(found: Settings, game: str, generation: str | None) -> replay.Verification:
+async def _verify(found: Settings, game: str, generation: str | None, processes: int) -> replay.Verification:
+    workers = Workers(found.require_database(), processes)
     pool = await connect(found.require_database(), size=2)
     try:
         number = None if generation is None else (await generations.find(pool, game, generation)).generation_id
         async with cold.brought_back(pool, found.cold_dir, game):
             with meter("replaying") as progress:
-                return await replay.verify_all(pool, game, progress, generation_id=number)
+                return await replay.verify_all(pool, game, progress, generation_id=number, workers=workers)
     finally:
         await pool.close()
 
@@ -159,6 +168,6 @@ def _show_verified(game: str, result: replay.Verification, what: str, as_json: b
 _COLUMNS = ["kind", "where", "live", "replayed"]
 
 
-def _cells(line: replay.Difference) -> list[str]:
+def _cells(line: Difference) -> list[str]:
     where = (line.board, line.period, line.segment, line.player, line.key)
     return [line.kind, " · ".join(filter(None, where)), line.live, line.replayed]

@@ -9,6 +9,7 @@ from engine.fold import Fold
 from projections import past
 from projections.coldguard import refuse
 from projections.database import Connection, queries
+from projections.share import WHOLE, Share
 from schemas.codec import decode_archived
 from schemas.events import Event, Player, Reinstate, Score, Void
 from schemas.position import Position
@@ -48,7 +49,9 @@ same row while it is at hand."""
 class Archive:
     """The accepted events of one game. `upto` is the place up to which they are folded, `events` how many that were."""
 
-    def __init__(self, game_id: int, fold: Fold, total: int, progress: Progress, run: Runs = here) -> None:
+    def __init__(
+        self, game_id: int, fold: Fold, total: int, progress: Progress, run: Runs = here, share: Share = WHOLE
+    ) -> None:
         self.game_id = game_id
         self.fold = fold
         self.total = total
@@ -57,6 +60,7 @@ class Archive:
         self.erased: list[tuple[str, Position]] = []
         """Who was erased by the events that were folded: rows that are stored have to be renamed before others are written."""
         self.run = run
+        self.share = share
         self._progress = progress
 
     async def read(self, connection: Connection, upto: Place, *, limit: int | None = None) -> int:
@@ -64,7 +68,7 @@ class Archive:
         before, staged = self.events, 0
         await refuse(connection.fetch, "away", self.game_id, self.upto[1], upto[1])
         await connection.execute(Q["in_order"])
-        reader = await connection.cursor(Q["events"], self.game_id, *self.upto, *upto)
+        reader = await connection.cursor(Q["events"], self.game_id, *self.upto, *upto, self.share.of, self.share.number)
         rows = await reader.fetch(CHUNK)
         while rows:
             # The server prepares the next rows while these are folded.
@@ -88,7 +92,10 @@ class Archive:
 
     async def _stage(self, connection: Connection, rows: list[Any], ahead: "asyncio.Future[Any]") -> None:
         fold = self.fold
-        events = await self.run(lambda: [decode_archived(row[4]) for row in rows])
+        events: list[Event] = await self.run(lambda: [decode_archived(row[4]) for row in rows])
+        ms = max(row[2] for row in rows)
+        if self.share is not WHOLE:
+            rows, events = self.share.taken(rows, events)
         start = 0
         for at, event in enumerate(events):
             if isinstance(event, Void | Reinstate):
@@ -96,9 +103,11 @@ class Archive:
                 start = at + 1
                 # One thing at a time on a connection.
                 await asyncio.wait((ahead,))
-                await past.correct(connection.fetch, self.game_id, fold, event, Position(*rows[at][:4]))
+                await past.correct(
+                    self.share.looking(connection.fetch), self.game_id, fold, event, Position(*rows[at][:4])
+                )
         await self._stage_plain(rows[start:], events[start:])
-        fold.pass_time(max(row[2] for row in rows))
+        fold.pass_time(ms)
 
     async def _stage_plain(self, rows: list[Any], events: Sequence[Event]) -> None:
         """Stages events that need nothing but what is in memory."""

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,20 @@ async def connect(url: str, *, size: int = 8, statements: int = STATEMENTS, at_o
     )
     assert pool is not None
     return pool
+
+
+async def pieces(connection: Connection, query: str, *arguments: Any, size: int) -> AsyncIterator[list[asyncpg.Record]]:
+    """The rows of a query, `size` at a time, in a transaction. The server prepares the next ones while these are worked on."""
+    cursor = await connection.cursor(query, *arguments)
+    rows = await cursor.fetch(size)
+    while rows:
+        ahead = asyncio.ensure_future(cursor.fetch(size))
+        try:
+            # So that it is asked for before anything else is done.
+            await asyncio.sleep(0)
+            yield rows
+        finally:
+            rows = await ahead
 
 
 @functools.cache

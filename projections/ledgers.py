@@ -11,11 +11,12 @@ import msgspec
 from engine.digest import Digest, total_of
 from engine.fold import Fold
 from projections.contests import fixture_line, pick_line
-from projections.database import Connection, queries
+from projections.database import Connection, pieces, queries
+from projections.share import WHOLE, Share
 from schemas.position import Position
 
 Q = queries("ledgers")
-PREFETCH = 5_000
+PIECE = 5_000
 Key = tuple[str, ...]
 """(board, period, player, what else tells it apart)."""
 
@@ -66,31 +67,34 @@ def together(parts: Sequence[Sequence[Kind]]) -> list[Kind]:
 
 
 async def compare(
-    connection: Connection, generation_id: int, fold: Fold, limit: int
+    connection: Connection, generation_id: int, fold: Fold, limit: int, share: Share = WHOLE
 ) -> tuple[list[Kind], list[Unlike]]:
-    """Every kind with its digests, and the first `limit` rows of each that differ."""
+    """Every kind with its digests, and the first `limit` rows of each that differ; of what a share gives account of."""
     kinds, unlike = [], []
     for ledger in _LEDGERS:
-        kind, found = await _compare(connection, generation_id, fold, ledger, limit)
+        kind, found = await _compare(connection, generation_id, fold, ledger, limit, share)
         kinds.append(kind)
         unlike += found
     return kinds, unlike
 
 
 async def _compare(
-    connection: Connection, generation_id: int, fold: Fold, ledger: _Ledger, limit: int
+    connection: Connection, generation_id: int, fold: Fold, ledger: _Ledger, limit: int, share: Share
 ) -> tuple[Kind, list[Unlike]]:
-    expected = {ledger.key(cells): cells for cells in ledger.expected(fold)}
+    keyed = ((ledger.key(cells), cells) for cells in ledger.expected(fold))
+    expected = {key: cells for key, cells in keyed if share is WHOLE or share.tells(key[2])}
     replayed, live = Digest(), Digest()
     replayed.add_hashes(_hash(cells) for cells in expected.values())
     found: list[Unlike] = []
-    async for row in connection.cursor(Q[ledger.name], generation_id, prefetch=PREFETCH):
-        cells = ledger.stored(row)
-        live.add_hashes((_hash(cells),))
-        key = ledger.key(cells)
-        mine = expected.pop(key, None)
-        if mine != cells and len(found) < limit:
-            found.append(Unlike(ledger.name, key, _words(cells), "-" if mine is None else _words(mine)))
+    async for rows in pieces(connection, Q[ledger.name], generation_id, size=PIECE):
+        for cells in map(ledger.stored, rows):
+            key = ledger.key(cells)
+            if share is not WHOLE and not share.tells(key[2]):
+                continue
+            live.add_hashes((_hash(cells),))
+            mine = expected.pop(key, None)
+            if mine != cells and len(found) < limit:
+                found.append(Unlike(ledger.name, key, _words(cells), "-" if mine is None else _words(mine)))
     for key, cells in expected.items():
         if len(found) >= limit:
             break

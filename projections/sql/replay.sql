@@ -4,10 +4,21 @@
 SELECT count(*) FROM log WHERE game_id = $1 AND verdict = 0
 
 -- name: events
+-- Of one of $8 shares number $9: a score that goes to another one, which its subject tells, need not be read at all.
 SELECT epoch, shard, ms, seq, body FROM log
 WHERE game_id = $1 AND verdict = 0 AND (epoch, ms, seq) > ($2::integer, $3::bigint, $4::bigint)
     AND (epoch, ms, seq) <= ($5::integer, $6::bigint, $7::bigint)
+    AND ($8::integer = 1 OR substr(body, 1, 16) <> '{"type":"score",' OR (subject & 2147483647) % $8 = $9::integer)
 ORDER BY game_id, epoch, shard, ms, seq
+
+-- name: told
+-- Of a game's events up to a place: how many there are, how many of them are found by no subject, and when the last one came.
+SELECT count(*) AS events, count(*) FILTER (WHERE subject IS NULL) AS apart, max(ms) AS ms FROM log
+WHERE game_id = $1 AND verdict = 0 AND (epoch, ms, seq) <= ($2::integer, $3::bigint, $4::bigint)
+
+-- name: plainly
+-- Whether the $2 events of a game that are found by no subject are its rules, and nobody was ever erased from it.
+SELECT $2::bigint = (SELECT count(*) FROM rulesets WHERE game_id = $1) AND NOT EXISTS (SELECT FROM erasures WHERE game_id = $1)
 
 -- name: in_order
 -- The log lies on disk in the order of its key: read it so, instead of sorting all of it before the first row.

@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
 from engine.places import Lookup
-from projections import replay
 from projections.catalog import Catalog
 from projections.fallback import PostgresRankings
 from projections.rankings import RedisRankings
+from projections.verifying import DIFFERENCES_MAX
 from schemas.errors import NotFound
 from tests.harness import RULES, Harness, Reader, event, ruleset, score
 from tests.services import eventually
@@ -78,7 +78,7 @@ async def test_a_tampered_row_is_found(harness: Harness, reader: Reader, damage:
     assert found.live_digest != found.replayed_digest == before.replayed_digest
     players = {difference.player for difference in found.differences}
     if damage == "other period":
-        assert len(found.differences) == replay.DIFFERENCES_MAX
+        assert len(found.differences) == DIFFERENCES_MAX
         assert {difference.board for difference in found.differences} == {"total"}
     else:
         expected = {"renamed": {player, "nobody"}, "extra row": {"nobody"}}.get(damage, {player})
