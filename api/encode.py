@@ -4,10 +4,13 @@
 """
 
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import cast
 
 import msgspec
 
 from api.badges import Badges
+from api.lines import friends_json, lines_json
 from api.movement import STILL, Moves
 from api.names import Names
 from api.params import cursor_of
@@ -167,10 +170,17 @@ class History(msgspec.Struct, frozen=True):
     ranks: list[RankLine] | msgspec.UnsetType = msgspec.UNSET
 
 
-def lines_of(plan: BoardPlan, window: Window | None, names: Names, moves: Moves = STILL) -> list[Line]:
-    """A window's entries as they are shown."""
+def shown_lines(plan: BoardPlan, window: Window | None, names: Names, moves: Moves = STILL) -> list[Line]:
+    """A window's entries as they are shown, for the field of an answer; as JSON already where that is the shorter way."""
     if window is None:
         return []
+    if plan.tiers is not None or moves.ranks is not None:
+        return lines_of(plan, window, names, moves)
+    return cast("list[Line]", msgspec.Raw(lines_json(plan, window, names)))
+
+
+def lines_of(plan: BoardPlan, window: Window, names: Names, moves: Moves = STILL) -> list[Line]:
+    """The same, always as structs."""
     decode = plan.decode
     if plan.tiers is not None or names or moves.ranks is not None:
         return [_marked(plan, entry, window.total, names, moves) for entry in window.entries]
@@ -198,7 +208,7 @@ def page_bytes(view: View, window: Window, names: Names, moves: Moves = STILL) -
         period,
         plan.style,
         window.total,
-        lines_of(plan, window, names, moves),
+        shown_lines(plan, window, names, moves),
         *_cursors(window),
         segment or msgspec.UNSET,
         known_at=known_at(past),
@@ -254,7 +264,7 @@ def place_bytes(
             place.total,
             *percentages(plan.style, place),
             plan.decode(place.prefix, place.extra),
-            lines_of(plan, place.around, names, moves),
+            shown_lines(plan, place.around, names, moves),
             tier_of(plan, place, place.total),
             segment or msgspec.UNSET,
             names.get(place.player, msgspec.UNSET),
@@ -272,14 +282,13 @@ def place_bytes(
 
 def _cursors(window: Window) -> tuple[str | None, str | None]:
     """What `after` takes for the entries behind a window, and `before` for those in front of it; None where none are."""
-    entries = window.entries
-    if not entries:
+    players, prefixes, *_ = window.columns
+    if not players:
         return None, None
-    first, last = entries[0], entries[-1]
-    more = window.first + len(entries) < window.total
+    more = window.first + len(players) < window.total
     return (
-        cursor_of(member(last.prefix, last.player)) if more else None,
-        cursor_of(member(first.prefix, first.player)) if window.first > 0 else None,
+        cursor_of(member(prefixes[-1], players[-1])) if more else None,
+        cursor_of(member(prefixes[0], players[0])) if window.first > 0 else None,
     )
 
 
@@ -305,21 +314,12 @@ def friends_bytes(
 ) -> bytes:
     """Several players' places as JSON."""
     info, plan, period, _, segment, past, *_ = view
-    places = sorted(places, key=lambda place: place.ordinal)
-    friends = [
-        FriendPlace(
-            place.player,
-            place.rank,
-            place.ordinal + 1,
-            place.tied,
-            rank,
-            plan.decode(place.prefix, place.extra),
-            tier_of(plan, place, total),
-            names.get(place.player, msgspec.UNSET),
-            moves.of(place),
-        )
-        for place, rank in zip(places, ranks_among(plan.style, [place.prefix for place in places]), strict=True)
-    ]
+    places = sorted(places, key=attrgetter("ordinal"))
+    ranks = ranks_among(plan.style, [place.prefix for place in places])
+    if plan.tiers is None and moves.ranks is None:
+        friends = cast("list[FriendPlace]", msgspec.Raw(friends_json(plan, places, ranks, names)))
+    else:
+        friends = friends_of(plan, places, ranks, total, names, moves)
     return _encode(
         FriendPlaces(
             position,
@@ -337,6 +337,26 @@ def friends_bytes(
             effective_at(past),
         )
     )
+
+
+def friends_of(
+    plan: BoardPlan, places: list[Place], ranks: list[int], total: int, names: Names, moves: Moves = STILL
+) -> list[FriendPlace]:
+    """Several players' places, and their ranks among themselves, as structs."""
+    return [
+        FriendPlace(
+            place.player,
+            place.rank,
+            place.ordinal + 1,
+            place.tied,
+            rank,
+            plan.decode(place.prefix, place.extra),
+            tier_of(plan, place, total),
+            names.get(place.player, msgspec.UNSET),
+            moves.of(place),
+        )
+        for place, rank in zip(places, ranks, strict=True)
+    ]
 
 
 def ranks_among(style: str, prefixes: list[bytes]) -> list[int]:

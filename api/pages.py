@@ -107,8 +107,8 @@ class Pages:
         window = answer.found[0]
         if not isinstance(window, Window):
             raise TypeError("a page is answered with a window")
-        names = await self._names.of(view.named, shown, [entry.player for entry in window.entries])
-        moves = await self._movements.of(view, shown, window.entries)
+        names = await self._names.of(view.named, shown, window.columns.players)
+        moves = await self._movements.of(view, shown, window.entries if view.plan.present is not None else [])
         # Both versions only grow, so their sum tells whether one of the rankings has changed.
         return _Kept(answer.seen(moves.version) + shown.profiled, page_bytes(view, window, names, moves))
 

@@ -25,7 +25,7 @@ from api.search import Searching
 from api.view import View
 from api.views import Views
 from engine.boards import BoardPlan
-from engine.places import Lookup, Place
+from engine.places import Lookup, Place, Window
 from projections.history import Copy, history
 from schemas.checks import ID_RULE, good_id
 from schemas.errors import NotFound
@@ -103,9 +103,10 @@ class Reads:
             return _answer(
                 request, etag(view, answer.seen() + shown.profiled), place_bytes(view, shown.text, place, {})
             )
-        around = place.around.entries if place.around is not None else []
-        names = await self._names.of(view.named, shown, [player, *(entry.player for entry in around)])
-        moves = await self._movements.of(view, shown, [place, *around])
+        around = place.around or Window(0, 0)
+        names = await self._names.of(view.named, shown, [player, *around.columns.players])
+        entries = around.entries if view.plan.present is not None else []
+        moves = await self._movements.of(view, shown, [place, *entries])
         badges = await badges_shown(self._pool, view.of(player), player)
         if isinstance(badges, list) and await self._views.catalog.froze():
             # They may be ahead of a freeze that was not known yet.

@@ -6,7 +6,7 @@ It is bounded: of each kind FOUND_MAX matches are looked at. Who gets more has t
 import asyncpg
 import msgspec
 
-from api.encode import Page, final, frozen, known_at, lines_of
+from api.encode import Page, final, frozen, known_at, shown_lines
 from api.freshness import Shown
 from api.movement import Movements
 from api.names import NameBooks
@@ -51,7 +51,7 @@ class Searching:
         ]
         first, last = _stretch([member(entry.prefix, entry.player) for entry in entries], query)
         window = Window(first, answer.total, entries[first:last])
-        names = await self._names.of(view.named, shown, [entry.player for entry in window.entries])
+        names = await self._names.of(view.named, shown, window.columns.players)
         moves = await self._movements.of(view, shown, window.entries)
         page = Page(
             view.info.name,
@@ -60,7 +60,7 @@ class Searching:
             view.period,
             view.plan.style,
             answer.total,
-            lines_of(view.plan, window, names, moves),
+            shown_lines(view.plan, window, names, moves),
             _cursor(entries[last - 1]) if 0 < last < len(entries) else None,
             _cursor(entries[first]) if 0 < first < len(entries) else None,
             view.segment or msgspec.UNSET,

@@ -72,7 +72,8 @@ class BoardPlan:
         self.tiers = Tiers(board.tiers, self.metrics, self.values) if board.tiers else None
         only = self.metrics[self.order[0][1]]
         alone = len(self.metrics) == len(ranked) == 1 and self.order[0][0] in ("asc", "desc") and not self.head_to_heads
-        self._only_whole = alone and only.scale == 0 and not only.big
+        self.only_whole = alone and only.scale == 0 and not only.big
+        """Whether all that is shown is one whole number, with which the key starts."""
         used = board.sources if board.sources is not None else list(rules.sources)
         # Contests are settled anew, and what teams were given cannot be looked up by a player: both need their marks.
         feeding = [rules.sources[name] for name in used]
@@ -184,7 +185,7 @@ class BoardPlan:
 
     def decode(self, prefix: bytes, extra: bytes) -> dict[str, int | str | None]:
         """The metrics of an entry as JSON shows them; behind them the numbers of a head-to-head."""
-        if self._only_whole:
+        if self.only_whole:
             # The usual board, whatever breaks its ties. Written out because every line of every page comes by here.
             value, _ = decode_int(prefix, 0)
             return {self.metric_names[0]: -value if value is not None and self.order[0][0] == "desc" else value}

@@ -20,3 +20,10 @@ def split(data: bytes) -> tuple[bytes, str]:
     if len(data) < 2 or size > len(data) - 2:
         raise ValueError("not a member of a ranking")
     return data[:size], data[size:-2].decode()
+
+
+def split_all(members: list[bytes]) -> tuple[list[bytes], list[str]]:
+    """(prefixes, players) of the members of a ranking. Written out because every line of every page comes by here."""
+    sizes = [data[-2] << 8 | data[-1] for data in members]
+    prefixes = [data[:size] for data, size in zip(members, sizes, strict=True)]
+    return prefixes, [data[size:-2].decode() for data, size in zip(members, sizes, strict=True)]

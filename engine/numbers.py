@@ -113,3 +113,19 @@ def decode_int(data: bytes, start: int) -> tuple[int | None, int]:
     size = _ZERO - head
     end = start + size
     return int.from_bytes(data[start:end], "big") - ((1 << (size << 3)) - 1), end
+
+
+_MAGNITUDES = tuple(slice(1, 1 + abs(head - _ZERO)) for head in range(256))
+_BIASES = tuple(0 if head >= _ZERO else 1 - (1 << ((_ZERO - head) << 3)) for head in range(256))
+
+
+def first_ints(keys: list[bytes], *, negated: bool = False) -> list[int | None]:
+    """The number that each key starts with, as `decode_int` reads it, or its opposite.
+
+    Written out because every line of every page comes by here.
+    """
+    read, magnitudes, biases, sign = int.from_bytes, _MAGNITUDES, _BIASES, -1 if negated else 1
+    return [
+        (read(key[magnitudes[head]], "big") + biases[head]) * sign if (head := key[0]) != _NONE else None
+        for key in keys
+    ]

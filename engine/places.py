@@ -35,12 +35,66 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     tied: bool
 
 
-class Window(msgspec.Struct, frozen=True):
-    """A stretch of a ranking. `first` is the ordinal of its first entry, `total` the size of the ranking."""
+class Columns(NamedTuple):
+    """The entries of a window by what is said of them. `extras` may be empty: then there is nothing beside any key."""
 
-    first: int
-    total: int
-    entries: list[Entry]
+    players: list[str]
+    prefixes: list[bytes]
+    extras: list[bytes]
+    ranks: Sequence[int]
+    tied: Sequence[bool]
+
+
+class Window:
+    """A stretch of a ranking. `first` is the ordinal of its first entry, `total` the size of the ranking.
+
+    Stores tell of it by columns, most readers want those; entries are made for who asks for them.
+    """
+
+    __slots__ = ("_columns", "_entries", "first", "total")
+
+    def __init__(
+        self, first: int, total: int, entries: list[Entry] | None = None, columns: Columns | None = None
+    ) -> None:
+        self.first = first
+        self.total = total
+        self._entries = entries
+        self._columns = columns
+
+    @property
+    def entries(self) -> list[Entry]:
+        """One by one."""
+        if self._entries is None:
+            self._entries = _joined(self.columns, self.first)
+        return self._entries
+
+    @property
+    def columns(self) -> Columns:
+        """The same by columns."""
+        if self._columns is None:
+            rows = [(each.player, each.prefix, each.extra, each.rank, each.tied) for each in self._entries or ()]
+            columns = map(list, zip(*rows, strict=True)) if rows else ([] for _ in Columns._fields)
+            self._columns = Columns(*columns)
+        return self._columns
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Window):
+            return NotImplemented
+        return (self.first, self.total, self.entries) == (other.first, other.total, other.entries)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Window({self.first}, {self.total}, {self.entries})"
+
+
+def _joined(columns: Columns, first: int) -> list[Entry]:
+    players, prefixes, extras, ranks, tied = columns
+    lines = zip(players, prefixes, extras or [b""] * len(players), ranks, tied, strict=True)
+    return [
+        Entry(player, prefix, extra, ordinal, rank, shares)
+        for ordinal, (player, prefix, extra, rank, shares) in enumerate(lines, first)
+    ]
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -88,27 +142,41 @@ def rank_of(style: str, ordinal: int, ahead: int, tied: int, dense: int) -> int:
     return dense + 1 if style == "dense" else ahead + tied
 
 
-def entries_of(
-    style: str, members: Sequence[tuple[bytes, str, bytes]], first: int, ahead: int, dense: int, through: int
-) -> list[Entry]:
-    """Ranks of a window's (prefix, player, extra) lines.
+def standings_of(
+    style: str, prefixes: list[bytes], first: int, ahead: int, dense: int, through: int
+) -> tuple[Sequence[int], Sequence[bool]]:
+    """Of a window's prefixes: (ranks, whether others share the prefix).
 
-    `ahead` and `dense` are those of the first line's prefix; `through` counts the entries up to and with those that share
-    the last line's prefix, inside the window or behind it.
+    `ahead` and `dense` are those of the first prefix; `through` counts the entries up to and with those that share the last
+    one, inside the window or behind it.
     """
-    entries: list[Entry] = []
-    index, count = 0, len(members)
+    index, count = 0, len(prefixes)
+    if ahead == first and through == first + count and len(set(prefixes)) == count:
+        # Nobody is level with anybody.
+        start = (dense if style == "dense" else first) + 1
+        return range(start, start + count), [False] * count
+    ranks: list[int] = []
+    tied: list[bool] = []
     while index < count:
-        prefix = members[index][0]
+        prefix = prefixes[index]
         end = index + 1
-        while end < count and members[end][0] == prefix:
+        while end < count and prefixes[end] == prefix:
             end += 1
         start = ahead if index == 0 else first + index
         stop = through if end == count else first + end
-        for at in range(index, end):
-            rank = rank_of(style, first + at, start, stop - start, dense)
-            _, player, extra = members[at]
-            entries.append(Entry(player, prefix, extra, first + at, rank, stop - start > 1))
+        ranks += [rank_of(style, first + at, start, stop - start, dense) for at in range(index, end)]
+        tied += [stop - start > 1] * (end - index)
         index = end
         dense += 1
-    return entries
+    return ranks, tied
+
+
+def entries_of(
+    style: str, members: Sequence[tuple[bytes, str, bytes]], first: int, ahead: int, dense: int, through: int
+) -> list[Entry]:
+    """Ranks of a window's (prefix, player, extra) lines; the counts are those of `standings_of`."""
+    ranks, tied = standings_of(style, [prefix for prefix, _, _ in members], first, ahead, dense, through)
+    return [
+        Entry(player, prefix, extra, ordinal, rank, shares)
+        for ordinal, ((prefix, player, extra), rank, shares) in enumerate(zip(members, ranks, tied, strict=True), first)
+    ]

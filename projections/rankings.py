@@ -15,8 +15,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from engine.boards import BoardPlan
-from engine.keys import split
-from engine.places import Answer, Lookup, Place, Window, entries_of, rank_of
+from engine.keys import split_all
+from engine.places import Answer, Columns, Lookup, Place, Window, rank_of, standings_of
 from projections.names import REBUILD_KEY, applied_key, ranking_keys, snapshot_suffix
 from schemas.position import Position
 
@@ -176,12 +176,12 @@ _PLACE_BYTES = _PLACE_FORM.size
 
 def _window(plan: BoardPlan, total: int, raw: list[Any]) -> Window:
     first, members, ahead, dense, through, values = raw
-    lines = []
-    for at, data in enumerate(members):
-        prefix, player = split(data)
-        extra = values[at][2 + len(prefix) :] if values and values[at] else b""
-        lines.append((prefix, player, extra))
-    return Window(first, total, entries_of(plan.style, lines, first, ahead, dense, through))
+    prefixes, players = split_all(members)
+    extras = []
+    if values:
+        extras = [value[2 + len(prefix) :] if value else b"" for prefix, value in zip(prefixes, values, strict=True)]
+    ranks, tied = standings_of(plan.style, prefixes, first, ahead, dense, through)
+    return Window(first, total, columns=Columns(players, prefixes, extras, ranks, tied))
 
 
 Places = dict[str, tuple[bytes | None, bytes]]
