@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 GAME = "/v1/games/{game}"
 BOARD = GAME + "/boards/{board}"
 PLAYER = BOARD + "/players/{player}"
+PLAIN = (BOARD, PLAYER)
+"""What is asked most: without aiohttp where the request allows it."""
+
 SHUTDOWN_S = 10.0
 LINE_BYTES_MAX = 32 * 1024
 """Of a request line: a cursor of a board with a long countback takes more than aiohttp's 8 KiB."""
@@ -191,7 +194,7 @@ def _application(routes: Routes, stats: Stats, cors: Cors) -> web.Application:
             guarded = cors.wrap(stats.guard(method, template, handler))
             for name in ("GET", "HEAD") if method == "GET" else (method,):
                 resource.add_route(name, guarded)
-                dispatcher.add_fast(name, template, guarded)
+                dispatcher.add_fast(name, template, guarded, plain=template in PLAIN)
         resource.add_route("*", cors.wrap(stats.guard("*", template, _not_allowed(handlers))))
     dispatcher.add_route("*", r"/{path:[\s\S]*}", cors.wrap(stats.guard("*", "", _not_found)))
     return app

@@ -21,8 +21,9 @@ class SharedMatch(AbstractMatchInfo):
     # aiohttp asks this of a match when it prepares one of its own responses: whose signals to send.
     _apps: tuple[web.Application, ...] = ()
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, *, plain: bool) -> None:
         self._handler = handler
+        self.plain = plain
 
     @property
     def handler(self) -> Handler:
@@ -57,16 +58,30 @@ class ShapeDispatcher(UrlDispatcher):
         super().__init__()
         self._fast: dict[tuple[str, int], list[tuple[list[tuple[int, str]], SharedMatch]]] = {}
 
-    def add_fast(self, method: str, template: str, handler: Handler) -> None:
-        """Adds a shortcut; the route itself is added as any other."""
+    def add_fast(self, method: str, template: str, handler: Handler, *, plain: bool = False) -> None:
+        """Adds a shortcut; the route itself is added as any other. `plain`: the handler asks no more of a request than
+        `api.plain.Plain` tells, and answers with nothing but `Ready`.
+        """
         parts = template.split("/")
         fixed = [(at, part) for at, part in enumerate(parts) if not part.startswith("{")]
-        self._fast.setdefault((method, len(parts)), []).append((fixed, SharedMatch(handler)))
+        self._fast.setdefault((method, len(parts)), []).append((fixed, SharedMatch(handler, plain=plain)))
+
+    def plain_handler(self, raw_path: str) -> Handler | None:
+        """Who answers a plain request for this path and query; None where only aiohttp's request will do."""
+        match = self._find("GET", raw_path)
+        return match.handler if match is not None and match.plain else None
 
     async def resolve(self, request: web.Request) -> Any:
         """The match of a request."""
-        parts = request.raw_path.partition("?")[0].split("/")
-        for fixed, match in self._fast.get((request.method, len(parts)), ()):
-            if all(parts[at] == text for at, text in fixed) and "Expect" not in request.headers:
+        match = self._find(request.method, request.raw_path)
+        return match if match is not None and "Expect" not in request.headers else await super().resolve(request)
+
+    def _find(self, method: str, raw_path: str) -> SharedMatch | None:
+        parts = raw_path.partition("?")[0].split("/")
+        for fixed, match in self._fast.get((method, len(parts)), ()):
+            for at, text in fixed:
+                if parts[at] != text:
+                    break
+            else:
                 return match
-        return await super().resolve(request)
+        return None

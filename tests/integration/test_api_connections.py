@@ -4,13 +4,17 @@ import asyncio
 import gzip
 import json
 import logging
+import re
 import zlib
 from collections.abc import AsyncIterator
 
 import brotli
 import pytest
 
+from api.access import Security
 from api.app import make_app, start
+from api.limits import Limits
+from projections import keys
 from tests.integration.api_stack import Stack, ruleset, running, score
 
 pytestmark = pytest.mark.services
@@ -120,3 +124,78 @@ async def test_no_browser_guesses_what_an_answer_is(port: int, path: str) -> Non
     writer.close()
     assert b"X-Content-Type-Options: nosniff\r\n" in head
     assert b"\r\nServer:" not in head
+
+
+async def one_after_the_other(port: int, requests: list[bytes]) -> list[bytes]:
+    """The answers on one connection, without what differs from one to the next."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answers = []
+    async with asyncio.timeout(20):
+        for request in requests:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"Content-Length: (\d+)", head)
+            answers.append(head + (await reader.readexactly(int(length[1])) if length is not None else b""))
+    writer.close()
+    changing = (
+        rb"Date: [^\r]*|RateLimit[^\r]*|Content-Length: \d+(?=\r\n\r\n\{\"type\")|again in \d+ s|Retry-After: \d+"
+    )
+    return [re.sub(changing, b"-", answer) for answer in answers]
+
+
+async def test_plain_requests_are_answered_like_all_others(stack: Stack) -> None:
+    """What is plain does not go through aiohttp; a field that nobody knows makes a request go there."""
+    await stack.publish(
+        score("e1", "ada", 5), score("e2", "bob/\u00e4", 7), *(score(f"e{n}", f"p{n}", n) for n in range(9, 40))
+    )
+    _, token = await keys.create(stack.pool, "arcade", ["read"], "test", None)
+    _, elsewhere = await keys.create(stack.pool, "chess", ["officiate"], "test", None)
+    app = make_app(
+        stack.pool,
+        stack.log,
+        stack.rankings,
+        clock_ms=lambda: stack.now_ms,
+        security=Security(keys=True, limits=Limits(ranks=10_000, boards=10_000, failures=0)),
+        cors_origins=("https://example.org",),
+    )
+    runner = await start(app, "127.0.0.1", 0)
+    board = "/v1/games/arcade/boards/best"
+    paths = [
+        f"{board}/players/ada",
+        f"{board}/players/bob%2F%C3%A4?around=3",
+        f"{board}/players/p10?period=daily:2026-02-02&around=50",
+        f"{board}/players/nobody",
+        f"{board}/players/%ff",
+        f"{board}/players/ada?around=51",
+        f"{board}/players/ada?view=official",
+        f"{board}/players/ada?min_position=1.0.1-0",
+        f"{board}/players/ada?effective_at=2026-02-02T00:00:00Z",
+        board,
+        f"{board}?limit=2&period=all",
+        f"{board}?q=b",
+        f"{board}?generation=1",
+        f"{board}?known_at=1",
+        "/v1/games/arcade/boards/none",
+        "/v1/games/none/boards/best/players/ada",
+        "/v1/games/arcade",
+        "/nowhere",
+    ]
+    fields = [
+        "",
+        f"Authorization: Bearer {token}\r\n",
+        f"authorization: bearer {elsewhere}\r\nOrigin: https://example.org\r\n",
+        "Authorization: Basic Zm9v\r\nOrigin: https://example.com\r\n",
+        f"Authorization: Bearer {token[:-1]}!\r\n",
+        "Accept-Encoding: br;q=0.5, gzip\r\n",
+        "If-None-Match: *\r\nConnection: keep-alive\r\n",
+    ]
+    start_of = "GET {} HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine:1\r\n"
+    requests = [start_of.format(path) + more for path in paths for more in fields]
+    port = runner.addresses[0][1]
+    plain = await one_after_the_other(port, [f"{request}\r\n".encode() for request in requests])
+    odd = await one_after_the_other(port, [f"{request}Anything: goes\r\n\r\n".encode() for request in requests])
+    for request, own, theirs in zip(requests, plain, odd, strict=True):
+        assert own == theirs, request
+    statuses = {int(answer.split(b" ")[1]) for answer in plain}
+    assert statuses >= {200, 304, 400, 401, 403, 404}, statuses
+    await runner.cleanup()
