@@ -33,7 +33,13 @@ async def connect(url: str, *, size: int = 8, statements: int = STATEMENTS, at_o
     1.21 does not know prepared statements: use 0 there, which costs a round trip more for every query.
     """
     pool = await asyncpg.create_pool(
-        url, min_size=int(at_once), max_size=size, statement_cache_size=statements, command_timeout=60, timeout=10
+        url,
+        min_size=int(at_once),
+        max_size=size,
+        statement_cache_size=statements,
+        command_timeout=60,
+        timeout=10,
+        reset=_leave,
     )
     assert pool is not None
     return pool
@@ -51,6 +57,11 @@ async def pieces(connection: Connection, query: str, *arguments: Any, size: int)
             yield rows
         finally:
             rows = await ahead
+
+
+async def _leave(_connection: Connection) -> None:
+    """Nothing is left on a connection that is given back: asyncpg would send it a RESET of everything after every query, a
+    round trip for both sides. A transaction that is still open it ends by itself."""
 
 
 @functools.cache

@@ -263,8 +263,6 @@ class Store:
 
     async def _commit(self, batch: Batch, inside: Callable[[], None]) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
-            await connection.execute(Q["by_index"])
-            await connection.execute(Q["impatient"])
             await advance(connection, batch)
             if batch.feed is not None:
                 async for lines in batch.feed.taking():

@@ -6,17 +6,17 @@
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true)
 
--- name: impatient
--- A process that freezes in the midst of a commit holds its shard's row; whoever takes over waits no longer than this.
-SET LOCAL idle_in_transaction_session_timeout = '10s'
-
 -- name: advance
+-- With the settings of the transaction, as it is its first statement: those of `by_index`, and one that ends it when the process
+-- freezes in its midst. It holds the shard's row, and whoever takes over waits no longer than this.
 WITH moved AS (
     UPDATE shards SET ms = $4, seq = $5, version = version + 1, profiles = $8
     WHERE shard = $1 AND ms = $2 AND seq = $3 AND epoch = $6 AND catalog = $7
     RETURNING shard, version, epoch, ms, seq
 )
-INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved RETURNING version
+INSERT INTO publications (shard, version, epoch, ms, seq) SELECT * FROM moved
+RETURNING version, set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true), set_config('idle_in_transaction_session_timeout', '10s', true)
 
 -- name: extend
 -- The batch has grown since `advance`, whose row is locked. It is shown from now on, not from when it began.

@@ -375,3 +375,18 @@ async def test_a_small_cache_gives_what_a_big_one_gives(harness: Harness, seed: 
     await harness.assert_exact()
     assert await harness.verdicts() == {0: 4_002}
     assert small[0] != small[1]
+
+
+async def test_a_connection_is_given_back_as_it_was_taken(harness: Harness) -> None:
+    """Nothing resets it, so nobody may leave anything on it but for a transaction's time."""
+    await harness.publish(ruleset(), score("e1", "ada", 5))
+    async with harness.consuming() as reader:
+        await reader.drain()
+        taken = [await harness.pool.acquire() for _ in range(harness.pool.get_size())]
+        query = "SELECT name, setting FROM pg_settings WHERE source = 'session' AND setting IS DISTINCT FROM reset_val"
+        changed = [await connection.fetch(query) for connection in taken]
+        open_ones = [connection.is_in_transaction() for connection in taken]
+        for connection in taken:
+            await harness.pool.release(connection)
+    assert changed == [[]] * len(taken)
+    assert not any(open_ones)
