@@ -26,6 +26,7 @@ from consumers.forgetting import keep_forgetting
 from consumers.intake import RawEntry, raw_streams
 from consumers.leases import RENEW_S, Leases
 from consumers.metrics import ShardMetrics
+from consumers.pace import Pace
 from consumers.parts import Limits
 from consumers.publisher import Publisher
 from consumers.shard import STOP_S, ShardConsumer
@@ -224,8 +225,13 @@ class Process:
             # Not persistent: the broker would keep each that ever was, and with it all that its consumer held in memory.
             subscriber = self.broker.subscriber(stream=stream, parser=parse, decoder=decode, persistent=False)
 
+            pace = Pace()
+
             async def handle(entries: list[RawEntry]) -> None:
+                pace.begin(len(entries))
                 await consumer.handle(entries)
+                if (rest_s := pace.rest_s()) > 0:
+                    await asyncio.sleep(rest_s)
 
             subscriber(handle)
             await subscriber.start()
