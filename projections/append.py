@@ -2,11 +2,13 @@
 
 An id is answered from two memories: the log's Redis holds a reservation until well after the event is archived, and
 the archive's `event_ids` hold it for the game's life. The consumer, which sees every entry, has the last word.
-Requests of one event-loop turn, and those that come while one is under way, share a query and a script call.
+Requests of one event-loop turn, and those that come while one is under way, share a query and a script call. The ids of the
+next ones are looked up while those before are written.
 """
 
 import asyncio
-from collections.abc import Sequence
+from binascii import hexlify
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,6 +94,40 @@ class _Request:
             self.done.set_exception(error)
 
 
+class _Stage:
+    """One of the two steps of an append. One call a shard at a time keeps the order of arrival; what comes meanwhile goes with
+    the next one."""
+
+    def __init__(self, work: Callable[[int, list[_Request]], Awaitable[None]]) -> None:
+        self._work = work
+        self._waiting: dict[int, list[_Request]] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
+
+    def put(self, shard: int, requests: Iterable[_Request]) -> None:
+        """Has these requests done as soon as may be."""
+        self._waiting.setdefault(shard, []).extend(requests)
+        if shard not in self._running:
+            self._running[shard] = asyncio.create_task(self._run(shard))
+
+    async def _run(self, shard: int) -> None:
+        """Runs while somebody waits. The next call is sent before those are answered that the last one was for."""
+        try:
+            while waiting := self._waiting.pop(shard, None):
+                while waiting:
+                    requests = _take(waiting)
+                    try:
+                        await self._work(shard, requests)
+                    except AWAY as error:
+                        _fail(requests, Unavailable("PostgreSQL does not answer"), error)
+                    except RedisError as error:
+                        _fail(requests, Unavailable("the log's Redis does not answer"), error)
+                    except Exception as error:
+                        # Whatever it is, nobody may wait for ever.
+                        _fail(requests, error, None)
+        finally:
+            del self._running[shard]
+
+
 class Appender:
     """Appends to the shards of one log. `reserved_ms` is how long ids are remembered before the archive answers."""
 
@@ -99,8 +135,8 @@ class Appender:
         self._script = redis_log.register_script(_SCRIPT)
         self._pool = pool
         self._reserved_ms = reserved_ms
-        self._waiting: dict[int, list[_Request]] = {}
-        self._writing: dict[int, asyncio.Task[None]] = {}
+        self._asked = _Stage(self._look_up)
+        self._new = _Stage(self._append)
 
     async def append(
         self,
@@ -122,80 +158,63 @@ class Appender:
         """
         once, where = _once([Item(*item) for item in items])
         request = _Request(game, game_ids, once, epoch, asyncio.get_running_loop().create_future())
-        self._waiting.setdefault(shard, []).append(request)
-        if shard not in self._writing:
-            self._writing[shard] = asyncio.create_task(self._write_waiting(shard))
+        self._asked.put(shard, (request,))
         try:
             answers = await request.done
         except IdConflict as conflict:
             raise IdConflict(conflict.ids, [where.index(index) for index in conflict.indexes]) from None
+        if len(once) == len(where):
+            return answers
         first = {index: at for at, index in reversed(list(enumerate(where)))}
         return [
             answers[index] if first[index] == at else answers[index]._replace(duplicate=True)
             for at, index in enumerate(where)
         ]
 
-    async def _write_waiting(self, shard: int) -> None:
-        """Runs while somebody waits; one call at a time keeps the order of arrival."""
-        try:
-            while waiting := self._waiting.pop(shard, None):
-                while waiting:
-                    requests = _take(waiting)
-                    await self._write(shard, requests)
-        finally:
-            del self._writing[shard]
-
-    async def _write(self, shard: int, requests: list[_Request]) -> None:
-        try:
-            await self._look_up(requests)
-            rest = [request for request in requests if not request.done.done()]
-            if rest:
-                await self._append(shard, rest)
-        except AWAY as error:
-            _fail(requests, Unavailable("PostgreSQL does not answer"), error)
-        except RedisError as error:
-            _fail(requests, Unavailable("the log's Redis does not answer"), error)
-        except Exception as error:
-            # Whatever it is, nobody may wait for ever.
-            _fail(requests, error, None)
-
-    async def _look_up(self, requests: list[_Request]) -> None:
-        """Answers what the archive knows."""
+    async def _look_up(self, shard: int, requests: list[_Request]) -> None:
+        """Answers what the archive knows, and hands on what it does not."""
         asked = [
             (request, index, game_id)
             for request in requests
             for game_id in request.game_ids
             for index in range(len(request.items))
         ]
-        if not asked:
-            return
-        games = [game_id for _, _, game_id in asked]
-        hashes = [id_hash(request.items[index].event_id) for request, index, _ in asked]
-        conflicts: dict[int, set[int]] = {}
-        for row in await self._pool.fetch(_KNOWN_IDS, games, hashes):
+        if asked:
+            games = [game_id for _, _, game_id in asked]
+            hashes = [id_hash(request.items[index].event_id) for request, index, _ in asked]
+            self._settle_known(asked, await self._pool.fetch(_KNOWN_IDS, games, hashes))
+        if rest := [request for request in requests if not request.done.done()]:
+            self._new.put(shard, rest)
+
+    @staticmethod
+    def _settle_known(asked: list[tuple[_Request, int, int]], rows: list[asyncpg.Record]) -> None:
+        conflicts: dict[_Request, set[int]] = {}
+        known: set[_Request] = set()
+        for row in rows:
             request, index, game_id = asked[row["number"] - 1]
-            if row["body_hash"] == request.items[index].body_hash:
-                if game_id == request.game_ids[0]:
-                    position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
-                    request.answers[index] = Appended(position, duplicate=True)
-            else:
-                conflicts.setdefault(id(request), set()).add(index)
-        for request in requests:
-            if found := conflicts.get(id(request)):
-                request.conflict(sorted(found))
+            if row["body_hash"] != request.items[index].body_hash:
+                conflicts.setdefault(request, set()).add(index)
+            elif game_id == request.game_ids[0]:
+                position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
+                request.answers[index] = Appended(position, duplicate=True)
+                known.add(request)
+        for request, found in conflicts.items():
+            request.conflict(sorted(found))
+        for request in known:
             request.open = [index for index in request.open if request.answers[index] is None]
             if not request.open:
                 request.finish()
 
     async def _append(self, shard: int, requests: list[_Request]) -> None:
-        keys = [stream_key(shard), epoch_key(shard), closed_key(shard)]
+        keys: list[Any] = [stream_key(shard), epoch_key(shard), closed_key(shard)]
         arguments: list[Any] = [self._reserved_ms]
         for request in requests:
-            arguments += (len(request.open), request.epoch or "")
+            arguments += (b"%d" % len(request.open), b"" if request.epoch is None else b"%d" % request.epoch)
             for index in request.open:
                 item = request.items[index]
-                keys.append(reservation_key(shard, request.game, item.event_id))
-                arguments += (item.body_hash.hex(), item.body)
+                # redis-py encodes text and numbers much more slowly than this.
+                keys.append(reservation_key(shard, request.game, item.event_id).encode())
+                arguments += (hexlify(item.body_hash), item.body)
         reply = await self._script(keys=keys, args=arguments)
         if reply is None:
             raise LogBroken(

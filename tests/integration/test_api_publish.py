@@ -254,3 +254,36 @@ async def test_other_methods_are_told_what_is_allowed(stack: Stack) -> None:
     answer = await stack.get(EVENTS)
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
     assert problem_type(answer) == "/problems/method-not-allowed"
+
+
+async def test_what_the_archive_knows_is_told_while_others_are_written(stack: Stack) -> None:
+    """The log's Redis does not get round to writing; a retry of what is archived needs nothing of it."""
+    first = await stack.publish(score("e1", "ada", 5))
+    await stack.log.client_pause(60_000, all=False)
+    try:
+        writing = [asyncio.create_task(stack.post(EVENTS, [score(f"n{number}", "ada", 5)])) for number in range(3)]
+        again = await stack.post(EVENTS, [score("e1", "ada", 5)])
+        other = await stack.post(EVENTS, [score("e1", "ada", 6)])
+        assert not any(task.done() for task in writing)
+    finally:
+        await stack.log.client_unpause()
+    assert (again.json["positions"], again.json["duplicates"]) == (first["positions"], 1)
+    assert other.status == 409
+    answers = [answer.json["position"] for answer in await asyncio.gather(*writing)]
+    assert sorted(answers) == sorted(set(answers))
+    assert all(position > first["position"] for position in answers)
+
+
+async def test_requests_at_once_are_appended_once_each(stack: Stack) -> None:
+    """Many at a time, some of them twice and some of them with another content, whatever call carries them."""
+    requests = [[score(f"e{number % 40}", "ada", 1 + (number % 50 == 49))] for number in range(200)]
+    answers = await asyncio.gather(*(stack.post(EVENTS, events) for events in requests))
+    told: dict[str, set[str]] = {}
+    for (event,), answer in zip(requests, answers, strict=True):
+        if answer.status == 202:
+            told.setdefault(event["id"], set()).add(answer.json["position"])
+        else:
+            assert answer.status == 409
+    assert len(told) == 40
+    assert all(len(positions) == 1 for positions in told.values())
+    assert await stack.log.xlen("rankfold:log:{0}") == 41
