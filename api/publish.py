@@ -1,6 +1,7 @@
 """POST /v1/games/{game}/events: checks a batch whole, appends it whole, and says where it went."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -82,11 +83,13 @@ class Publishing:
     ) -> Published:
         """Appends events that were checked, with their canonical bodies; `info` is None for a game that these create."""
         appended = await self._append(info, game, said)
-        highest = Vector.highest(position for copies in appended for position, _ in copies)
+        positions = [Vector(position for position, _ in copies) for copies in appended]
+        highest = positions[0] if len(positions) == 1 else Vector.highest(itertools.chain.from_iterable(positions))
         visible = None if wait_ms is None else await self._visible(highest, wait_ms / 1000)
+        texts = [str(position) for position in positions]
         return Published(
-            str(highest),
-            [str(Vector(position for position, _ in copies)) for copies in appended],
+            texts[0] if len(texts) == 1 else str(highest),
+            texts,
             sum(all(duplicate for _, duplicate in copies) for copies in appended),
             visible,
         )
@@ -111,7 +114,8 @@ class Publishing:
             try:
                 # Whoever comes first on the first shard wins on all: what is of everyone has one order of conflicts.
                 found = [await self._append_to(first, game, items, number)]
-                found += await all_of(self._append_to(home, game, items, number) for home in rest)
+                if rest:
+                    found += await all_of(self._append_to(home, game, items, number) for home in rest)
             except OtherEpoch:
                 await self._catalog.refresh()
                 continue
