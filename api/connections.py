@@ -10,7 +10,7 @@ nothing but what its protocol class shows to everybody.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -98,21 +98,24 @@ class Connection(RequestHandler):
 
     def _answer(self, handler: Handler, request: Plain) -> None:
         self.server.requests_count += 1
-        task = self.turn.answering = self.loop.create_task(self._respond(handler, request))
-        task.add_done_callback(self._answered)
+        self.turn.answering = self.loop.create_task(self._respond(handler, request))
 
-    async def _respond(self, handler: Handler, request: Any) -> None:
+    async def _respond(self, handler: Callable[[Any], Awaitable[Any]], request: Any) -> None:
         try:
-            response = await handler(request)
-            await response.prepare(request)
-            await response.write_eof()
+            response: Ready = await handler(request)
+            response.answers(request)
+            # Whether the client is slow to read is looked at with his next request.
+            if not response.sent():
+                await response.write_eof()
         except ConnectionError:
             self.force_close()
         except Exception as error:
             self.log_exception("Unhandled exception", exc_info=error)
             self.force_close()
+        finally:
+            self._answered()
 
-    def _answered(self, _: "asyncio.Task[None]") -> None:
+    def _answered(self) -> None:
         turn, transport = self.turn, self.transport
         turn.answering = None
         if transport is None or transport.is_closing():

@@ -94,14 +94,29 @@ class Ready(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Remembers whom to answer; nothing is sent before the end."""
+        self.answers(request)
+
+    def answers(self, request: web.BaseRequest) -> None:
+        """The same at once."""
         self._to = request
         self._alive = request.keep_alive
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Sends everything, and waits while the client is slow to read."""
-        request, body = self._to, self._content
-        if len(body) >= PACKED_BYTES_MIN and _VARY not in self._lines:
-            body = await self._packed(body)
+        if not self.sent():
+            self._write(await self._packed(self._content))
+        if self._to.transport is not None:
+            await self._to.writer.drain()
+
+    def sent(self) -> bool:
+        """Sends everything unless the body may have to be packed before."""
+        if len(self._content) >= PACKED_BYTES_MIN and _VARY not in self._lines:
+            return False
+        self._write(self._content)
+        return True
+
+    def _write(self, body: bytes) -> None:
+        request = self._to
         head = _LINES[self._code] + self._lines + date_line()
         if not self._alive:
             head += b"Connection: close\r\n"
@@ -112,7 +127,6 @@ class Ready(web.StreamResponse):
         transport = request.transport
         if transport is not None:
             transport.write(head + b"\r\n" + (b"" if request.method == "HEAD" else body))
-            await request.writer.drain()
 
     async def _packed(self, body: bytes) -> bytes:
         """The body as the client wants it. A long one is packed beside the event loop."""
