@@ -11,6 +11,7 @@ nothing but what its protocol class shows to everybody.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import Any
 
 from aiohttp import web
@@ -73,6 +74,7 @@ class Connection(RequestHandler):
         self.turn = Turn()
         self.find = find
         self.loop: asyncio.AbstractEventLoop = options["loop"]
+        self.context = copy_context()
         self.server = manager
         self.peer = Peer(self, StreamWriter(self, self.loop))
 
@@ -98,7 +100,9 @@ class Connection(RequestHandler):
 
     def _answer(self, handler: Handler, request: Plain) -> None:
         self.server.requests_count += 1
-        self.turn.answering = self.loop.create_task(self._respond(handler, request))
+        # Not in the context of an answer before it: that one's id would be in log lines.
+        context = self.context.copy()
+        self.turn.answering = self.loop.create_task(self._respond(handler, request), context=context)
 
     async def _respond(self, handler: Callable[[Any], Awaitable[Any]], request: Any) -> None:
         try:
