@@ -111,7 +111,7 @@ async def turns(number: int) -> None:
 
 
 async def said(runner: Runner, pieces: list[bytes], between: int) -> tuple[bytes, bool]:
-    """(what is answered, whether the connection was closed); so many turns of the loop lie between two pieces behind the first."""
+    """(what is answered, whether the connection was closed); between two pieces behind the first lie so many turns."""
     identity._numbers = itertools.count(1)
     connection, wire = connect(runner)
     await turns(2)
