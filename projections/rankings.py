@@ -1,17 +1,19 @@
 """Rankings in Redis: sorted sets that answer rank, windows and neighbours. Disposable: PostgreSQL can rebuild each.
 
-`RedisRankings` reads; look-ups that arrive within one turn of the event loop go out together, one script call a ranking.
+`RedisRankings` reads; look-ups that arrive together go out together, one script call a ranking, a few calls at a time.
 `RankingWriter` publishes what the shard writer has committed, versioned, in order, and rebuilds what is missing or behind.
 """
 
 import asyncio
 import secrets
 import struct
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from redis import exceptions
 from redis.asyncio import Redis
 
 from engine.boards import BoardPlan
@@ -23,8 +25,12 @@ from schemas.position import Position
 LUA = Path(__file__).parent / "lua"
 MEMBERS_PER_CALL = 1_000
 ABANDONED_S = 600
-LOOKUPS_PER_CALL = 1_000
-"""One script call keeps Redis busy for a few milliseconds at most."""
+LINES_AT_ONCE = 48
+"""What goes to Redis together asks for about so many lines: while Redis looks them up, those before are answered."""
+
+AWAY = (exceptions.ConnectionError, exceptions.TimeoutError)
+UNDER_WAY = 3
+"""So often Redis is asked before it has answered. What comes meanwhile waits, and goes out together."""
 
 _KINDS = {kind: kind.encode() for kind in ("player", "top", "after", "before", "at")}
 
@@ -32,20 +38,24 @@ _KINDS = {kind: kind.encode() for kind in ("player", "top", "after", "before", "
 class _Call:
     """One script call: the look-ups of many callers, and which of the answers are whose."""
 
-    __slots__ = ("arguments", "askers", "keys", "lookups", "plan")
+    __slots__ = ("arguments", "askers", "keys", "lines", "lookups", "name", "plan")
 
     def __init__(self, ranking_id: int, plan: BoardPlan, version: int | None) -> None:
+        self.name = ranking_id if version is None else (ranking_id, version)
         self.keys = ranking_keys(ranking_id, "" if version is None else snapshot_suffix(version))
         self.plan = plan
         self.lookups: list[Lookup] = []
         self.arguments: list[Any] = [int(plan.style == "dense"), int(plan.has_extra)]
         self.askers: list[tuple[asyncio.Future[Answer | None], int, int]] = []
+        self.lines = 0
+        """What it costs Redis: a line for each look-up, and for every five of a window, which are found together."""
 
     def add(self, lookups: list[Lookup], asker: "asyncio.Future[Answer | None]") -> None:
         start = len(self.lookups)
         self.lookups += lookups
         self.askers.append((asker, start, len(self.lookups)))
         for kind, what, number in lookups:
+            self.lines += 1 + number // 5
             # redis-py encodes text and numbers much more slowly than this.
             self.arguments += (_KINDS[kind], what.encode() if type(what) is str else what, number)
 
@@ -70,7 +80,8 @@ class RedisRankings:
         self.lookups = 0
         self._read = redis.register_script((LUA / "read.lua").read_text())
         self._open: dict[int | tuple[int, int], _Call] = {}
-        self._waiting: list[_Call] = []
+        self._waiting: deque[_Call] = deque()
+        self._under_way = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def lookup(
@@ -81,11 +92,11 @@ class RedisRankings:
         if loop is None:
             # Kept, because asking for it costs a system call each time.
             loop = self._loop = asyncio.get_running_loop()
-        if not self._waiting:
+        if not self._waiting and self._under_way < UNDER_WAY:
             loop.call_soon(self._send)
         key = ranking_id if version is None else (ranking_id, version)
         call = self._open.get(key)
-        if call is None or len(call.lookups) + len(lookups) > LOOKUPS_PER_CALL:
+        if call is None or call.lines >= LINES_AT_ONCE:
             call = self._open[key] = _Call(ranking_id, plan, version)
             self._waiting.append(call)
         asker: asyncio.Future[Answer | None] = loop.create_future()
@@ -93,19 +104,33 @@ class RedisRankings:
         return await asker
 
     def _send(self) -> None:
-        calls, self._waiting = self._waiting, []
-        self._open.clear()
-        task = asyncio.ensure_future(self._answer(calls))
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
+        while self._waiting and self._under_way < UNDER_WAY:
+            calls: list[_Call] = []
+            while self._waiting and sum(call.lines for call in calls) < LINES_AT_ONCE:
+                calls.append(self._waiting.popleft())
+            for call in calls:
+                # Full ones are open no longer.
+                if self._open.get(call.name) is call:
+                    del self._open[call.name]
+            self._under_way += 1
+            task = asyncio.ensure_future(self._answer(calls))
+            _tasks.add(task)
+            task.add_done_callback(_tasks.discard)
 
     async def _answer(self, calls: list[_Call]) -> None:
         try:
             for call, reply in zip(calls, await self._ask(calls), strict=True):
                 call.answer(reply)
         except Exception as error:
+            if isinstance(error, AWAY):
+                # Who waits for his turn need not find that out after another time-out.
+                calls += self._waiting
+                self._waiting.clear()
+                self._open.clear()
             for call in calls:
                 call.fail(error)
+        self._under_way -= 1
+        self._send()
 
     async def _ask(self, calls: list[_Call]) -> list[Any]:
         self.calls += len(calls)
