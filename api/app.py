@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 GAME = "/v1/games/{game}"
 BOARD = GAME + "/boards/{board}"
 PLAYER = BOARD + "/players/{player}"
-PLAIN = (BOARD, PLAYER)
+PLAIN = (BOARD, PLAYER, GAME + "/events")
 """What is asked most: without aiohttp where the request allows it."""
 
 SHUTDOWN_S = 10.0

@@ -5,6 +5,7 @@ import asyncio
 from aiohttp import web
 from aiohttp.http_exceptions import PayloadEncodingError
 
+from api.plain import Plain
 from api.problems import INVALID_REQUEST, TOO_SLOW, RefusedError
 
 BODY_S_MAX = 30.0
@@ -14,6 +15,8 @@ async def read_body(request: web.Request) -> bytes:
     """The whole body, unpacked; refuses one that takes too long to arrive, or is not packed as it says. aiohttp refuses what is
     too large, packed or not.
     """
+    if isinstance(request, Plain):
+        return request.body
     try:
         if request.content.is_eof():
             # Most are there as soon as their heads are, and a timeout costs more than to read them.

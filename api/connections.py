@@ -69,7 +69,7 @@ class Turn:
 class Connection(RequestHandler):
     """One connection. `find` tells who answers a plain request, if it is to be answered here."""
 
-    def __init__(self, manager: web.Server, find: Callable[[str], Handler | None], **options: Any) -> None:
+    def __init__(self, manager: web.Server, find: Callable[[str, str], Handler | None], **options: Any) -> None:
         super().__init__(manager, **options)
         self.turn = Turn()
         self.find = find
@@ -86,11 +86,11 @@ class Connection(RequestHandler):
             return
         asked = plain(data, turn.fields) if turn.whole else None
         if asked is not None:
-            path, turn.fields = asked
+            turn.fields = asked.fields
             if not (turn.passed or turn.closing or self.writing_paused) and self.loop.time() < turn.renew_at:
-                handler = self.find(path)
+                handler = self.find(asked.method, asked.path)
                 if handler is not None:
-                    self._answer(handler, Plain(self.peer, path, turn.fields.headers))
+                    self._answer(handler, Plain(self.peer, asked))
                     return
             turn.passed += 1
             turn.renew_at = self.loop.time() + min(RENEWED_S, self.keepalive_timeout / 2)
@@ -190,7 +190,7 @@ class Connection(RequestHandler):
 class Server(web.Server):
     """Makes connections."""
 
-    find: Callable[[str], Handler | None]
+    find: Callable[[str, str], Handler | None]
 
     def __call__(self) -> Connection:
         return Connection(self, self.find, loop=self._loop, **self._kwargs)

@@ -1,4 +1,5 @@
-"""Plain requests: a GET that came whole, in one piece, with nothing in it that HTTP leaves room to argue about.
+"""Plain requests: a GET, or a POST with a length, that came whole, in one piece, with nothing in it that HTTP leaves room to
+argue about.
 
 Most of what an API is asked looks like this, and most of what a parser of HTTP is for does not concern it. `Plain` is what
 handlers get to see of such a request, instead of aiohttp's. Whatever is not recognised here is aiohttp's to judge.
@@ -18,17 +19,18 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
 
 PLAIN_BYTES_MAX = 8 * 1024
-_LINE = re.compile(rb"GET (/[!$&'()*+,\-./0-9:;=?@A-Z_a-z~%]*) HTTP/1\.1")
+_LINE = re.compile(rb"(?:GET|POST) (/[!$&'()*+,\-./0-9:;=?@A-Z_a-z~%]*) HTTP/1\.1")
 _BLOCK = re.compile(rb"(?:[0-9A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n")
 _FIELD = re.compile(r"([0-9A-Za-z-]+): ([ -~]+)\r\n")
+_LENGTH = re.compile(r"0|[1-9][0-9]{0,3}")
 _KNOWN = frozenset(
     """
-    accept accept-encoding accept-language authorization cache-control connection content-type cookie dnt forwarded host
-    if-none-match origin pragma priority referer traceparent tracestate user-agent via
+    accept accept-encoding accept-language authorization cache-control connection content-length content-type cookie dnt
+    forwarded host if-none-match origin pragma priority referer traceparent tracestate user-agent via
     """.split()
 )
 """None of these, and none that begins with one of `_PREFIXES`, says where a request ends or how the connection goes on, but
-for `connection`, which is looked at."""
+for `connection` and `content-length`, which are looked at."""
 
 _PREFIXES = ("x-", "sec-", "cf-")
 
@@ -38,9 +40,11 @@ class Fields(NamedTuple):
 
     block: bytes
     headers: CIMultiDictProxy[str]
+    length: int | None
+    """Of the body, where they tell one."""
 
 
-NO_FIELDS = Fields(b"", CIMultiDictProxy(CIMultiDict()))
+NO_FIELDS = Fields(b"", CIMultiDictProxy(CIMultiDict()), None)
 
 
 class Peer(NamedTuple):
@@ -53,15 +57,18 @@ class Peer(NamedTuple):
 class Plain(dict[Any, Any]):
     """What handlers use of aiohttp's request: what they leave in it is in the dictionary."""
 
-    __slots__ = ("_peer", "headers", "raw_path")
-    method = "GET"
+    __slots__ = ("_peer", "body", "headers", "method", "raw_path")
     version = HttpVersion11
     keep_alive = True
 
-    def __init__(self, peer: Peer, raw_path: str, headers: CIMultiDictProxy[str]) -> None:
+    def __init__(self, peer: Peer, asked: "Asked") -> None:
         self._peer = peer
-        self.raw_path = raw_path
-        self.headers = headers
+        self.method, self.raw_path, fields, self.body = asked
+        self.headers = fields.headers
+
+    @property
+    def content_length(self) -> int:
+        return len(self.body)
 
     @property
     def transport(self) -> "asyncio.Transport | None":
@@ -78,20 +85,35 @@ class Plain(dict[Any, Any]):
         return None if name is None else str(name[0] if isinstance(name, (list, tuple)) else name)
 
 
-def plain(data: bytes, last: Fields) -> tuple[str, Fields] | None:
-    """(path and query, fields) of these bytes if they are one whole plain request, else None.
+class Asked(NamedTuple):
+    """A whole plain request. `path` is with its query."""
+
+    method: str
+    path: str
+    fields: Fields
+    body: bytes
+
+
+def plain(data: bytes, last: Fields) -> Asked | None:
+    """What is asked by these bytes if they are one whole plain request, else None.
 
     A client's fields are mostly the same for all its requests: the `last` ones are not looked at again.
     """
-    if not data.startswith(b"GET ") or len(data) > PLAIN_BYTES_MAX:
+    if len(data) > PLAIN_BYTES_MAX:
         return None
     end = data.find(b"\r\n")
     line = _LINE.fullmatch(data, 0, end) if end > 0 else None
     if line is None:
         return None
-    block = data[end + 2 :]
+    if data.startswith(b"GET "):
+        method, block, body = "GET", data[end + 2 :], b""
+    else:
+        head = data.find(b"\r\n\r\n", end) + 4
+        method, block, body = "POST", data[end + 2 : head], data[head:]
     fields = last if block == last.block else _fields(block)
-    return None if fields is None else (line[1].decode(), fields)
+    if fields is None or fields.length != (None if method == "GET" else len(body)):
+        return None
+    return Asked(method, line[1].decode(), fields, body)
 
 
 def _fields(block: bytes) -> Fields | None:
@@ -106,7 +128,10 @@ def _fields(block: bytes) -> Fields | None:
         return None
     if headers.get("Connection", "keep-alive").lower() != "keep-alive":
         return None
-    return Fields(block, CIMultiDictProxy(headers))
+    length = headers.get("Content-Length")
+    if length is not None and _LENGTH.fullmatch(length) is None:
+        return None
+    return Fields(block, CIMultiDictProxy(headers), None if length is None else int(length))
 
 
 def is_whole(data: bytes, request: "web.BaseRequest") -> bool:

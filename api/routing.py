@@ -66,9 +66,9 @@ class ShapeDispatcher(UrlDispatcher):
         fixed = [(at, part) for at, part in enumerate(parts) if not part.startswith("{")]
         self._fast.setdefault((method, len(parts)), []).append((fixed, SharedMatch(handler, plain=plain)))
 
-    def plain_handler(self, raw_path: str) -> Handler | None:
+    def plain_handler(self, method: str, raw_path: str) -> Handler | None:
         """Who answers a plain request for this path and query; None where only aiohttp's request will do."""
-        match = self._find("GET", raw_path)
+        match = self._find(method, raw_path)
         return match.handler if match is not None and match.plain else None
 
     async def resolve(self, request: web.Request) -> Any:
