@@ -244,7 +244,7 @@ class _Archive(Archive):
     ) -> None:
         super().__init__(game_id, fold, total, progress)
         self.cut = cut
-        self._connection = connection
+        self._fetch = past.as_if(connection.fetch, cut.counts)
         cut.begin(fold)
 
     async def _stage(self, connection: Connection, rows: list[Any], ahead: "asyncio.Future[Any]") -> None:
@@ -265,8 +265,3 @@ class _Archive(Archive):
             await asyncio.sleep(0)
         for _ in self.fold.absorbing(stride=SLICE):
             await asyncio.sleep(0)
-
-    async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        """What corrections look up, as if what does not count had never been said."""
-        rows = await self._connection.fetch(query, *arguments)
-        return [row for row in rows if self.cut.counts(decode_archived(row["body"]), Position(*row[:4]))]

@@ -82,14 +82,14 @@ async def _compare(
     connection: Connection, generation_id: int, fold: Fold, ledger: _Ledger, limit: int, share: Share
 ) -> tuple[Kind, list[Unlike]]:
     keyed = ((ledger.key(cells), cells) for cells in ledger.expected(fold))
-    expected = {key: cells for key, cells in keyed if share is WHOLE or share.tells(key[2])}
+    expected = {key: cells for key, cells in keyed if share.tells(key[2])}
     replayed, live = Digest(), Digest()
     replayed.add_hashes(_hash(cells) for cells in expected.values())
     found: list[Unlike] = []
     async for rows in pieces(connection, Q[ledger.name], generation_id, size=PIECE):
         for cells in map(ledger.stored, rows):
             key = ledger.key(cells)
-            if share is not WHOLE and not share.tells(key[2]):
+            if not share.tells(key[2]):
                 continue
             live.add_hashes((_hash(cells),))
             mine = expected.pop(key, None)

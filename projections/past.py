@@ -54,6 +54,16 @@ async def refold(fetch: Fetch, game_id: int, fold: Fold, upto: Position) -> None
     corrections.judge()
 
 
+def as_if(fetch: Fetch, counts: Callable[[Event, Position], bool]) -> Fetch:
+    """Looks up what corrections need, as if what does not count had never been said."""
+
+    async def look(query: str, *arguments: Any) -> list[asyncpg.Record]:
+        rows = await fetch(query, *arguments)
+        return [row for row in rows if "body" not in row or counts(decode_archived(row["body"]), Position(*row[:4]))]
+
+    return look
+
+
 async def correct(fetch: Fetch, game_id: int, fold: Fold, event: Void | Reinstate, position: Position) -> None:
     """Stages and absorbs one correction for a fold whose rows and contests are all in memory."""
     fold.absorb()

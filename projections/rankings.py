@@ -35,13 +35,18 @@ UNDER_WAY = 3
 _KINDS = {kind: kind.encode() for kind in ("player", "top", "after", "before", "at")}
 
 
+_Name = tuple[int, int | None]
+"""A ranking, or its snapshot of a version."""
+
+
 class _Call:
     """One script call: the look-ups of many callers, and which of the answers are whose."""
 
     __slots__ = ("arguments", "askers", "keys", "lines", "lookups", "name", "plan")
 
-    def __init__(self, ranking_id: int, plan: BoardPlan, version: int | None) -> None:
-        self.name = ranking_id if version is None else (ranking_id, version)
+    def __init__(self, name: _Name, plan: BoardPlan) -> None:
+        ranking_id, version = name
+        self.name = name
         self.keys = ranking_keys(ranking_id, "" if version is None else snapshot_suffix(version))
         self.plan = plan
         self.lookups: list[Lookup] = []
@@ -79,7 +84,7 @@ class RedisRankings:
         self.calls = 0
         self.lookups = 0
         self._read = redis.register_script((LUA / "read.lua").read_text())
-        self._open: dict[int | tuple[int, int], _Call] = {}
+        self._open: dict[_Name, _Call] = {}
         self._waiting: deque[_Call] = deque()
         self._under_way = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -94,10 +99,10 @@ class RedisRankings:
             loop = self._loop = asyncio.get_running_loop()
         if not self._waiting and self._under_way < UNDER_WAY:
             loop.call_soon(self._send)
-        key = ranking_id if version is None else (ranking_id, version)
-        call = self._open.get(key)
+        name = ranking_id, version
+        call = self._open.get(name)
         if call is None or call.lines >= LINES_AT_ONCE:
-            call = self._open[key] = _Call(ranking_id, plan, version)
+            call = self._open[name] = _Call(name, plan)
             self._waiting.append(call)
         asker: asyncio.Future[Answer | None] = loop.create_future()
         call.add(lookups, asker)

@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from asyncpg import Record
-
 from engine.corrections import VOIDABLE, marks_of
 from engine.spread import goes_with
-from projections.past import Fetch
-from schemas.codec import decode_archived
+from projections.past import Fetch, as_if
 from schemas.events import Event
 from schemas.language import AdjustmentSource, Ruleset, ScoreSource
 from schemas.spreadcheck import spread_problems
@@ -34,7 +31,7 @@ class Share(NamedTuple):
 
     def owns(self, player: str) -> bool:
         """Whether a player belongs to it."""
-        return (crc32(marks_of(player).encode()) & MASK) % self.of == self.number
+        return self.of == 1 or (crc32(marks_of(player).encode()) & MASK) % self.of == self.number
 
     def takes(self, event: Event) -> bool:
         """Whether an event goes to it."""
@@ -52,15 +49,9 @@ class Share(NamedTuple):
 
     def looking(self, fetch: Fetch) -> Fetch:
         """Looks up what corrections need of the past, as if what could be void and goes to others had never been said."""
-
-        async def look(query: str, *arguments: Any) -> list[Record]:
-            rows = await fetch(query, *arguments)
-            return [row for row in rows if "body" not in row or self._sees(decode_archived(row["body"]))]
-
-        return look
-
-    def _sees(self, event: Event) -> bool:
-        return not isinstance(event, VOIDABLE) or self.takes(event)
+        if self.of == 1:
+            return fetch
+        return as_if(fetch, lambda event, _: not isinstance(event, VOIDABLE) or self.takes(event))
 
 
 WHOLE = Share()

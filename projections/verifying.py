@@ -98,7 +98,7 @@ async def _standings(
     seen: dict[Table, set[str]] = {table: set() for table in fold.tables.values()}
     async for rows in pieces(connection, Q["rows"], generation_id, size=CHUNK):
         for board, period, segment, player, *stored in rows:
-            if not (share is WHOLE or share.owns(player)):
+            if not share.owns(player):
                 continue
             prefix, extra, state, hidden = stored
             name = (board, period, segment)

@@ -95,6 +95,7 @@ async def _ask(order: Order, folded: Callable[[int], None]) -> Found:
         limit=LINE_BYTES_MAX,
         start_new_session=True,  # Ctrl-C is for the present process, which ends this one
     )
+    which = f"share {order.share.number + 1} of {order.share.of}"
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -102,16 +103,12 @@ async def _ask(order: Order, folded: Callable[[int], None]) -> Found:
         async for line in process.stdout:
             answer = msgspec.json.decode(line, type=Answer)
             if answer.error:
-                raise Unavailable(
-                    f"share {order.share.number + 1} of {order.share.of} was not verified: {answer.error}"
-                )
+                raise Unavailable(f"{which} was not verified: {answer.error}")
             if answer.found is not None:
                 return answer.found
             folded(answer.events)
         status = await process.wait()
-        raise Unavailable(
-            f"the process that verified share {order.share.number + 1} of {order.share.of} ended ({status})"
-        )
+        raise Unavailable(f"the process that verified {which} ended ({status})")
     finally:
         if process.returncode is None:
             process.kill()

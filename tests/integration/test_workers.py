@@ -136,7 +136,7 @@ async def test_several_find_the_same_damage(told: Harness, statement: str) -> No
     assert plain(await several(told)) == plain(alone)
 
 
-async def test_what_is_not_each_players_own_is_not_shared(harness: Harness) -> None:
+def test_what_is_not_each_players_own_is_not_shared() -> None:
     """Rules by which one's place is made of what others did too."""
     assert can_share(parse(RULES))
     assert not can_share(parse(OTHERS))
