@@ -64,11 +64,9 @@ class Bench:
         self.results: dict[str, Any] = {}
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         self._started = time.monotonic()
-        self._bare: list[float] = []
-        self._backlog: list[float] = []
-        self._beside: list[float] = []
+        self._backlogs: list[phases.Backlog] = []
         self._spread: list[phases.Backlog] = []
-        self._cpu_us: list[dict[str, float]] = []
+        self._beside: list[float] = []
 
     def tell(self, text: str) -> None:
         """A line of progress."""
@@ -109,28 +107,30 @@ class Bench:
         plan, told = self.plan, f"spread over {phases.SPREAD_SHARDS} shards, {name}"
         found = phases.spread(self.stack, plan.events, plan.players, number, lambda text: self.tell(f"{told}: {text}"))
         self._spread.append(found)
-        self.tell(f"{told}: published bare at {found.bare_s:,.0f} events/s, consumed at {found.backlog_s:,.0f}")
+        self._tell_backlog(told, found)
 
     def _backlog_round(self, consumer: Child, number: int, name: str) -> None:
         plan, told = self.plan, f"backlog, {name}"
-        bare, backlog, cpu_us = phases.bare_and_backlog(
+        found = phases.bare_and_backlog(
             self.stack, [consumer], plan.events, plan.players, number, lambda text: self.tell(f"{told}: {text}")
         )
-        self._bare.append(bare)
-        self._backlog.append(backlog)
-        self._cpu_us.append(cpu_us)
-        self.tell(f"{told}: published bare at {bare:,.0f} events/s, consumed at {backlog:,.0f}")
+        self._backlogs.append(found)
+        self._tell_backlog(told, found)
+
+    def _tell_backlog(self, told: str, found: phases.Backlog) -> None:
+        self.tell(f"{told}: published bare at {found.bare_s:,.0f} events/s, consumed at {found.backlog_s:,.0f}")
 
     def _streams_done(self) -> None:
         plan = self.plan
-        streams = {"bare": report.rates(self._bare), "backlog": report.rates(self._backlog, self._bare)}
+        bare = [found.bare_s for found in self._backlogs]
+        backlog, cpu_us = _summed_up(self._backlogs)
+        streams = {"bare": report.rates(bare), "backlog": backlog, "cpu_us_per_event": cpu_us}
         if self._beside:
-            streams["beside"] = report.rates(self._beside, self._bare)
+            streams["beside"] = report.rates(self._beside, bare)
         if self._spread:
-            bare = [found.bare_s for found in self._spread]
-            streams["spread"] = report.rates([found.backlog_s for found in self._spread], bare)
-            streams["spread"]["cpu_us_per_event"] = _medians([found.cpu_us for found in self._spread])
-        self.results["streams"] = {**streams, "cpu_us_per_event": _medians(self._cpu_us)}
+            spread, cpu_us = _summed_up(self._spread)
+            streams["spread"] = {**spread, "cpu_us_per_event": cpu_us}
+        self.results["streams"] = streams
         self.results["sizes"] = phases.sizes(self.stack, plan.players, plan.events)
 
     def _on_the_boards(self, consumer: Child) -> None:
@@ -151,7 +151,7 @@ class Bench:
             self.tell(told)
             found.append(phases.replay(self.stack, f"--{option}"))
             self.tell(f"{told}: {found[-1]:,.0f} events/s")
-        return {"events_s": found, "ratio": median(found) / median(self._backlog)}
+        return {"events_s": found, "ratio": median(found) / median(each.backlog_s for each in self._backlogs)}
 
     def _http(self) -> None:
         if http.wrk_path() is None:
@@ -196,8 +196,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
-    return {name: round(median(found[name] for found in rounds), 1) for name in rounds[0]}
+def _summed_up(rounds: list[phases.Backlog]) -> tuple[dict[str, Any], dict[str, float]]:
+    """The rates of several rounds against their own bare publishing, and the processor time of each process."""
+    rates = report.rates([found.backlog_s for found in rounds], [found.bare_s for found in rounds])
+    return rates, {name: round(median(found.cpu_us[name] for found in rounds), 1) for name in rounds[0].cpu_us}
 
 
 def _last_lines(log: Path) -> str:
