@@ -176,6 +176,8 @@ class Process:
         for shard in turn.mine - self._running.keys():
             log.info("lease taken", shard=shard)
             self._running[shard] = asyncio.create_task(self._hold(shard))
+        for backend in await self._leases.end_frozen():
+            log.warning("a connection that did not go on held others up, and was ended", backend=backend)
 
     def _give_up(self, shard: int) -> None:
         self._ending[shard] = asyncio.create_task(self._end(shard, self._running.pop(shard)))

@@ -19,6 +19,9 @@ LEASE_S = 5.0
 
 RENEW_S = 1.0
 
+FROZEN_S = 10.0
+"""A COPY that gets no further for so long is ended, if others wait for it."""
+
 
 def shared_out(
     shards: Collection[int], members: Mapping[str, Collection[int]], held: Mapping[int, str], me: str
@@ -87,6 +90,8 @@ class Leases:
         self._shards = shards
         self._may_hold = sorted(may_hold)
         self._renewed = monotonic()
+        self._copying: dict[tuple[int, ...], float] = {}
+        """What others wait for: how far it is, and since when."""
 
     async def turn(self, running: Collection[int], ending: Collection[int]) -> Turn:
         """Announces itself, renews, and takes what it should have. `ending`: what it is about to give back.
@@ -113,6 +118,18 @@ class Leases:
         new = wanted - set(running) - set(ending)
         taken = await self._pool.fetch(Q["take"], self.owner, sorted(new), LEASE_S) if new else []
         return Turn(kept & wanted | {shard for (shard,) in taken}, set(running) - kept, number)
+
+    async def end_frozen(self) -> list[int]:
+        """Ends what holds others up and does not go on: the former holder of a shard, stopped in the midst of a COPY, say.
+
+        No time limit of PostgreSQL ends a COPY that waits for its client, and who is stopped or cut off never goes on. Called
+        again and again; returns the process ids of the backends that it has ended.
+        """
+        seen, now = self._copying, monotonic()
+        rows = [tuple(row) for row in await self._pool.fetch(Q["holding_up"])]
+        self._copying = {row: seen.get(row, now) for row in rows}
+        frozen = [pid for (pid, *_), since in self._copying.items() if now - since >= FROZEN_S]
+        return [pid for pid in frozen if await self._pool.fetchval(Q["end_backend"], pid)]
 
     async def release(self, shard: int) -> None:
         """Gives a lease back, if it is still its own."""

@@ -18,8 +18,13 @@ POLL_SECONDS = 0.01
 T = TypeVar("T")
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], seconds: float = 15.0, what: str = "") -> T:
-    """Polls `condition` (a plain or an async function) and returns its first true value; fails at the deadline."""
+async def eventually(
+    condition: Callable[[], T | Awaitable[T]], seconds: float = 15.0, what: str | Callable[[], str] = ""
+) -> T:
+    """Polls `condition` (a plain or an async function) and returns its first true value; fails at the deadline.
+
+    `what` did not happen then; a function of it is asked at that time.
+    """
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -28,7 +33,7 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], seconds: float =
         if value:
             return cast(T, value)
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what or condition}")
+            raise AssertionError(f"not within {seconds:g} s: {(what() if callable(what) else what) or condition}")
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -17,7 +17,9 @@ SELECT greatest($1, (SELECT max(shard) + 1 FROM shards))
 SELECT shard, epoch, ms, seq, version FROM shards ORDER BY shard
 
 -- name: lock
-SELECT shard, epoch, ms, seq, version FROM shards ORDER BY shard FOR UPDATE
+-- Ended by PostgreSQL when whoever holds the writers up freezes: an operator's command that is stopped, say.
+SELECT shard, epoch, ms, seq, version FROM shards, set_config('idle_in_transaction_session_timeout', '30s', true)
+ORDER BY shard FOR UPDATE OF shards
 
 -- name: new_shards
 INSERT INTO shards (shard, epoch, ms, seq, version, catalog)
@@ -56,7 +58,9 @@ INSERT INTO epochs (epoch, shards) VALUES ($1, $2)
 UPDATE epochs SET opened_at = now() WHERE epoch = $1 AND opened_at IS NULL
 
 -- name: lock_shard
-SELECT epoch, ms, seq, version, catalog, profiles FROM shards WHERE shard = $1 FOR UPDATE
+-- As with `lock`.
+SELECT epoch, ms, seq, version, catalog, profiles
+FROM shards, set_config('idle_in_transaction_session_timeout', '30s', true) WHERE shard = $1 FOR UPDATE OF shards
 
 -- name: home
 SELECT shard FROM games WHERE game_id = $1

@@ -1,9 +1,11 @@
 -- Queries of leases: who is alive, who holds which shard, and taking, renewing and giving back.
 
 -- name: announce
+-- A turn that freezes from here on is ended by PostgreSQL: it holds rows that others are about to take or to delete.
 WITH gone AS (DELETE FROM consumers WHERE until < now() - interval '1 minute' AND owner <> $1)
 INSERT INTO consumers (owner, shards, until) VALUES ($1, $2, now() + $3 * interval '1 second')
 ON CONFLICT (owner) DO UPDATE SET shards = excluded.shards, until = excluded.until
+RETURNING set_config('idle_in_transaction_session_timeout', '5s', true)
 
 -- name: renew
 UPDATE leases SET until = now() + $3 * interval '1 second' WHERE owner = $1 AND shard = ANY ($2::integer[])
@@ -27,3 +29,15 @@ DELETE FROM leases WHERE shard = $2 AND owner = $1
 
 -- name: leave
 DELETE FROM consumers WHERE owner = $1
+
+-- name: holding_up
+-- Backends in the midst of a COPY that others wait for, and how far they are.
+SELECT DISTINCT copying.pid, copying.relid, copying.bytes_processed
+FROM pg_stat_activity held
+CROSS JOIN LATERAL unnest(pg_blocking_pids(held.pid)) AS holder (pid)
+JOIN pg_stat_progress_copy copying ON copying.pid = holder.pid AND copying.command = 'COPY FROM'
+JOIN pg_stat_activity a ON a.pid = copying.pid AND a.usename = current_user
+WHERE held.datname = current_database() AND held.wait_event_type = 'Lock'
+
+-- name: end_backend
+SELECT pg_terminate_backend($1)
