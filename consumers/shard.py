@@ -234,6 +234,7 @@ class ShardConsumer:
         """Starts again from the committed position until everything that was handed over is committed."""
         attempt = 0
         kind: type[BaseException] | None = None
+        reached: tuple[int, ...] | None = None
         careful = False
         while True:
             if self._stopping:
@@ -248,6 +249,11 @@ class ShardConsumer:
                 await self._writing.rest()
                 self._folding.forget()
                 self._state = await self.store.shard(self.shard)
+                upto = self._state[:3]
+                if reached not in (None, upto):
+                    # It got on meanwhile: a bad line is not waited for as long as one that is down.
+                    attempt = 0
+                reached = upto
                 if not isinstance(error, asyncpg.UniqueViolationError):
                     # The catalog may have changed, or a commit may have gone through without an answer.
                     self.publisher.doubt()
