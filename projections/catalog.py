@@ -243,9 +243,13 @@ class Catalog:
         """
         with contextlib.suppress(*AWAY):
             for part, profiles in zip(info.parts, profiled, strict=True):
-                if self._told.get(part.shard, _NEVER)[1] < profiles:
+                if not self.has_told(part.shard, profiles):
                     await self._keep_up(part.shard, profiles)
         return self._games.get(info.name, info)
+
+    def has_told(self, shard: int, profiles: int) -> bool:
+        """Whether the games of a shard are known as of a publication in which profiles have changed."""
+        return self._told.get(shard, _NEVER)[1] >= profiles
 
     async def _keep_up(self, shard: int, profiles: int) -> None:
         async with self._lock:

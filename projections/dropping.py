@@ -28,6 +28,7 @@ _OF_GENERATION = (
     "drop_fixtures",
     "drop_voids",
     "drop_closes",
+    "drop_stand_ins",
 )
 
 

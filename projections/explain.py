@@ -112,7 +112,7 @@ async def explained_row(pool: asyncpg.Pool, game: Game, asked: Asked) -> Row | N
 
 async def has_row(pool: asyncpg.Pool, asked: Asked) -> bool:
     """Whether he has ever been in the ranking; rows stay."""
-    return bool(await pool.fetchval(Q["has_row"], asked.ranking_id, asked.player))
+    return bool(await pool.fetchval(Q["has_row"], asked.ranking_id, asked.generation_id, asked.player))
 
 
 async def explained_then(

@@ -124,6 +124,11 @@ async def known(connection: Any) -> list[Freeze]:
     return [_freeze(row) for row in await connection.fetch(Q["known"])]
 
 
+def earliest(held: list[Freeze], board: str, period: str) -> Freeze | None:
+    """Of several freezes of a copy of a board the first one tells what is shown."""
+    return min((freeze for freeze in held if freeze.holds(board, period)), key=lambda each: each.version, default=None)
+
+
 async def during(connection: Any, game_id: int, version: int) -> list[Freeze]:
     """Those of a game that held in a version."""
     return [_freeze(row) for row in await connection.fetch(Q["during"], game_id, version)]

@@ -188,9 +188,9 @@ async def _build_one(
 ) -> Built:
     started = time.monotonic()
     try:
-        built = await Build.open(pool, generation_id, progress, crash, run)
+        built = await Build.open(pool, generation_id, progress, crash, run, redis)
         await built.catch_up()
-        await built.show(redis)
+        await built.show()
         await built.catch_up()
         position = await built.join(_go_live if to == "live" else _go_shadow)
     except BROKEN as error:
@@ -198,7 +198,7 @@ async def _build_one(
         raise
     with contextlib.suppress(RedisError, OSError):
         # It has joined whatever happens here: the shard's writer notices, and shows what is missing.
-        await built.show(redis)
+        await built.show()
     return Built(generation_id, built.archive.events, Vector((position,)), time.monotonic() - started)
 
 

@@ -64,6 +64,7 @@ async def rename(connection: Connection, erasing: Erasing) -> None:
     after = erasing.surrogate
     for name in _RENAMES:
         await connection.execute(Q[name], erasing.generation_id, erasing.player, after)
+    await connection.execute(Q["renamed"], erasing.generation_id, erasing.player)
     rows = await connection.fetch(Q["rejections_of"], erasing.generation_id, erasing.player)
     if rows:
         names = {erasing.player: after}
@@ -72,8 +73,11 @@ async def rename(connection: Connection, erasing: Erasing) -> None:
 
 
 async def write(connection: Connection, erasings: list[Erasing]) -> None:
-    """Renames the stored rows of a player in each generation, and remembers what is left to do."""
+    """Renames the stored rows of a player in each generation, and remembers what is left to do.
+
+    Generations that do not follow the log keep them as they are, and catch up from there; readers are shown the surrogate.
+    """
     for erasing in erasings:
         await rename(connection, erasing)
     first = erasings[0]
-    await connection.execute(Q["record"], first.game_id, *first.position, first.player)
+    await connection.execute(Q["record"], first.game_id, *first.position, first.player, first.surrogate)

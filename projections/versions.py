@@ -6,9 +6,9 @@ from typing import Any
 import asyncpg
 from redis.asyncio import Redis
 
+from projections.answers import version_of
 from projections.database import queries
 from projections.names import ranking_keys
-from projections.rankings import version_of
 
 Q = queries("rankings")
 

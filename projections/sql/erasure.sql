@@ -4,8 +4,21 @@
 SELECT fixture, state FROM fixtures WHERE generation_id = $1 AND position($2::bytea IN state) > 0
 
 -- name: record
--- Only the first time: generations that are built later fold the erasing event again.
-INSERT INTO erasures (game_id, epoch, shard, ms, seq, player) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+-- Only the first time: generations that are built later fold the erasing event again. Those that readers may be shown and that
+-- do not follow the log hold him as they did: they are told by whom he is to be shown.
+WITH recorded AS (
+    INSERT INTO erasures (game_id, epoch, shard, ms, seq, player) VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT DO NOTHING RETURNING game_id
+)
+INSERT INTO stand_ins (generation_id, player, surrogate)
+SELECT DISTINCT n.generation_id, $6, $7
+FROM recorded JOIN live_spans s USING (game_id) JOIN generations n ON n.generation_id = s.generation_id
+WHERE n.status NOT IN ('live', 'shadow')
+ON CONFLICT DO NOTHING
+
+-- name: renamed
+-- Nobody has to stand in for him any more.
+DELETE FROM stand_ins WHERE generation_id = $1 AND player = $2
 
 -- name: rename_standings
 UPDATE standings s SET player = $3 FROM rankings r
@@ -83,4 +96,9 @@ UPDATE erasures SET player = NULL, rebuild = rebuild OR $2
 WHERE game_id = $1 AND (epoch, shard, ms, seq) IN (SELECT * FROM unnest($3::integer[], $4::integer[], $5::bigint[], $6::bigint[]))
 
 -- name: done
+-- Somebody may have been erased just while a generation was emptied.
+WITH forgotten AS (
+    DELETE FROM stand_ins s USING generations n
+    WHERE n.generation_id = s.generation_id AND n.game_id = $1 AND n.status = 'dropped' AND n.reason = 'emptied'
+)
 UPDATE erasures SET done_at = now() WHERE game_id = $1 AND player IS NULL AND done_at IS NULL

@@ -184,6 +184,9 @@ DELETE FROM fixtures WHERE ctid = ANY (ARRAY(SELECT ctid FROM fixtures WHERE gen
 -- name: drop_voids
 DELETE FROM voids WHERE ctid = ANY (ARRAY(SELECT ctid FROM voids WHERE generation_id = $1 LIMIT $2))
 
+-- name: drop_stand_ins
+DELETE FROM stand_ins WHERE ctid = ANY (ARRAY(SELECT ctid FROM stand_ins WHERE generation_id = $1 LIMIT $2))
+
 -- name: drop_closes
 DELETE FROM closes WHERE ctid = ANY (ARRAY(SELECT ctid FROM closes WHERE generation_id = $1 LIMIT $2))
 

@@ -122,7 +122,9 @@ ORDER BY r.period = 'all' DESC, r.ranking_id DESC LIMIT $6
 -- name: has_player
 SELECT EXISTS (
     SELECT FROM rankings r
-    CROSS JOIN LATERAL (SELECT FROM standings s WHERE s.ranking_id = r.ranking_id AND s.player = $2 LIMIT 1) held
+    CROSS JOIN LATERAL (
+        SELECT FROM standings s WHERE s.ranking_id = r.ranking_id AND s.player = (SELECT stored_as($1, $2)) LIMIT 1
+    ) held
     WHERE r.generation_id = $1
 )
 

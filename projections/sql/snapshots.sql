@@ -47,12 +47,13 @@ FROM live_spans s
 JOIN games g ON g.game_id = s.game_id
 JOIN shards k ON k.shard = g.shard
 JOIN rankings r ON r.generation_id = s.generation_id AND r.board = $2 AND r.period = $3 AND r.segment = $4
+CROSS JOIN LATERAL (SELECT stored_as(s.generation_id, $5) COLLATE "C" AS player) who
 CROSS JOIN LATERAL (
     SELECT prefix, extra, hidden, since AS from_version, NULL::bigint AS to_version
-    FROM standings WHERE ranking_id = r.ranking_id AND player = $5
+    FROM standings WHERE ranking_id = r.ranking_id AND player = who.player
     UNION ALL
     SELECT prefix, extra, hidden, from_version, to_version
-    FROM standings_history WHERE ranking_id = r.ranking_id AND player = $5
+    FROM standings_history WHERE ranking_id = r.ranking_id AND player = who.player
 ) h
 CROSS JOIN LATERAL (
     SELECT greatest(h.from_version, s.from_version, g.kept_from, k.kept_from) AS from_version,

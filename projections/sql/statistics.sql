@@ -6,13 +6,13 @@ SELECT r.ranking_id, r.period, s.prefix, s.extra, s.hidden, s.state
 FROM rankings r
 CROSS JOIN LATERAL (
     SELECT prefix, extra, hidden, CASE WHEN $6 AND coalesce(prefix, hidden) IS NULL THEN state END AS state
-    FROM standings WHERE ranking_id = r.ranking_id AND player = $5 LIMIT 1
+    FROM standings WHERE ranking_id = r.ranking_id AND player = (SELECT stored_as($1, $5)) LIMIT 1
 ) s
 WHERE r.generation_id = $1 AND r.board = $2 AND r.segment = $3
     AND (r.period = $4 OR (r.period >= 'round:' AND r.period < 'round;'))
 
 -- name: state
-SELECT s.state FROM rankings r JOIN standings s ON s.ranking_id = r.ranking_id AND s.player = $5
+SELECT s.state FROM rankings r JOIN standings s ON s.ranking_id = r.ranking_id AND s.player = (SELECT stored_as($1, $5))
 WHERE r.generation_id = $1 AND r.board = $2 AND r.segment = $3 AND r.period = $4
 
 -- name: waiting
@@ -21,7 +21,7 @@ SELECT p.fixture, p.player, p.market, p.epoch, p.ms, p.seq, p.event, p.choice, p
     (SELECT min(o.starts_ms) FROM fixtures o WHERE o.generation_id = $1 AND o.round = f.round) AS first_ms
 FROM fixtures f
 CROSS JOIN LATERAL (
-    SELECT * FROM picks WHERE generation_id = $1 AND fixture = f.fixture AND player = $2 OFFSET 0
+    SELECT * FROM picks WHERE generation_id = $1 AND fixture = f.fixture AND player = (SELECT stored_as($1, $2)) OFFSET 0
 ) p
 WHERE f.generation_id = $1 AND f.revision = 0
 ORDER BY p.fixture, p.market, p.epoch, p.ms, p.seq

@@ -165,6 +165,7 @@ TABLES = [
     "rejections",
     "fixtures",
     "dues",
+    "stand_ins",
     "log",
     "dead_letters",
 ]

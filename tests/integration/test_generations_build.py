@@ -4,6 +4,7 @@ import pytest
 
 from consumers.crash import BUILD_POINTS
 from projections import archive, building, generations
+from projections.names import ranking_keys
 from schemas.errors import RankfoldError
 from tests.harness import Harness, ruleset, silent
 from tests.integration.generating import (
@@ -72,6 +73,52 @@ async def test_a_build_that_is_killed_goes_on(harness: Harness, point: str) -> N
     assert before.differences == []
     await workload.check(harness)
     await harness.assert_exact("arcade")
+
+
+async def rankings(harness: Harness, generation: int) -> set[int]:
+    """The ids of a generation's rankings."""
+    rows = await harness.pool.fetch("SELECT ranking_id FROM rankings WHERE generation_id = $1", generation)
+    return {row["ranking_id"] for row in rows}
+
+
+async def not_shown(harness: Harness, generation: int) -> set[int]:
+    """Those of them that are not in Redis."""
+    ids = await rankings(harness, generation)
+    return {ranking_id for ranking_id in ids if not await harness.rankings.exists(ranking_keys(ranking_id)[1])}
+
+
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+async def test_rankings_that_are_built_beside_are_brought_up_to_date_when_they_are_shown(
+    harness: Harness, game: str, lost: bool
+) -> None:
+    rules, events = GAMES[game](5)
+    half = len(events) // 2
+    await begun(harness, rules, events[:half])
+    built = await building.Build.open(
+        harness.pool, await generations.begin(harness.pool, "arcade"), silent, redis=harness.rankings
+    )
+    await built.catch_up()
+    # Nothing is shown of what is built, be it committed or not, until somebody says so.
+    assert await not_shown(harness, 2) == await rankings(harness, 2)
+    async with harness.consuming(batch=40) as reader:
+        for more in (events[half:-20], events[-20:-10]):
+            await harness.publish(*more)
+            await reader.drain()
+            await built.catch_up()
+            if lost:
+                await harness.rankings.flushdb()
+            await built.show()
+            # Those that have not moved since are missed by whoever follows the log.
+            missed = await not_shown(harness, 2)
+            assert lost or not missed
+            assert missed < await rankings(harness, 2)
+            await harness.assert_rankings_agree_of(2, missed)
+        await harness.publish(*events[-10:])
+        await reader.drain()
+    await generations.swap(harness.pool, harness.rankings, "arcade", 2, silent)
+    await harness.assert_rankings_agree_of(2, set() if not lost else await not_shown(harness, 2))
+    assert (await harness.verify()).differences == []
 
 
 @pytest.mark.usefixtures("small_steps")
