@@ -5,7 +5,7 @@ request, for handlers whose answers depend on it; where nothing was left, everyt
 """
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from time import monotonic
@@ -21,7 +21,7 @@ from api.params import name_of, target
 from api.problems import FORBIDDEN, UNAUTHORIZED, Item, RefusedError, invalid
 from api.response import Ready
 from engine.boards import BoardPlan
-from projections.catalog import Catalog
+from projections.catalog import Catalog, GameInfo
 from projections.database import AWAY
 from projections.keys import Key, Scope, digest_of, find, id_of
 from schemas.errors import Unavailable
@@ -68,11 +68,12 @@ class Holder(NamedTuple):
         """Whether a scope is granted in a game."""
         return self.key is not None and self.key.may(scope, game)
 
-    def require(self, scopes: Iterable[Scope], game: str) -> None:
+    def require(self, scopes: Sequence[Scope], game: str) -> None:
         """Refuses who has none of the scopes: 401 without a key, else 403."""
-        scopes = tuple(scopes)
-        if not any(self.may(scope, game) for scope in scopes):
-            raise self.refused(f"a key for {game} with the scope {' or '.join(scopes)} is needed")
+        for scope in scopes:
+            if self.may(scope, game):
+                return
+        raise self.refused(f"a key for {game} with the scope {' or '.join(scopes)} is needed")
 
     def refused(self, rule: str, items: list[Item] | None = None) -> RefusedError:
         """The refusal of what this holder may not do."""
@@ -146,6 +147,11 @@ class Keys:
         self._known: dict[str, tuple[Key | None, float]] = {}
         self._flights = SingleFlight()
 
+    def recalled(self, token: str) -> Key | None:
+        """The key of a token that is remembered, fits and holds; of any other `key` has to tell."""
+        known = self._known.get(id_of(token) or "")
+        return None if known is None or self._clock() - known[1] >= CACHED_S else _fitting(known[0], token)
+
     async def key(self, token: str) -> Key | None:
         """The key of a token, or None when it is none, or none any more."""
         key_id = id_of(token)
@@ -154,12 +160,7 @@ class Keys:
         known = self._known.get(key_id)
         if known is None or self._clock() - known[1] >= CACHED_S:
             known = await self._flights.do(key_id, lambda: self._read(key_id))
-        key = known[0]
-        if key is None:
-            # As long as it takes with one.
-            hmac.compare_digest(_NOBODY, digest_of(token))
-            return None
-        return key if key.fits(token) and key.holds(datetime.now(UTC)) else None
+        return _fitting(known[0], token)
 
     async def _read(self, key_id: str) -> tuple[Key | None, float]:
         began = self._clock()
@@ -174,6 +175,15 @@ class Keys:
             self._known.clear()
         self._known[key_id] = key, began
         return key, began
+
+
+def _fitting(key: Key | None, token: str) -> Key | None:
+    """The key that has a token's id, if it is this token's and holds."""
+    if key is None:
+        # As long as it takes with one.
+        hmac.compare_digest(_NOBODY, digest_of(token))
+        return None
+    return key if key.fits(token) and key.holds(datetime.now(UTC)) else None
 
 
 class Access:
@@ -193,11 +203,15 @@ class Access:
         of_board = template.startswith(BOARD)
 
         async def guarded(request: web.Request) -> Ready:
-            holder, headers = await self._admit(request, group)
+            # Most are known: what need not be waited for is not made to.
+            holder, headers = self._known(request), b""
+            if holder is None:
+                holder, headers = await self._admit(request, group)
             if self._keys is not None:
                 request[HOLDER] = holder
                 if of_board:
-                    await self._require_board(request)
+                    name = name_of(target(request).parts[3], "game")
+                    self._require_board(request, self._catalog.known(name) or await self._catalog.game(name))
                 elif scopes:
                     holder.require(scopes, name_of(target(request).parts[3], "game"))
             response = await handler(request)
@@ -206,6 +220,16 @@ class Access:
             return response
 
         return guarded
+
+    def _known(self, request: web.Request) -> Holder | None:
+        """Who asks, where nobody has to be asked for that and nothing is counted."""
+        if self._limiter is not None:
+            return None
+        token = _token(request) if self._keys is not None else None
+        if token is None or self._keys is None:
+            return Holder(None)
+        key = self._keys.recalled(token)
+        return None if key is None else Holder(key)
 
     async def _admit(self, request: web.Request, group: Group) -> tuple[Holder, bytes]:
         """(who asks, the header lines that tell what is left of his limit)."""
@@ -226,13 +250,10 @@ class Access:
             return Holder(key), b""
         return Holder(key), await limiter.count(group, address if key is None else f"key:{key.key_id}")
 
-    async def _require_board(self, request: web.Request) -> None:
-        parts = target(request).parts
-        game, board = name_of(parts[3], "game"), name_of(parts[5], "board")
-        info = self._catalog.known(game) or await self._catalog.game(game)
-        plan = info.game.boards.get(board)
+    def _require_board(self, request: web.Request, info: GameInfo) -> None:
+        plan = info.game.boards.get(name_of(target(request).parts[5], "board"))
         if plan is not None:
-            require_board(request, game, plan)
+            require_board(request, info.name, plan)
 
 
 def _token(request: web.Request) -> str | None:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 GAME = "/v1/games/{game}"
 BOARD = GAME + "/boards/{board}"
 PLAYER = BOARD + "/players/{player}"
-PLAIN = (BOARD, PLAYER, GAME + "/events")
+PLAIN = (BOARD, PLAYER, BOARD + "/ranks", GAME + "/events")
 """What is asked most: without aiohttp where the request allows it."""
 
 SHUTDOWN_S = 10.0
@@ -112,9 +112,9 @@ def make_app(
     live = Listening(hub, pace.heartbeat_s)
     stats = Stats(rankings, pool, hub, applied.positions, health.circuits)
     routes: Routes = [
-        ("GET", PLAYER, effective.deferred(reads.place)),
-        ("GET", BOARD, effective.deferred(reads.board)),
-        ("POST", BOARD + "/ranks", effective.deferred(reads.friends)),
+        ("GET", PLAYER, effective.deferred_if_asked(reads.place)),
+        ("GET", BOARD, effective.deferred_if_asked(reads.board)),
+        ("POST", BOARD + "/ranks", effective.deferred_if_asked(reads.friends)),
         ("GET", PLAYER + "/history", strictly(reads.history)),
         ("GET", PLAYER + "/explain", strictly(effective.deferred(Explaining(views, pool, effective).explain))),
         ("GET", BOARD + "/segments", listing.segments),

@@ -120,8 +120,11 @@ async def _merge(style: str, parts: int, lookups: list[Lookup], ask: Ask) -> tup
     merging = merged(style, parts, lookups)
     asked, versions, steady = next(merging), dict[int, int](), True
     while True:
-        rounds = [part for part, each in enumerate(asked) if each or part not in versions]
-        found = await all_of(ask(part, asked[part]) for part in rounds)
+        rounds = [part for part, each in enumerate(asked) if each]
+        if len(rounds) == 1:
+            found = [await ask(rounds[0], asked[rounds[0]])]
+        else:
+            found = await all_of(ask(part, asked[part]) for part in rounds)
         for part, answer in zip(rounds, found, strict=True):
             steady = steady and versions.setdefault(part, answer.version) == answer.version
         answers = dict(zip(rounds, found, strict=True))

@@ -84,8 +84,8 @@ def check_events(reading: Reading, game: Game | None, path_game: str, so: str = 
                 game = game or compile_ruleset(rules)
             except InvalidRuleset as error:
                 reading.refuse(index, error.problems, "text")
-        elif game is not None:
-            reading.refuse(index, game.check(event))
+        elif game is not None and (problems := game.check(event)):
+            reading.refuse(index, problems)
     reading.raise_problems(so)
 
 

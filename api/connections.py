@@ -20,7 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError, PayloadEncodingError
 from aiohttp.web_protocol import RequestHandler
 
 from api.identity import identify
-from api.plain import NO_FIELDS, Peer, Plain, is_whole, plain
+from api.plain import NO_FIELDS, Outbox, Peer, Plain, is_whole, plain
 from api.problems import INVALID_REQUEST, RefusedError, respond
 from api.response import Ready
 from api.routing import Handler, ShapeDispatcher
@@ -67,16 +67,18 @@ class Turn:
 
 
 class Connection(RequestHandler):
-    """One connection. `find` tells who answers a plain request, if it is to be answered here."""
+    """One connection. `find` tells who answers a plain request, if it is to be answered here; `outbox` takes the answers."""
 
-    def __init__(self, manager: web.Server, find: Callable[[str, str], Handler | None], **options: Any) -> None:
+    def __init__(
+        self, manager: web.Server, find: Callable[[str, str], Handler | None], outbox: Outbox, **options: Any
+    ) -> None:
         super().__init__(manager, **options)
         self.turn = Turn()
         self.find = find
         self.loop: asyncio.AbstractEventLoop = options["loop"]
         self.context = copy_context()
         self.server = manager
-        self.peer = Peer(self, StreamWriter(self, self.loop))
+        self.peer = Peer(self, StreamWriter(self, self.loop), outbox)
 
     def data_received(self, data: bytes) -> None:
         """Answers a plain request, or lets aiohttp look at what came."""
@@ -107,7 +109,7 @@ class Connection(RequestHandler):
     async def _respond(self, handler: Callable[[Any], Awaitable[Any]], request: Any) -> None:
         try:
             response: Ready = await handler(request)
-            response.answers(request)
+            response.answers(request, request.send)
             # Whether the client is slow to read is looked at with his next request.
             if not response.sent():
                 await response.write_eof()
@@ -124,6 +126,9 @@ class Connection(RequestHandler):
         turn.answering = None
         if transport is None or transport.is_closing():
             return
+        if turn.closing or turn.later:
+            # What comes next must not overtake an answer.
+            self.peer.outbox.flush()
         if turn.closing:
             transport.close()
         elif turn.later:
@@ -191,9 +196,10 @@ class Server(web.Server):
     """Makes connections."""
 
     find: Callable[[str, str], Handler | None]
+    outbox: Outbox
 
     def __call__(self) -> Connection:
-        return Connection(self, self.find, loop=self._loop, **self._kwargs)
+        return Connection(self, self.find, self.outbox, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
@@ -205,4 +211,5 @@ class Runner(web.AppRunner):
         assert isinstance(server, Server)
         assert isinstance(self.app.router, ShapeDispatcher)
         server.find = self.app.router.plain_handler
+        server.outbox = Outbox(asyncio.get_running_loop())
         return server

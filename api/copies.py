@@ -2,7 +2,10 @@
 
 from api.problems import invalid
 from engine.boards import BoardPlan
+from engine.periods import well_formed
 from engine.segments import may_be_segment
+from projections.catalog import GameInfo
+from schemas.language import PeriodKind
 
 
 def check_segment(plan: BoardPlan, segment: str) -> None:
@@ -24,3 +27,21 @@ def example_of(kind: str) -> str:
         "season": "season:2026",
     }
     return examples[kind]
+
+
+def present_period(info: GameInfo, plan: BoardPlan, kind: PeriodKind, clock_ms: int) -> str:
+    """`all` where the board has it, else the present one of a kind, else the one of that kind that began last."""
+    if "all" in plan.period_kinds:
+        return "all"
+    period = plan.calendars[plan.period_kinds.index(kind)].period_of(clock_ms, None)
+    if period is None:
+        begun = [
+            (ranking_id, period)
+            for part in info.parts
+            for (board, period, _), ranking_id in part.rankings.items()
+            if board == plan.name and well_formed(kind, period)
+        ]
+        if not begun:
+            raise invalid("period", f"there is no present one; name it, such as {example_of(kind)}")
+        period = max(begun)[1]
+    return period

@@ -5,6 +5,8 @@ A game with few events is folded while the client waits. For one with many the a
 request would have been answered with.
 """
 
+from collections.abc import Awaitable
+
 import msgspec
 from aiohttp import web
 
@@ -12,7 +14,7 @@ from api.freshness import Shown
 from api.jobs import Jobs, Progress, accepted
 from api.metrics import Handler
 from api.names import NameBooks
-from api.params import Instant
+from api.params import Instant, target
 from api.problems import INVALID_REQUEST, RefusedError, invalid
 from api.response import Ready
 from api.view import Past, View, joined, shown_in
@@ -127,6 +129,16 @@ class Effective:
                 return msgspec.Raw(ready.body or b"null")
 
             return accepted(await self._jobs.start(asked.game, "effective_at", work))
+
+        return answer
+
+    def deferred_if_asked(self, handler: Handler) -> Handler:
+        """The same for a handler that is told to look at what was true then by its query only; all else goes to it at once."""
+        deferred = self.deferred(handler)
+
+        def answer(request: web.Request) -> Awaitable[Ready]:
+            query = target(request).query
+            return deferred(request) if "effective_at" in query or "%" in query else handler(request)
 
         return answer
 

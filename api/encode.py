@@ -17,8 +17,7 @@ from api.params import cursor_of
 from api.progress import RankLine
 from api.view import Past, View
 from engine.boards import BoardPlan
-from engine.keys import member
-from engine.places import Entry, Place, Window
+from engine.places import Entry, Place, Window, ahead_of
 from projections.history import HistoryRow
 
 Metrics = dict[str, int | str | None]
@@ -282,14 +281,11 @@ def place_bytes(
 
 def _cursors(window: Window) -> tuple[str | None, str | None]:
     """What `after` takes for the entries behind a window, and `before` for those in front of it; None where none are."""
-    players, prefixes, *_ = window.columns
-    if not players:
+    members = window.members
+    if not members:
         return None, None
-    more = window.first + len(players) < window.total
-    return (
-        cursor_of(member(prefixes[-1], players[-1])) if more else None,
-        cursor_of(member(prefixes[0], players[0])) if window.first > 0 else None,
-    )
+    more = window.first + len(members) < window.total
+    return cursor_of(members[-1]) if more else None, cursor_of(members[0]) if window.first > 0 else None
 
 
 def _cursors_around(place: Place) -> tuple[str | msgspec.UnsetType | None, str | msgspec.UnsetType | None]:
@@ -298,15 +294,8 @@ def _cursors_around(place: Place) -> tuple[str | msgspec.UnsetType | None, str |
 
 def percentages(style: str, place: Place) -> tuple[float, float]:
     """(the smallest top x % that he belongs to, the share of players that is not ahead of him)."""
-    ahead, total = _ahead(style, place), place.total
+    ahead, total = ahead_of(style, place), place.total
     return round(100 * (ahead + 1) / total, 4), round(100 * (total - ahead) / total, 4)
-
-
-def _ahead(style: str, place: Place) -> int:
-    """How many are better. Dense and ordinal ranks do not tell, so there the ordinal decides, even among the tied."""
-    if style == "competition":
-        return place.rank - 1
-    return place.rank - place.tied if style == "modified" else place.ordinal
 
 
 def friends_bytes(

@@ -93,7 +93,7 @@ class Shown(NamedTuple):
     @property
     def profiled(self) -> tuple[int, ...]:
         """The publications in which something was last said of a player, one for each part."""
-        return tuple(each.profiles for each in self.parts) or (self.profiles,)
+        return tuple(each.profiles for each in self.parts) if self.parts else (self.profiles,)
 
     def of(self, part: int) -> "Shown":
         """What a part of a spread game shows."""

@@ -115,8 +115,18 @@ class LiveQuery(NamedTuple):
     view: str | None = None
 
 
+TARGET = web.RequestKey("target", Target)
+
+
 def target(request: web.BaseRequest) -> Target:
     """The raw path and query: an encoded slash is part of a segment, so nothing is decoded before the split."""
+    known = request.get(TARGET)
+    if known is None:
+        known = request[TARGET] = _target(request)
+    return known
+
+
+def _target(request: web.BaseRequest) -> Target:
     raw = request.raw_path
     if not raw.startswith("/"):
         raw = request.rel_url.raw_path_qs  # a whole URL, as sent to proxies

@@ -47,11 +47,35 @@ class Fields(NamedTuple):
 NO_FIELDS = Fields(b"", CIMultiDictProxy(CIMultiDict()), None)
 
 
+class Outbox:
+    """Answers on their way. Those of one turn of the event loop leave one right after the other: who reads them, often one and
+    the same program, is woken once and not for each.
+    """
+
+    def __init__(self, loop: "asyncio.AbstractEventLoop") -> None:
+        self._loop = loop
+        self._waiting: list[tuple[asyncio.Transport, bytes]] = []
+
+    def put(self, transport: "asyncio.Transport", data: bytes) -> None:
+        """Sends this before the loop looks for anything new."""
+        if not self._waiting:
+            self._loop.call_soon(self.flush)
+        self._waiting.append((transport, data))
+
+    def flush(self) -> None:
+        """Sends everything now."""
+        waiting, self._waiting = self._waiting, []
+        for transport, data in waiting:
+            if not transport.is_closing():
+                transport.write(data)
+
+
 class Peer(NamedTuple):
-    """The connection that a request came on."""
+    """The connection that a request came on, and where its answer is put."""
 
     protocol: "RequestHandler"
     writer: StreamWriter
+    outbox: Outbox
 
 
 class Plain(dict[Any, Any]):
@@ -77,6 +101,12 @@ class Plain(dict[Any, Any]):
     @property
     def writer(self) -> StreamWriter:
         return self._peer.writer
+
+    def send(self, data: bytes) -> None:
+        """Puts the answer on its way."""
+        transport = self.transport
+        if transport is not None:
+            self._peer.outbox.put(transport, data)
 
     @property
     def remote(self) -> str | None:

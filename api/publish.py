@@ -82,49 +82,55 @@ class Publishing:
         self, info: GameInfo | None, game: str, said: Sequence[tuple[Event, bytes]], wait_ms: int | None
     ) -> Published:
         """Appends events that were checked, with their canonical bodies; `info` is None for a game that these create."""
-        appended = await self._append(info, game, said)
-        positions = [Vector(position for position, _ in copies) for copies in appended]
+        positions, duplicates = await self._append(info, game, said)
         highest = positions[0] if len(positions) == 1 else Vector.highest(itertools.chain.from_iterable(positions))
         visible = None if wait_ms is None else await self._visible(highest, wait_ms / 1000)
-        texts = [str(position) for position in positions]
-        return Published(
-            texts[0] if len(texts) == 1 else str(highest),
-            texts,
-            sum(all(duplicate for _, duplicate in copies) for copies in appended),
-            visible,
-        )
+        texts = list(map(str, positions))
+        return Published(texts[0] if len(texts) == 1 else str(highest), texts, duplicates, visible)
 
     async def _visible(self, positions: Vector, seconds: float) -> bool:
         return None not in await asyncio.gather(*(self._applied.wait(position, seconds) for position in positions))
 
     async def _append(
         self, info: GameInfo | None, game: str, said: Sequence[tuple[Event, bytes]]
-    ) -> list[list[Appended]]:
-        """Appends to the game's shards: where each event is, in the order of the shards that it went to.
+    ) -> tuple[list[Vector], int]:
+        """Appends to the game's shards: where each event is, and how many were there before.
 
-        Where the game lives is asked again when the log has begun another epoch since. When one shard of several cannot be
-        appended to, the others have theirs: the request that is made again adds what is missing.
+        Where the game lives is asked again when the log has begun another epoch since.
         """
         items = [Item(event.id, body_hash(body), body) for event, body in said]
         for _ in range(ATTEMPTS):
             # Both as of one moment: an epoch with the shard of another one would get past the append's check.
             epoch, info = self._catalog.epoch, self._catalog.known(game) or info
             number = None if epoch is None else epoch.number
-            first, *rest = self._homes(info, game, [event for event, _ in said])
             try:
-                # Whoever comes first on the first shard wins on all: what is of everyone has one order of conflicts.
-                found = [await self._append_to(first, game, items, number)]
-                if rest:
-                    found += await all_of(self._append_to(home, game, items, number) for home in rest)
+                if info is not None and len(info.parts) == 1:
+                    found = await self._appender.append(info.shard, game, (info.game_id,), items, epoch=number)
+                    return [Vector((one.position,)) for one in found], sum([one.duplicate for one in found])
+                homes = self._homes(info, game, [event for event, _ in said])
+                return await self._append_to_all(homes, game, items, number)
             except OtherEpoch:
                 await self._catalog.refresh()
-                continue
-            copies: list[list[Appended]] = [[] for _ in said]
-            for home, answers in zip((first, *rest), found, strict=True):
-                for index, answer in zip(home.indexes, answers, strict=True):
-                    copies[index].append(answer)
-            return copies
         raise Unavailable("the number of shards is being changed; this takes a few seconds")
+
+    async def _append_to_all(
+        self, homes: list[_Home], game: str, items: list[Item], epoch: int | None
+    ) -> tuple[list[Vector], int]:
+        """Of an event that goes to several shards, where it is on each of them, in their order.
+
+        When one of them cannot be appended to, the others have theirs: the request that is made again adds what is missing.
+        """
+        first, *rest = homes
+        # Whoever comes first on the first shard wins on all: what is of everyone has one order of conflicts.
+        answers = [await self._append_to(first, game, items, epoch)]
+        if rest:
+            answers += await all_of(self._append_to(home, game, items, epoch) for home in rest)
+        copies: list[list[Appended]] = [[] for _ in items]
+        for home, found in zip(homes, answers, strict=True):
+            for index, answer in zip(home.indexes, found, strict=True):
+                copies[index].append(answer)
+        duplicates = sum(all(answer.duplicate for answer in each) for each in copies)
+        return [Vector(answer.position for answer in each) for each in copies], duplicates
 
     async def _append_to(self, home: _Home, game: str, items: list[Item], epoch: int | None) -> list[Appended]:
         try:
@@ -134,12 +140,10 @@ class Publishing:
             raise IdConflict(conflict.ids, [home.indexes[index] for index in conflict.indexes]) from None
 
     def _homes(self, info: GameInfo | None, game: str, events: Sequence[Event]) -> list[_Home]:
-        """Which events go to which shard; at least one."""
+        """Which events go to which shard, at least one, of a game that is spread or not there yet."""
         epoch = self._catalog.epoch
         shards = self._shards if epoch is None else epoch.shards
         every = list(range(len(events)))
-        if info is not None and len(info.parts) == 1:
-            return [_Home(info.shard, (info.game_id,), every)]
         if info is None and not _spreads(events):
             return [_Home(shard_of(game, shards), (), every)]
         ids = [] if info is None else [part.game_id for part in info.parts]

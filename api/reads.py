@@ -34,6 +34,8 @@ PLAYERS_MAX = 1_000
 SERVED_MAX = 1_024
 SERVED_BYTES_MAX = 16 * 1024
 _HEADERS = JSON + NO_CACHE
+_COPY_AND_NUMBER = 3
+_NOTHING_ELSE = (None,) * (len(PlaceQuery._fields) - _COPY_AND_NUMBER)
 
 
 class _Players(msgspec.Struct, forbid_unknown_fields=True):
@@ -93,7 +95,7 @@ class Reads:
         (_, _, _, game, _, board, _, who), raw_query = target(request)
         query = place_query(raw_query)
         player = player_of(who)
-        view, shown = await self._see(request, game, board, query)
+        view, shown = self._at_hand(game, board, query) or await self._see(request, game, board, query)
         answer = await self._views.ask(view, shown, [Lookup("player", player, query.number)])
         place = answer.found[0]
         if not isinstance(place, Place):
@@ -121,7 +123,7 @@ class Reads:
         (_, _, _, game, _, board, _), raw_query = target(request)
         query = place_query(raw_query, None)
         players = _players(await read_body(request))
-        view, shown = await self._see(request, game, board, query)
+        view, shown = self._at_hand(game, board, query) or await self._see(request, game, board, query)
         answer = await self._views.ask(view, shown, [Lookup("player", player, 0) for player in players])
         places = [place for place in answer.found if isinstance(place, Place) and not place.hidden]
         ranked = {place.player for place in places}
@@ -142,6 +144,11 @@ class Reads:
         by = kind_of(query.by, view)
         ranks = await self._progress.lines(view, shown, player, by, query.number, rows) if by is not None else None
         return read_response(request, history_bytes(view, shown.text, player, rows, ranks))
+
+    def _at_hand(self, game: str, board: str, query: PlaceQuery) -> tuple[View, Shown] | None:
+        """What is seen where only a period and a number are asked for, and nobody has to be waited for."""
+        usual = query.segment is None and query[_COPY_AND_NUMBER:] == _NOTHING_ELSE
+        return self._views.at_hand(game, board, query.period) if usual else None
 
     async def _see(
         self, request: web.Request, game: str, board: str, query: PlaceQuery | PageQuery

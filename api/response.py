@@ -8,6 +8,7 @@ keep-alive, HEAD, back-pressure, packing and HTTP/1.0 do.
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
@@ -96,9 +97,10 @@ class Ready(web.StreamResponse):
         """Remembers whom to answer; nothing is sent before the end."""
         self.answers(request)
 
-    def answers(self, request: web.BaseRequest) -> None:
-        """The same at once."""
+    def answers(self, request: web.BaseRequest, send: Callable[[bytes], None] | None = None) -> None:
+        """The same at once. `send` takes the bytes, else they go out right away."""
         self._to = request
+        self._put = send
         self._alive = request.keep_alive
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -109,9 +111,11 @@ class Ready(web.StreamResponse):
             await self._to.writer.drain()
 
     def sent(self) -> bool:
-        """Sends everything unless the body may have to be packed before."""
+        """Sends everything unless the body has to be packed before."""
         if len(self._content) >= PACKED_BYTES_MIN and _VARY not in self._lines:
-            return False
+            if coding_of(self._to) is not None:
+                return False
+            self._lines += _VARY
         self._write(self._content)
         return True
 
@@ -124,16 +128,17 @@ class Ready(web.StreamResponse):
             head += b"Connection: keep-alive\r\n"
         if self._code not in (204, 304):
             head += b"Content-Length: %d\r\n" % len(body)
-        transport = request.transport
-        if transport is not None:
-            transport.write(head + b"\r\n" + (b"" if request.method == "HEAD" else body))
+        data = head + b"\r\n" + (b"" if request.method == "HEAD" else body)
+        if self._put is not None:
+            self._put(data)
+        elif request.transport is not None:
+            request.transport.write(data)
 
     async def _packed(self, body: bytes) -> bytes:
-        """The body as the client wants it. A long one is packed beside the event loop."""
+        """The body packed as the client wants it. A long one is packed beside the event loop."""
         self._lines += _VARY
         coding = coding_of(self._to)
-        if coding is None:
-            return body
+        assert coding is not None
         self._lines += encoding_line(coding)
         return packed(body, coding) if len(body) <= KEPT_BYTES_MAX else await asyncio.to_thread(packed, body, coding)
 

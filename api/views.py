@@ -4,17 +4,16 @@ import time
 from collections.abc import Callable
 
 from api.asking import Asking
-from api.copies import check_segment, example_of
+from api.copies import check_segment, example_of, present_period
 from api.freshness import Applied, Shown
 from api.params import Instant
 from api.problems import GONE, NOT_YET, RefusedError, invalid
 from api.view import Past, View, as_of, joined, shown_in, together
 from engine.boards import BoardPlan
 from engine.movement import BEFORE
-from engine.periods import well_formed
 from projections.catalog import Catalog, GameInfo
 from projections.fallback import PostgresRankings
-from projections.freezes import Freeze, during
+from projections.freezes import Freeze, during, earliest
 from projections.moments import Future, Gone, moment_of
 from projections.rankings import RedisRankings
 from projections.snapshots import Snapshots
@@ -49,6 +48,19 @@ class Views(Asking):
         self.catalog = catalog
         self._clock_ms = clock_ms
         self._absent: dict[tuple[int, str, str, str], str] = {}
+
+    def at_hand(self, game: str, board: str, period: str | None) -> tuple[View, Shown] | None:
+        """What `see` finds for the public and now, where nobody has to be asked for it: unless it is frozen, mostly."""
+        info = self.catalog.known(game)
+        if info is None or len(info.parts) > 1 or info.game_id in self.catalog.freezes:
+            return None
+        shown, plan = self.applied.recent(info.shard), info.game.boards.get(board)
+        if shown is None or plan is None or not self.catalog.has_told(info.shard, shown.profiles):
+            return None
+        if period is None:
+            period = self._present(info, plan, plan.period_kinds[0])
+        ranking_id = info.rankings.get((board, period, ""))
+        return None if ranking_id is None else (View(info, plan, period, ranking_id), shown)
 
     async def see(
         self,
@@ -192,7 +204,7 @@ class Views(Asking):
         board, period, segment = copy
         whole = [freeze.position.ms for freeze in held if freeze.holds(board, "") and not freeze.final]
         view = await self._find(info, board, period, segment, min(whole, default=clock_ms))
-        freeze = _earliest(held, board, view.period)
+        freeze = earliest(held, board, view.period)
         if freeze is None:
             return view
         then = self.catalog.seen_as(info, freeze.generation_id)
@@ -229,7 +241,7 @@ class Views(Asking):
             return await self._find_frozen(info, (board, period, segment), held, clock_ms)
         final = [each for each in held if each.final]
         view = await self._find_frozen(info, (board, period, segment), final, clock_ms)
-        return view if view.past else view._replace(fresh=_earliest(held, board, view.period) is not None)
+        return view if view.past else view._replace(fresh=earliest(held, board, view.period) is not None)
 
     def rankings(self, info: GameInfo, shown: Shown | None, *, official: bool) -> dict[tuple[str, str, str], int]:
         """What rankings a reader may know of: of frozen boards those that there were by then."""
@@ -238,7 +250,7 @@ class Views(Asking):
         held = self.freezes(info, shown)
         found = {}
         for name, ranking_id in info.rankings.items():
-            freeze = _earliest(held, *name[:2])
+            freeze = earliest(held, *name[:2])
             then = info if freeze is None else self.catalog.seen_as(info, freeze.generation_id)
             known = then.rankings.get(name) if then is not None else None
             if then is not None and known is not None and (freeze is None or then.since[known] <= freeze.version):
@@ -252,7 +264,7 @@ class Views(Asking):
 
     def frozen(self, info: GameInfo, shown: Shown | None, board: str, period: str) -> Freeze | None:
         """The freeze that tells what the public sees of a copy of a board, if one does; closes apart."""
-        return _earliest([each for each in self.freezes(info, shown) if not each.final], board, period)
+        return earliest([each for each in self.freezes(info, shown) if not each.final], board, period)
 
     async def _find(
         self,
@@ -300,23 +312,7 @@ class Views(Asking):
         return self._present(info, plan, "season" if "season" in plan.period_kinds else plan.period_kinds[0], clock_ms)
 
     def _present(self, info: GameInfo, plan: BoardPlan, kind: PeriodKind, clock_ms: int | None = None) -> str:
-        """`all` where the board has it, else the present one of a kind, else the one of that kind that began last."""
-        if "all" in plan.period_kinds:
-            return "all"
-        period = plan.calendars[plan.period_kinds.index(kind)].period_of(
-            self._clock_ms() if clock_ms is None else clock_ms, None
-        )
-        if period is None:
-            begun = [
-                (ranking_id, period)
-                for part in info.parts
-                for (board, period, _), ranking_id in part.rankings.items()
-                if board == plan.name and well_formed(kind, period)
-            ]
-            if not begun:
-                raise invalid("period", f"there is no present one; name it, such as {example_of(kind)}")
-            period = max(begun)[1]
-        return period
+        return present_period(info, plan, kind, self._clock_ms() if clock_ms is None else clock_ms)
 
     def known(
         self, game: str, board: str, period: str | None, segment: str | None, *, official: bool = False
@@ -342,8 +338,8 @@ class Views(Asking):
         held = self.freezes(info) if info.game_id in self.catalog.freezes else []
         whole = [freeze.position.ms for freeze in held if freeze.holds(board, "") and not (official or freeze.final)]
         period = period or self._present(info, plan, plan.period_kinds[0], min(whole, default=None))
-        final = _earliest([each for each in held if each.final], board, period)
-        freeze, now = _earliest(held, board, period) if final is None or not official else final, info
+        final = earliest([each for each in held if each.final], board, period)
+        freeze, now = earliest(held, board, period) if final is None or not official else final, info
         official = official and final is None
         if freeze is not None and not official:
             info = self.catalog.seen_as(info, freeze.generation_id)
@@ -367,7 +363,11 @@ class Views(Asking):
             return await self.shown(info.shard, next(iter(wanted.values()), None))
         if any(shard >= len(info.parts) for shard in wanted):
             raise invalid("min_position", f"positions of this game's shards, 0 to {len(info.parts) - 1}")
-        return together(await all_of(self.shown(part.shard, wanted.get(part.shard)) for part in info.parts))
+        known = [] if wanted else [self.applied.recent(part.shard) for part in info.parts]
+        shown = [each for each in known if each is not None]
+        if len(shown) < len(info.parts):
+            shown = await all_of(self.shown(part.shard, wanted.get(part.shard)) for part in info.parts)
+        return together(shown)
 
     async def shown(self, shard: int, min_position: Position | None = None) -> Shown:
         """What the next look-up in a shard will show at least; waits for `min_position`, or refuses when that takes long."""
@@ -385,11 +385,6 @@ class Views(Asking):
         if shown is None:
             raise RefusedError(NOT_YET, f"{min_position} is not visible after {MIN_POSITION_WAIT_S:g} s")
         return shown
-
-
-def _earliest(held: list[Freeze], board: str, period: str) -> Freeze | None:
-    """Of several freezes of a copy of a board the first one tells what is shown."""
-    return min((freeze for freeze in held if freeze.holds(board, period)), key=lambda each: each.version, default=None)
 
 
 def _still(freeze: Freeze, now: GameInfo) -> Past:

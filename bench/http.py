@@ -59,11 +59,12 @@ def run_wrk(url: str, seconds: int, script: Path, connections: int) -> Load:
         raise BenchError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     assert rate is not None
-    return Load(float(rate[1]), _percentile(done.stdout, 50), _percentile(done.stdout, 99))
+    return Load(float(rate[1]), percentile(done.stdout, 50), percentile(done.stdout, 99))
 
 
-def _percentile(text: str, percent: int) -> float:
-    found = re.search(rf"^\s+{percent}(?:\.0+)?%\s+([\d.]+)(us|ms|s|m)$", text, re.MULTILINE)
+def percentile(text: str, percent: int) -> float:
+    """A latency in milliseconds, out of what wrk printed. It fills units of one letter up with a space."""
+    found = re.search(rf"^\s+{percent}(?:\.0+)?%\s+([\d.]+)(us|ms|s|m) *$", text, re.MULTILINE)
     assert found is not None, text
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[found[2]]
 

@@ -29,8 +29,11 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 REDIS_SETTINGS: Mapping[str, Mapping[str, str]] = {
     "log": {"appendonly": "yes", "appendfsync": "always"},
-    "rankings": {"appendonly": "no"},
+    "rankings": {"appendonly": "no", "disable-thp": "no"},
 }
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""For the rankings, which are walked all over their memory. The log's Redis forks: then a change would copy a whole page."""
+
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "checkpoint_timeout": "15min",
     "fsync": "on",
@@ -39,7 +42,6 @@ POSTGRES_SETTINGS: Mapping[str, str] = {
     "max_connections": "60",
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
-    "shared_buffers": "256MB",
     "synchronous_commit": "on",
     "timezone": "UTC",
     "wal_level": "minimal",
@@ -89,6 +91,11 @@ class Server(ABC):
         return self._process.pid
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """What the server finds in its environment."""
+        return ENVIRONMENT
+
+    @property
     @abstractmethod
     def url(self) -> str:
         """How clients reach the server; the same for the object's whole life."""
@@ -111,7 +118,7 @@ class Server(ABC):
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=ENVIRONMENT,
+                    env=self.environment,
                     cwd="/",
                     start_new_session=True,  # Ctrl-C is for this process, which stops its servers in order
                     pass_fds=(self._keep_open,),
@@ -164,6 +171,10 @@ class RedisServer(Server):
     def socket_path(self) -> Path:
         """Of the Unix socket."""
         return self.sockets / f"{self.name}.sock"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return ENVIRONMENT | HUGE_PAGES if self.name == "rankings" else ENVIRONMENT
 
     @property
     def url(self) -> str:
@@ -219,6 +230,7 @@ class PostgresServer(Server):
         if not self.folder.exists():
             self._init()
         settings = {
+            "shared_buffers": f"{_buffers_mb()}MB",
             **POSTGRES_SETTINGS,
             **self._settings,
             "listen_addresses": "",
@@ -279,3 +291,12 @@ class PostgresServer(Server):
         )
         if done.returncode != 0:
             raise Unavailable(f"{self.name}: {Path(command[0]).name} failed:\n{done.stdout}{done.stderr}")
+
+
+def _buffers_mb() -> int:
+    """PostgreSQL's own cache: an eighth of the machine's memory, 256 MB to 1 GB, of which it takes what it comes to need.
+
+    Pages that are not in it are copied from and to the system's cache, which costs more than what is done with them.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(max(256, memory >> 23), 1024)

@@ -176,7 +176,7 @@ class Folding:
         if live is None:
             return refuse(entry, "game", f"unknown game {event.game!r}; apply a ruleset for it first")
         if live.shard != self.shard:
-            return refuse(entry, "game", f"this game lives on shard {live.shard}, not on shard {self.shard}")
+            return refuse(entry, "game", self._astray(live))
         if live.fold.owns is not None and (player := goes_with(event)) is not None and not live.fold.owns(player):
             home = f"this player's part of a spread game lives on shard {part_of(player, live.parts)}"
             return refuse(entry, "player", f"{home}, not on shard {self.shard}")
@@ -189,6 +189,9 @@ class Folding:
             rest = "".join(f"; {problem}" for problem in problems[1:])
             return refuse(entry, problems[0].field, problems[0].rule + rest)
         return entry
+
+    def _astray(self, live: LiveGame) -> str:
+        return f"this game lives on shard {live.shard}, not on shard {self.shard}"
 
     async def _admit(self, entries: list[Entry], batch: Batch) -> list[tuple[Entry, Event]]:
         """Archives every entry with its verdict, and returns those that are new."""
@@ -321,6 +324,8 @@ class Folding:
         batch.take_rest(live)
 
     async def _rules_problem(self, event: RulesetChange, live: LiveGame | None) -> tuple[str, str] | None:
+        if live is not None and live.shard != self.shard:
+            return "game", self._astray(live)
         try:
             rules = parse(event.text, game=event.game)
         except InvalidRuleset as error:

@@ -81,6 +81,9 @@ class BoardPlan:
             not isinstance(source, ScoreSource | AdjustmentSource) or source.entrant is not None for source in feeding
         )
         self.shape = _shape_of(self, rules, revised=revised)
+        own = isinstance(self.shape, Running | Single) and self.order[-1][0] == "reached" and not rules.spread
+        self.shared_ending = encode_order(None) if own and not board.windows else b""
+        """How the keys end that several players can have; empty: any key. An entry of the log changes one player's scores."""
         self.windows = windows_of(self, rules, revised=revised)
         self.player_segments = [name for name, of in board.segments.items() if of == "player"]
         self.present = present_of(board, rules)

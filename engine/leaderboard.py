@@ -49,7 +49,8 @@ class Leaderboard:
         """A player's place, or None when he is not ranked."""
         held = self._places.get(player)
         if held is None:
-            return self._hidden_place(player, around)
+            absent = self._hidden.get(player)
+            return None if absent is None else self._absent_place(player, *absent, around)
         prefix, extra = held
         ordinal = int(self._members.index(member(prefix, player)))
         ahead = self._ahead(prefix)
@@ -59,12 +60,8 @@ class Leaderboard:
         window = self.window(first, ordinal + around - first + 1) if around else None
         return Place(player, prefix, extra, ordinal, rank, tied, len(self), window)
 
-    def _hidden_place(self, player: str, around: int) -> Place | None:
-        """The place that a hidden player would have among those who are shown."""
-        held = self._hidden.get(player)
-        if held is None:
-            return None
-        prefix, extra = held
+    def _absent_place(self, player: str, prefix: bytes, extra: bytes, around: int) -> Place:
+        """The place that somebody would have among those who are shown."""
         ordinal = int(self._members.bisect_left(member(prefix, player)))
         ahead = self._ahead(prefix)
         tied = self._through(prefix) - ahead + 1
@@ -96,6 +93,9 @@ class Leaderboard:
             return self.place(what, number)
         if isinstance(what, int):
             return self.window(what if kind == "at" else 0, number)
+        if kind == "guest":
+            prefix, player = split(what)
+            return self._absent_place(player, prefix, b"", number)
         if kind == "after":
             return self.window(int(self._members.bisect_right(what)), number)
         ahead = int(self._members.bisect_left(what))

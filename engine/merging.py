@@ -10,11 +10,13 @@ from typing import NamedTuple
 import msgspec
 
 from engine.keys import PREFIX_END, member
-from engine.places import Answer, Entry, Lookup, Place, Window, entries_of, rank_of
+from engine.places import Answer, Entry, Lookup, Place, Window, ahead_of, entries_of, rank_of
 from engine.spread import part_of
 
 Merging = Generator[list[list[Lookup]], list[Answer], Answer]
 _Key = tuple[bytes, str]
+_HOW_MANY = Lookup("top", 0, 0)
+"""For a part of which nothing but its size matters."""
 
 
 class _Ticket(NamedTuple):
@@ -42,6 +44,9 @@ class _Round:
         found = self.answers[ticket.part].found[ticket.number]
         return found if isinstance(found, Place) else None
 
+    def places(self, tickets: Sequence[_Ticket]) -> list[Place]:
+        return [place for ticket in tickets if (place := self.place(ticket)) is not None]
+
     def windows(self, tickets: Sequence[_Ticket]) -> list[Window]:
         found = [self.answers[ticket.part].found[ticket.number] for ticket in tickets]
         return [window for window in found if isinstance(window, Window)]
@@ -63,15 +68,15 @@ class _Stretch(NamedTuple):
 def merged(style: str, parts: int, lookups: Sequence[Lookup]) -> Merging:
     """What a ranking of all parts answers to `lookups`, for every style but dense.
 
-    Yields, for each round, the look-ups of each part, and is sent an answer of every part, whatever that was asked.
+    Yields, for each round, the look-ups of each part, and is sent an answer of every part that was asked something, and
+    anything for the others.
     """
     one = _Round(parts)
     asked = [_ask(one, lookup) for lookup in lookups]
     one.answers = yield one.asked
     two = _Round(parts)
     stretches: list[_Stretch | None] = [None] * len(lookups)
-    places: list[tuple[Place, list[_Ticket], list[_Ticket], list[_Ticket]] | None] = [None] * len(lookups)
-    around: list[tuple[list[_Ticket], list[_Ticket]] | None] = [None] * len(lookups)
+    places: list[tuple[Place, list[_Ticket]] | None] = [None] * len(lookups)
     for at, (lookup, tickets) in enumerate(zip(lookups, asked, strict=True)):
         if lookup.kind != "player":
             stretches[at] = _stretch(two, *_chosen(one, lookup, tickets))
@@ -80,41 +85,32 @@ def merged(style: str, parts: int, lookups: Sequence[Lookup]) -> Merging:
         if place is None:
             continue
         others = [part for part in range(parts) if part != tickets[0].part]
-        key = (place.prefix, place.player)
-        counts = [[two.ask(part, _in_front_of(what)) for part in others] for what in _marks(key)]
-        places[at] = (place, counts[0], counts[1], counts[2])
-        if lookup.number:
-            what = member(*key)
-            around[at] = (
-                two.ask_all(Lookup("before", what, lookup.number)),
-                two.ask_all(Lookup("after", what, lookup.number)),
-            )
+        guest = Lookup("guest", member(place.prefix, place.player), lookup.number)
+        places[at] = place, [two.ask(part, guest) for part in others]
+    late = [part for part in range(parts) if not one.asked[part]]
+    for part in late:
+        if not two.asked[part]:
+            two.ask(part, _HOW_MANY)
     two.answers = yield two.asked
     three = _Round(parts)
-    for at, held in enumerate(around):
-        entry = places[at]
-        if held is not None and entry is not None:
-            stretches[at] = _neighbours(two, three, entry[0], *held, lookups[at].number)
+    merged_places: list[Place | None] = [None] * len(lookups)
+    for at, entry in enumerate(places):
+        if entry is not None:
+            place, guests = entry[0], two.places(entry[1])
+            merged_places[at] = _together(style, place, guests)
+            if lookups[at].number:
+                stretches[at] = _neighbours(three, place, guests, lookups[at].number)
     three.answers = yield three.asked
-    total = sum(answer.total for answer in one.answers)
+    heard = [two.answers[part] if part in late else answer for part, answer in enumerate(one.answers)]
+    total = sum(answer.total for answer in heard)
     found: list[Place | Window | None] = []
-    for lookup, entry, stretch in zip(lookups, places, stretches, strict=True):
+    for lookup, place, stretch in zip(lookups, merged_places, stretches, strict=True):
         window = None if stretch is None else _window(style, total, stretch, three if lookup.kind == "player" else two)
-        if entry is None:
+        if place is None:
             found.append(window)
-            continue
-        place, ordinal, ahead, through = entry
-        before = two.first(ahead)
-        tied = place.tied + two.first(through) - before
-        behind = place.ordinal + two.first(ordinal)
-        # Of the two counts that a rank can need the other styles leave one out.
-        in_front = place.rank - 1 if style == "competition" else place.rank - place.tied
-        rank = rank_of(style, behind, in_front + before, tied, 0)
-        hidden = int(place.hidden)
-        found.append(
-            msgspec.structs.replace(place, ordinal=behind, rank=rank, tied=tied, total=total + hidden, around=window)
-        )
-    versions = tuple(answer.version for answer in one.answers)
+        else:
+            found.append(msgspec.structs.replace(place, total=total + int(place.hidden), around=window))
+    versions = tuple(answer.version for answer in heard)
     return Answer(sum(versions), total, found, versions)
 
 
@@ -122,7 +118,7 @@ def _ask(one: _Round, lookup: Lookup) -> list[_Ticket]:
     kind, what, number = lookup
     if kind == "player":
         assert isinstance(what, str)
-        return [one.ask(part_of(what, len(one.asked)), Lookup("player", what, 0))]
+        return [one.ask(part_of(what, len(one.asked)), lookup)]
     if kind == "at":
         assert isinstance(what, int)
         # Nothing tells how the entries in front are shared out.
@@ -130,10 +126,12 @@ def _ask(one: _Round, lookup: Lookup) -> list[_Ticket]:
     return one.ask_all(lookup)
 
 
-def _marks(key: _Key) -> list[bytes]:
-    """What lies behind everybody in front of the key, of its prefix, and behind everybody of its prefix."""
-    prefix, player = key
-    return [member(prefix, player), member(prefix, ""), member(prefix + PREFIX_END, "")]
+def _together(style: str, place: Place, guests: list[Place]) -> Place:
+    """A player's place among all, out of that in his own part and those that he would have in the others."""
+    ordinal = sum(each.ordinal for each in (place, *guests))
+    tied = place.tied + sum(guest.tied - 1 for guest in guests)
+    ahead = sum(ahead_of(style, each) for each in (place, *guests))
+    return msgspec.structs.replace(place, ordinal=ordinal, rank=rank_of(style, ordinal, ahead, tied, 0), tied=tied)
 
 
 def _in_front_of(what: bytes) -> Lookup:
@@ -156,15 +154,15 @@ def _chosen(one: _Round, lookup: Lookup, tickets: list[_Ticket]) -> tuple[int, l
     return first, entries[: lookup.number]
 
 
-def _neighbours(
-    two: _Round, three: _Round, place: Place, before: list[_Ticket], after: list[_Ticket], number: int
-) -> _Stretch:
+def _neighbours(three: _Round, place: Place, guests: list[Place], number: int) -> _Stretch:
     """Those around a player, and himself unless he is hidden."""
-    front = _in_order(two.windows(before))
-    end = two.first(before) + len(front)
-    front = front[-number:]
-    mine = [] if place.hidden else [Entry(place.player, place.prefix, place.extra, 0, 0, False)]
-    return _stretch(three, end - len(front), [*front, *mine, *_in_order(two.windows(after))[:number]])
+    key = place.prefix, place.player
+    windows = [each.around for each in (place, *guests) if each.around is not None]
+    entries = _in_order(windows)
+    front = [entry for entry in entries if _key(entry) < key][-number:]
+    end = sum(each.ordinal for each in (place, *guests))
+    rest = [entry for entry in entries if _key(entry) >= key][: number + int(not place.hidden)]
+    return _stretch(three, end - len(front), [*front, *rest])
 
 
 def _stretch(asking: _Round, first: int, entries: list[Entry]) -> _Stretch:

@@ -129,3 +129,8 @@ def first_ints(keys: list[bytes], *, negated: bool = False) -> list[int | None]:
         (read(key[magnitudes[head]], "big") + biases[head]) * sign if (head := key[0]) != _NONE else None
         for key in keys
     ]
+
+
+def form_of(head: int) -> tuple[slice, int] | None:
+    """Where in a key that starts with this byte the number is, and what has to be added to it; None where there is none."""
+    return None if head == _NONE else (_MAGNITUDES[head], _BIASES[head])

@@ -9,13 +9,16 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-LookupKind = Literal["player", "top", "after", "before", "at"]
+from engine.keys import member, split_all
+
+LookupKind = Literal["player", "guest", "top", "after", "before", "at"]
 
 
 class Lookup(NamedTuple):
     """One question to a ranking.
 
-    player: his place, with `number` entries on each side; top: the first `number` entries; after / before: `number` entries
+    player: his place, with `number` entries on each side; guest: the same for the member `what`, who is in another part of the
+    ranking, as if he were hidden here; top: the first `number` entries; after / before: `number` entries
     behind or in front of the member `what`; at: `number` entries from the 0-based ordinal `what` on.
     """
 
@@ -45,21 +48,31 @@ class Columns(NamedTuple):
     tied: Sequence[bool]
 
 
+class Told(NamedTuple):
+    """A window as a store tells of it: members in order, counts as `standings_of` takes them, `extras` as columns have them."""
+
+    style: str
+    members: list[bytes]
+    ahead: int
+    dense: int
+    through: int
+    extras: list[bytes]
+
+
 class Window:
     """A stretch of a ranking. `first` is the ordinal of its first entry, `total` the size of the ranking.
 
-    Stores tell of it by columns, most readers want those; entries are made for who asks for them.
+    It is what a store told; columns and entries are made for who asks for them.
     """
 
-    __slots__ = ("_columns", "_entries", "first", "total")
+    __slots__ = ("_columns", "_entries", "first", "told", "total")
 
-    def __init__(
-        self, first: int, total: int, entries: list[Entry] | None = None, columns: Columns | None = None
-    ) -> None:
+    def __init__(self, first: int, total: int, entries: list[Entry] | None = None, told: Told | None = None) -> None:
         self.first = first
         self.total = total
+        self.told = told
         self._entries = entries
-        self._columns = columns
+        self._columns: Columns | None = None
 
     @property
     def entries(self) -> list[Entry]:
@@ -71,11 +84,20 @@ class Window:
     @property
     def columns(self) -> Columns:
         """The same by columns."""
+        if self._columns is None and self.told is not None:
+            self._columns = _columns(self.told, self.first)
         if self._columns is None:
             rows = [(each.player, each.prefix, each.extra, each.rank, each.tied) for each in self._entries or ()]
             columns = map(list, zip(*rows, strict=True)) if rows else ([] for _ in Columns._fields)
             self._columns = Columns(*columns)
         return self._columns
+
+    @property
+    def members(self) -> list[bytes]:
+        """The same as members of the ranking."""
+        if self.told is not None:
+            return self.told.members
+        return [member(each.prefix, each.player) for each in self.entries]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Window):
@@ -86,6 +108,13 @@ class Window:
 
     def __repr__(self) -> str:
         return f"Window({self.first}, {self.total}, {self.entries})"
+
+
+def _columns(told: Told, first: int) -> Columns:
+    prefixes, players = split_all(told.members)
+    return Columns(
+        players, prefixes, told.extras, *standings_of(told.style, prefixes, first, told.ahead, told.dense, told.through)
+    )
 
 
 def _joined(columns: Columns, first: int) -> list[Entry]:
@@ -142,8 +171,15 @@ def rank_of(style: str, ordinal: int, ahead: int, tied: int, dense: int) -> int:
     return dense + 1 if style == "dense" else ahead + tied
 
 
+def ahead_of(style: str, place: Place) -> int:
+    """How many are better. Dense and ordinal ranks do not tell, so there the ordinal decides, even among the tied."""
+    if style == "competition":
+        return place.rank - 1
+    return place.rank - place.tied if style == "modified" else place.ordinal
+
+
 def standings_of(
-    style: str, prefixes: list[bytes], first: int, ahead: int, dense: int, through: int
+    style: str, prefixes: Sequence[bytes], first: int, ahead: int, dense: int, through: int
 ) -> tuple[Sequence[int], Sequence[bool]]:
     """Of a window's prefixes: (ranks, whether others share the prefix).
 

@@ -7,6 +7,7 @@ next ones are looked up while those before are written.
 """
 
 import asyncio
+import struct
 from binascii import hexlify
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -27,6 +28,11 @@ RESERVED_MS = 3_600_000
 
 CALL_EVENTS_MAX = 2_000
 """One script call holds up the log's Redis for a few milliseconds at most."""
+
+_GROUP = struct.Struct(">HI").pack
+_KEY_LENGTH = struct.Struct(">H").pack
+_BODY_LENGTH = struct.Struct(">I").pack
+"""How `append.lua` is told of a group, and of an event's key and body."""
 
 _SCRIPT = (Path(__file__).parent / "lua" / "append.lua").read_text()
 _KNOWN_IDS = queries("append")["known_ids"]
@@ -69,7 +75,7 @@ class _Request:
         self,
         game: str,
         game_ids: Sequence[int],
-        items: list[Item],
+        items: Sequence[Item],
         epoch: int | None,
         done: asyncio.Future[list[Appended]],
     ) -> None:
@@ -79,7 +85,7 @@ class _Request:
         self.epoch = epoch
         self.done = done
         self.answers: list[Appended | None] = [None] * len(items)
-        self.open = list(range(len(items)))
+        self.open: Sequence[int] = range(len(items))
 
     def conflict(self, indexes: Sequence[int]) -> None:
         if not self.done.done():
@@ -143,11 +149,11 @@ class Appender:
         shard: int,
         game: str,
         game_ids: Sequence[int],
-        items: Sequence[tuple[str, bytes, bytes]],
+        items: Sequence[Item],
         *,
         epoch: int | None = None,
     ) -> list[Appended]:
-        """The position of every item (id, body hash, body), in order; `game_ids` is empty for a game not archived yet.
+        """The position of every item, in order; `game_ids` is empty for a game not archived yet.
 
         Of a spread game they are those of its parts, the one on this shard first: its ids are unique over all of them, and an
         event that only another part has is not there yet.
@@ -156,11 +162,11 @@ class Appender:
         `epoch` (None: any will do), LogBroken when the shard has no epoch, Unavailable when a service is away or the number
         of shards is being changed: the same call may be made again, and appends nothing twice.
         """
-        once, where = _once([Item(*item) for item in items])
-        request = _Request(game, game_ids, once, epoch, asyncio.get_running_loop().create_future())
-        self._asked.put(shard, (request,))
+        if len(items) == 1:
+            return await self._put(shard, game, game_ids, items, epoch)
+        once, where = _once(items)
         try:
-            answers = await request.done
+            answers = await self._put(shard, game, game_ids, once, epoch)
         except IdConflict as conflict:
             raise IdConflict(conflict.ids, [where.index(index) for index in conflict.indexes]) from None
         if len(once) == len(where):
@@ -170,6 +176,14 @@ class Appender:
             answers[index] if first[index] == at else answers[index]._replace(duplicate=True)
             for at, index in enumerate(where)
         ]
+
+    def _put(
+        self, shard: int, game: str, game_ids: Sequence[int], items: Sequence[Item], epoch: int | None
+    ) -> "asyncio.Future[list[Appended]]":
+        """Has items with different ids looked up and appended."""
+        done: asyncio.Future[list[Appended]] = asyncio.get_running_loop().create_future()
+        self._asked.put(shard, (_Request(game, game_ids, items, epoch, done),))
+        return done
 
     async def _look_up(self, shard: int, requests: list[_Request]) -> None:
         """Answers what the archive knows, and hands on what it does not."""
@@ -206,16 +220,16 @@ class Appender:
                 request.finish()
 
     async def _append(self, shard: int, requests: list[_Request]) -> None:
-        keys: list[Any] = [stream_key(shard), epoch_key(shard), closed_key(shard)]
-        arguments: list[Any] = [self._reserved_ms]
+        packed: list[bytes] = []
         for request in requests:
-            arguments += (b"%d" % len(request.open), b"" if request.epoch is None else b"%d" % request.epoch)
+            prefix = reservation_key(shard, request.game, "")
+            packed.append(_GROUP(len(request.open), request.epoch or 0))
             for index in request.open:
-                item = request.items[index]
-                # redis-py encodes text and numbers much more slowly than this.
-                keys.append(reservation_key(shard, request.game, item.event_id).encode())
-                arguments += (hexlify(item.body_hash), item.body)
-        reply = await self._script(keys=keys, args=arguments)
+                event_id, digest, body = request.items[index]
+                key = (prefix + event_id).encode()
+                packed += (_KEY_LENGTH(len(key)), key, hexlify(digest), _BODY_LENGTH(len(body)), body)
+        keys = [stream_key(shard), epoch_key(shard), closed_key(shard)]
+        reply: Any = await self._script(keys=keys, args=[self._reserved_ms, b"".join(packed)])
         if reply is None:
             raise LogBroken(
                 f"Shard {shard} has no epoch: its log was never started, or its Redis has lost it.",
@@ -223,24 +237,26 @@ class Appender:
             )
         if reply == b"closed":
             raise Unavailable("the number of shards is being changed; this takes a few seconds")
-        epoch = int(reply[0])
-        for request, group in zip(requests, reply[1:], strict=True):
-            self._settle(epoch, shard, request, group)
+        epoch, at = int(reply[0]), 1
+        for request in requests:
+            self._settle(epoch, shard, request, reply[at : at + len(request.open)])
+            at += len(request.open)
 
     @staticmethod
-    def _settle(epoch: int, shard: int, request: _Request, group: list[Any]) -> None:
-        if group[0] == b"conflict":
-            request.conflict([request.open[number - 1] for number in group[1:]])
-            return
-        if group[0] == b"epoch":
+    def _settle(epoch: int, shard: int, request: _Request, answers: list[bytes]) -> None:
+        if b"@" in answers:
             request.fail(OtherEpoch(f"shard {shard} is in epoch {epoch}, not in {request.epoch}"))
-            return
-        for index, entry, duplicate in zip(request.open, group[1::2], group[2::2], strict=True):
-            request.answers[index] = Appended(Position(epoch, shard, *parse_entry(entry)), bool(duplicate))
-        request.finish()
+        elif b"!" in answers:
+            request.conflict([index for index, answer in zip(request.open, answers, strict=True) if answer == b"!"])
+        else:
+            for index, answer in zip(request.open, answers, strict=True):
+                entry = answer.removeprefix(b"=")
+                position = Position(epoch, shard, *parse_entry(entry))
+                request.answers[index] = Appended(position, duplicate=len(entry) < len(answer))
+            request.finish()
 
 
-def _once(items: list[Item]) -> tuple[list[Item], list[int]]:
+def _once(items: Sequence[Item]) -> tuple[list[Item], list[int]]:
     """Items without repetition, and for each given item the index of the one that stands for it."""
     seen: dict[str, int] = {}
     once: list[Item] = []

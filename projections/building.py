@@ -4,7 +4,8 @@ reaches, so that a build goes on after a kill; then, when little is left, joins 
 All rows of the generation are in memory meanwhile.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -12,17 +13,18 @@ import asyncpg
 from redis.asyncio import Redis
 
 from engine.erasure import surrogate_in
-from engine.tables import Table
 from projections import resuming, surrogates
 from projections.archive import Archive, Place, Progress, Runs, here
 from projections.batch import Batch, LiveGame, ShardState
-from projections.commit import write
+from projections.commit import write, write_feed
 from projections.database import Connection, queries
 from projections.epochs import Q as EPOCHS
 from projections.epochs import lock_home
-from projections.rankings import RankingWriter
+from projections.feed import Feed
+from projections.showing import Showing
 from projections.store import Q as WRITER
 from projections.store import Store
+from projections.tasks import all_of
 from schemas.errors import NotFound, RankfoldError
 from schemas.position import Position
 
@@ -48,6 +50,7 @@ class Build:
         progress: Progress,
         crash: Callable[[str], None],
         run: Runs,
+        redis: Redis | None,
     ) -> None:
         self.store = store
         self.live = live
@@ -59,7 +62,9 @@ class Build:
         self.archive.upto, self.archive.events = self.saved, row["folded_events"]
         self.state = ShardState(1, 0, 0, 0, 0)
         self.crash = crash
-        self._stale: dict[Table, int] = {}
+        self.showing = None if redis is None else Showing(redis)
+        self._ends = False
+        """Whether the step at hand comes to where the log is."""
 
     @classmethod
     async def open(
@@ -69,17 +74,20 @@ class Build:
         progress: Progress,
         crash: Callable[[str], None] = lambda _: None,
         run: Runs = here,
+        redis: Redis | None = None,
     ) -> "Build":
-        """The build of a generation, from where it stopped. Raises NotFound."""
+        """The build of a generation, from where it stopped; it is shown in `redis`. Raises NotFound."""
         store = Store(pool)
         row = await pool.fetchrow(Q["generation"], generation_id)
         if row is None:
             raise NotFound("generation", str(generation_id))
         [live] = await store.resumed([row])
-        build = cls(store, live, row, progress, crash, run)
+        build = cls(store, live, row, progress, crash, run, redis)
         if build.saved != NOWHERE:
             async with pool.acquire() as connection, connection.transaction(readonly=True):
-                build._stale = await resuming.load(connection, build.live)
+                stored = await resuming.load(connection, build.live)
+            if build.showing is not None:
+                build.showing.resume(stored)
         return build
 
     @property
@@ -114,44 +122,18 @@ class Build:
             self.state = ShardState(*state)
             upto = (self.state.epoch, self.state.ms, self.state.seq)
             upto = upto if until is None else max(min(upto, until), self.archive.upto)
-            return await self.archive.read(connection, upto, limit=STEP_EVENTS)
+            # A step that left but a few would be followed by another one for these.
+            self._ends = self.archive.total - self.archive.events <= STEP_EVENTS + TAIL_EVENTS_MAX
+            return await self.archive.read(connection, upto, limit=None if self._ends else STEP_EVENTS)
 
     async def _save(self) -> None:
-        batch = await self._settled(self.state.version)
         self.crash("build_step")
         async with self.store.pool.acquire() as connection, connection.transaction():
             await self._claim(connection)
-            await self._write(connection, batch)
+            ahead = self._ends and not self.archive.erased
+            await self._write(connection, self.state.version, self.showing if ahead else None)
             self.crash("build_in_transaction")
         self.crash("build_saved")
-
-    async def _settled(self, version: int) -> Batch:
-        """What was folded since the last time, as rows of a publication."""
-        batch = Batch(self.live.shard, self.state._replace(version=version - 1), self.archive.upto[1:])
-        fold = self.live.fold
-        run = self.archive.run
-        stretches = await run(lambda: list(fold.settling()))
-        await self.store.name_rankings(self.live, batch)
-        for table, changes in stretches:
-            await run(partial(batch.take, table, changes))
-        for player, position in self.archive.erased:
-            batch.take_erasing(
-                self.live,
-                surrogates.Erasing(
-                    self.live.game_id, self.live.generation_id, player, position, surrogate_in(fold, player, position)
-                ),
-            )
-        self.archive.erased.clear()
-        batch.take_rest(self.live)
-        # Those that have a new version in the table of rankings, too.
-        moved = {ranking_id for ranking_id, (places, _, _) in batch.places.items() if places}
-        moved |= {line[0] for line in batch.new_rankings}
-        self._stale |= {table: version for table in fold.tables.values() if table.ranking_id in moved}
-        batch.clock.take_clock(self.live.generation_id, fold)
-        self.live.uncommitted.clear()
-        if not self.was_live:
-            batch.lines.history.clear()
-        return batch
 
     async def _claim(self, connection: Connection) -> None:
         """Nobody else has gone on from where this was, and nobody has dropped it; holds it until the transaction's end."""
@@ -160,26 +142,80 @@ class Build:
                 f"generation {self.live.generation_id} was dropped or is built by somebody else; start again"
             )
 
-    async def _write(self, connection: Connection, batch: Batch) -> None:
+    async def _write(self, connection: Connection, version: int, showing: Showing | None = None) -> None:
+        """Stores what was folded since the last time as a publication; `showing` has it built in Redis meanwhile."""
         live, archive = self.live, self.archive
+        batch = Batch(live.shard, self.state._replace(version=version - 1), archive.upto[1:])
         await connection.execute(WRITER["by_index"])
+        tasks: list[Coroutine[Any, Any, None]] = [self._settle(batch, showing)]
+        if not archive.erased:
+            # Otherwise rows that are stored have to be renamed before others are written.
+            batch.feed = Feed()
+            tasks.append(write_feed(connection, batch.feed))
+        if showing is not None:
+            tasks.append(showing.build())
+        await all_of(tasks)
+        self._take_rest(batch)
         await write(connection, batch)
         known = max(archive.total, archive.events)
         await connection.execute(Q["advance"], live.generation_id, *archive.upto, archive.events, known)
         self.saved = archive.upto
 
-    async def show(self, redis: Redis) -> None:
+    async def _settle(self, batch: Batch, showing: Showing | None) -> None:
+        """Brings the rows up to date with what was folded, and hands them over as they come."""
+        live, run = self.live, self.archive.run
+        try:
+            await self.store.name_rankings(live, batch)
+            self._take_erased(batch)
+            stretches, last = live.fold.settling(), None
+            while (stretch := await run(partial(next, stretches, None))) is not None:
+                table, changes = stretch
+                if not table.ranking_id:
+                    await self.store.name_rankings(live, batch)
+                await run(partial(batch.take, table, changes))
+                if not self.was_live:
+                    batch.lines.history.clear()
+                await batch.pour()
+                # So that what was handed over is sent meanwhile.
+                await asyncio.sleep(0)
+                if showing is not None and last not in (None, table) and not last.plan.copied:
+                    showing.give(last, batch)
+                last = table
+            if showing is not None:
+                for table in live.fold.tables.values():
+                    showing.give(table, batch)
+            if batch.feed is not None:
+                batch.feed.finish()
+        finally:
+            if batch.feed is not None:
+                batch.feed.end()
+            if showing is not None:
+                showing.end()
+
+    def _take_erased(self, batch: Batch) -> None:
+        """Collects who was erased: before the rows, since others may have come under an id that somebody had before."""
+        live = self.live
+        for player, position in self.archive.erased:
+            after = surrogate_in(live.fold, player, position)
+            batch.take_erasing(live, surrogates.Erasing(live.game_id, live.generation_id, player, position, after))
+        self.archive.erased.clear()
+
+    def _take_rest(self, batch: Batch) -> None:
+        """Collects what was folded since the last time besides rows."""
+        live, fold = self.live, self.live.fold
+        batch.take_rest(live)
+        batch.clock.take_clock(live.generation_id, fold)
+        live.uncommitted.clear()
+        if self.showing is not None:
+            # Those that have a new version in the table of rankings, too.
+            moved = {ranking_id for ranking_id, (places, _, _) in batch.places.items() if places}
+            moved |= {line[0] for line in batch.new_rankings}
+            self.showing.note([table for table in fold.tables.values() if table.ranking_id in moved], batch)
+
+    async def show(self) -> None:
         """Fills the rankings in Redis with what is stored and not shown yet, so that the first reads are fast ones."""
-        writer = RankingWriter(redis)
-        stale = [(table, version) for table, version in self._stale.items() if table.ranking_id]
-        self._stale = {}
-        shown = await writer.versions([table.ranking_id for table, _ in stale])
-        for (table, version), seen in zip(stale, shown, strict=True):
-            if seen == version:
-                continue
-            lines = [(player, row.prefix, row.extra) for player, row in table.rows.items() if row.prefix is not None]
-            hidden = [(player, row.hidden, row.extra) for player, row in table.rows.items() if row.hidden is not None]
-            await writer.rebuild(table.ranking_id, version, lines, hidden, dense=table.plan.style == "dense")
+        if self.showing is not None:
+            await self.showing.show()
 
     async def join(self, turn: Callable[[Connection, LiveGame], Any]) -> Position:
         """Holds the shard's writer up, folds the tail, and gives the generation its new part in `turn`."""
@@ -190,7 +226,7 @@ class Build:
             await self._claim(connection)
             upto = (self.state.epoch, self.state.ms, self.state.seq)
             await self.archive.read(connection, upto)
-            await self._write(connection, await self._settled(self.state.version + 1))
+            await self._write(connection, self.state.version + 1)
             await turn(connection, live)
             self.crash("build_joining")
         self.crash("build_joined")

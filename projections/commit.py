@@ -1,10 +1,10 @@
 """The shard writer's transaction: the compare-and-set on the position, and what is written with it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from projections import badges, freezes, past, surrogates
-from projections.database import Connection, columns, queries
-from projections.feed import DeadLine, Lines
+from projections.database import Connection, columns, literal, queries
+from projections.feed import DeadLine, Feed, Lines
 from schemas.errors import ConcurrentWriter
 from schemas.position import Position
 
@@ -95,6 +95,15 @@ async def write(connection: Connection, batch: "Batch") -> None:
     await write_dead(connection, lines.dead)
 
 
+async def write_feed(connection: Connection, feed: Feed) -> None:
+    """What a batch hands over while it grows, until it is whole. Raises Abandoned."""
+    try:
+        async for lines in feed.taking():
+            await write_lines(connection, lines)
+    finally:
+        feed.end()
+
+
 async def write_lines(connection: Connection, lines: Lines) -> None:
     """What a batch hands over while it grows."""
     await write_archive(connection, lines)
@@ -115,9 +124,16 @@ async def write_rows(connection: Connection, lines: Lines) -> None:
     if lines.new_rows:
         await connection.copy_records_to_table("standings", records=lines.new_rows, columns=STANDINGS)
     for at in range(0, len(lines.changed_rows), ROWS):
-        await connection.execute(Q["update_standings"], *columns(lines.changed_rows[at : at + ROWS], 7))
+        await connection.execute(Q["update_standings"], *_changed(lines.changed_rows[at : at + ROWS]))
     if lines.history:
         await connection.copy_records_to_table("standings_history", records=lines.history, columns=HISTORY)
+
+
+def _changed(rows: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Rows as `update_standings` takes them. What is empty in all of them is left out."""
+    ranking_ids, players, prefixes, extras, states, since, hidden = zip(*rows, strict=True)
+    left = extras if any(extras) else None, hidden if any(one is not None for one in hidden) else None
+    return literal(ranking_ids), players, prefixes, states, literal(since), *left
 
 
 async def write_dead(connection: Connection, dead: list[DeadLine]) -> None:

@@ -93,6 +93,8 @@ class _Snapshot:
         row: Any = await self.connection.fetchrow(
             self.queries["ordinal_of"], self.ranking_id, prefix, player, *self.of_version
         )
+        if kind == "guest":
+            return await self._guest(player, prefix, row["before"], number)
         if kind == "after":
             return await self._window(row["through"], number)
         first = max(0, row["before"] - number)
@@ -102,7 +104,16 @@ class _Snapshot:
         row = await self.connection.fetchrow(self.queries["place"], self.ranking_id, player, *self.of_version)
         if row is None:
             return None
-        place = _place_of(self.plan, player, row, self.total)
+        return await self._with(_place_of(self.plan, player, row, self.total), around)
+
+    async def _guest(self, player: str, prefix: bytes, ordinal: int, around: int) -> Place:
+        counts: Any = await self._counts(prefix, prefix)
+        tied = counts["through"] - counts["ahead"]
+        row = {"prefix": prefix, "extra": b"", "ordinal": ordinal, "hidden": True, "tied": tied, **counts}
+        return await self._with(_place_of(self.plan, player, row, self.total), around)
+
+    async def _with(self, place: Place, around: int) -> Place:
+        """A place with its neighbours."""
         if not around:
             return place
         ordinal = place.ordinal
@@ -118,8 +129,9 @@ class _Snapshot:
         if not rows:
             return Window(first, self.total, [])
         lines = [(row["prefix"], row["player"], row["extra"]) for row in rows]
-        counts: Any = await self.connection.fetchrow(
-            self.queries["counts"], self.ranking_id, lines[0][0], lines[-1][0], *self.of_version
-        )
+        counts = await self._counts(lines[0][0], lines[-1][0])
         entries = entries_of(self.plan.style, lines, first, counts["ahead"], counts["dense"], counts["through"])
         return Window(first, self.total, entries)
+
+    async def _counts(self, first: bytes, last: bytes) -> Any:
+        return await self.connection.fetchrow(self.queries["counts"], self.ranking_id, first, last, *self.of_version)

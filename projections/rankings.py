@@ -6,34 +6,35 @@
 
 import asyncio
 import secrets
-import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import chain, zip_longest
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from redis import exceptions
 from redis.asyncio import Redis
 
 from engine.boards import BoardPlan
-from engine.keys import split_all
-from engine.places import Answer, Columns, Lookup, Place, Window, rank_of, standings_of
+from engine.places import Answer, Lookup
+from projections.answers import answer_of, version_of
 from projections.names import REBUILD_KEY, applied_key, ranking_keys, snapshot_suffix
 from schemas.position import Position
 
 LUA = Path(__file__).parent / "lua"
 MEMBERS_PER_CALL = 1_000
+CALLS_AT_ONCE = 32
 ABANDONED_S = 600
-LINES_AT_ONCE = 48
+LINES_AT_ONCE = 64
 """What goes to Redis together asks for about so many lines: while Redis looks them up, those before are answered."""
 
 AWAY = (exceptions.ConnectionError, exceptions.TimeoutError)
-UNDER_WAY = 3
-"""So often Redis is asked before it has answered. What comes meanwhile waits, and goes out together."""
+UNDER_WAY = 10
+"""So often Redis is asked before it has answered. What comes meanwhile waits, and goes out together. Redis takes up all that
+has come, and sends the answers behind the last of them: with few calls under way, each side often waits for the other."""
 
-_KINDS = {kind: kind.encode() for kind in ("player", "top", "after", "before", "at")}
-
+_pack_lookups = msgspec.msgpack.Encoder().encode
 
 _Name = tuple[int, int | None]
 """A ranking, or its snapshot of a version."""
@@ -42,7 +43,7 @@ _Name = tuple[int, int | None]
 class _Call:
     """One script call: the look-ups of many callers, and which of the answers are whose."""
 
-    __slots__ = ("arguments", "askers", "keys", "lines", "lookups", "name", "plan")
+    __slots__ = ("askers", "keys", "lines", "lookups", "name", "others", "plan", "players")
 
     def __init__(self, name: _Name, plan: BoardPlan) -> None:
         ranking_id, version = name
@@ -50,19 +51,31 @@ class _Call:
         self.keys = ranking_keys(ranking_id, "" if version is None else snapshot_suffix(version))
         self.plan = plan
         self.lookups: list[Lookup] = []
-        self.arguments: list[Any] = [int(plan.style == "dense"), int(plan.has_extra)]
+        self.players: list[str | bytes | int] = []
+        """Whose places alone are asked for; all else is in the `others`."""
+        self.others: list[Lookup] = []
         self.askers: list[tuple[asyncio.Future[Answer | None], int, int]] = []
         self.lines = 0
-        """What it costs Redis: a line for each look-up, and for every five of a window, which are found together."""
+        """Its length: one for each look-up, and for every twenty entries of a window, which are found together."""
 
     def add(self, lookups: list[Lookup], asker: "asyncio.Future[Answer | None]") -> None:
         start = len(self.lookups)
         self.lookups += lookups
         self.askers.append((asker, start, len(self.lookups)))
-        for kind, what, number in lookups:
-            self.lines += 1 + number // 5
-            # redis-py encodes text and numbers much more slowly than this.
-            self.arguments += (_KINDS[kind], what.encode() if type(what) is str else what, number)
+        for lookup in lookups:
+            if lookup.number or lookup.kind != "player":
+                self.others.append(lookup)
+                self.lines += 1 + lookup.number // 20
+            else:
+                self.players.append(lookup.what)
+                self.lines += 1
+
+    @property
+    def arguments(self) -> list[bytes | int]:
+        """What `read.lua` takes. All look-ups are one argument: redis-py takes a microsecond for each."""
+        plan = self.plan
+        asked = self.players, [_textual(each) if type(each.what) is bytes else each for each in self.others]
+        return [int(plan.style == "dense"), int(plan.has_extra), plan.shared_ending, _pack_lookups(asked)]
 
     def answer(self, reply: Any) -> None:
         answer = answer_of(self.plan, self.lookups, reply) if reply else None
@@ -74,6 +87,13 @@ class _Call:
         for asker, _, _ in self.askers:
             if not asker.done():
                 asker.set_exception(error)
+
+
+def _textual(lookup: Lookup) -> tuple[str, msgspec.Raw, int]:
+    """A look-up by member with this as text, which to Lua need not be UTF-8: Redis does not unpack MessagePack's bytes."""
+    kind, what, number = lookup
+    assert isinstance(what, bytes)
+    return kind, msgspec.Raw(b"\xda%b%b" % (len(what).to_bytes(2, "big"), what)), number
 
 
 class RedisRankings:
@@ -89,9 +109,9 @@ class RedisRankings:
         self._under_way = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def lookup(
+    def lookup(
         self, ranking_id: int, plan: BoardPlan, lookups: list[Lookup], version: int | None = None
-    ) -> Answer | None:
+    ) -> "asyncio.Future[Answer | None]":
         """Answers in the order of the look-ups, or None when the ranking is not there; with a version out of its snapshot."""
         loop = self._loop
         if loop is None:
@@ -106,7 +126,7 @@ class RedisRankings:
             self._waiting.append(call)
         asker: asyncio.Future[Answer | None] = loop.create_future()
         call.add(lookups, asker)
-        return await asker
+        return asker
 
     def _send(self) -> None:
         while self._waiting and self._under_way < UNDER_WAY:
@@ -171,51 +191,15 @@ class RedisRankings:
 _tasks: set["asyncio.Future[None]"] = set()
 
 
-def version_of(raw: bytes | None) -> int | None:
-    """The version in a ranking's "" field; while an update of several calls runs, the one that it started from."""
-    return None if raw is None else int(raw.partition(b"#")[0].partition(b">")[0])
-
-
-def answer_of(plan: BoardPlan, lookups: list[Lookup], reply: list[Any]) -> Answer:
-    """What `read.lua` replied, as places and windows."""
-    version, total = version_of(reply[0]) or 0, int(reply[1])
-    found: list[Place | Window | None] = []
-    for item, raw in zip(lookups, reply[2:], strict=True):
-        if item.kind == "player":
-            found.append(_place(plan, str(item.what), total, raw) if raw else None)
-        else:
-            found.append(_window(plan, total, raw))
-    return Answer(version, total, found)
-
-
-def _place(plan: BoardPlan, player: str, total: int, raw: Any) -> Place:
-    packed, around = (raw, None) if type(raw) is bytes else raw
-    ordinal, ahead, tied, dense, hidden, length = _PLACE(packed)
-    start, end = _PLACE_BYTES, _PLACE_BYTES + length
-    window = _window(plan, total, around) if around is not None else None
-    rank = rank_of(plan.style, ordinal, ahead, tied, dense)
-    if hidden:
-        total += 1
-    return Place(player, packed[start:end], packed[end:], ordinal, rank, tied, total, window, bool(hidden))
-
-
-_PLACE_FORM = struct.Struct(">5IH")
-_PLACE = _PLACE_FORM.unpack_from
-_PLACE_BYTES = _PLACE_FORM.size
-
-
-def _window(plan: BoardPlan, total: int, raw: list[Any]) -> Window:
-    first, members, ahead, dense, through, values = raw
-    prefixes, players = split_all(members)
-    extras = []
-    if values:
-        extras = [value[2 + len(prefix) :] if value else b"" for prefix, value in zip(prefixes, values, strict=True)]
-    ranks, tied = standings_of(plan.style, prefixes, first, ahead, dense, through)
-    return Window(first, total, columns=Columns(players, prefixes, extras, ranks, tied))
-
-
 Places = dict[str, tuple[bytes | None, bytes]]
 """Prefix (None: to be removed) and extra by player."""
+
+
+Line = tuple[str, bytes | None, bytes]
+"""Player, prefix and extra."""
+
+Keys = tuple[str, str, str, str]
+"""Of a ranking, as `ranking_keys` names them."""
 
 
 class Pending:
@@ -241,24 +225,40 @@ class RankingWriter:
 
     async def update(self, updates: dict[int, Pending]) -> list[int]:
         """Moves each ranking from its `start` to its `version`; returns those that must be rebuilt."""
-        pipeline = self.redis.pipeline(transaction=False)
-        owners: list[int] = []
-        for ranking_id, pending in updates.items():
-            for arguments in calls_of(pending):
-                await self._update(keys=ranking_keys(ranking_id), args=arguments, client=pipeline)
-                owners.append(ranking_id)
-            if len(owners) >= 32:
-                await self._flush(pipeline, owners, updates)
-        await self._flush(pipeline, owners, updates)
+        calls = (
+            (ranking_id, ranking_keys(ranking_id), arguments)
+            for ranking_id, pending in updates.items()
+            for arguments in calls_of(pending)
+        )
+        async for ranking_id, reply in self._called(calls):
+            if reply == b"gap":
+                updates[ranking_id].start = -1
         return [ranking_id for ranking_id, pending in updates.items() if pending.start < 0]
 
-    async def _flush(self, pipeline: Any, owners: list[int], updates: dict[int, Pending]) -> None:
-        if owners:
-            replies = await pipeline.execute()
-            for ranking_id, reply in zip(owners, replies, strict=True):
-                if reply == b"gap":
-                    updates[ranking_id].start = -1
-            owners.clear()
+    async def _called(
+        self, calls: Iterator[tuple[int, Keys, list[Any]]], passing: Keys | None = None
+    ) -> AsyncIterator[tuple[int, Any]]:
+        """Calls `update.lua` for rankings, with keys and arguments, many times at once; gives each ranking with the reply.
+
+        Keys that are `passing` go away by themselves, if nothing comes of them.
+        """
+        while taken := list(islice(calls, CALLS_AT_ONCE)):
+            try:
+                replies = await self._send(taken, passing)
+            except exceptions.NoScriptError:
+                # Asked before, it would be a round trip each time. Calls that went through already do no harm.
+                await self.redis.script_load(self._update.script)
+                replies = await self._send(taken, passing)
+            for (ranking_id, *_), reply in zip(taken, replies, strict=False):
+                yield ranking_id, reply
+
+    async def _send(self, calls: list[tuple[int, Keys, list[Any]]], passing: Keys | None) -> list[Any]:
+        pipeline = self.redis.pipeline(transaction=False)
+        for _, keys, arguments in calls:
+            pipeline.evalsha(self._update.sha, len(keys), *keys, *arguments)
+        for key in passing or ():
+            pipeline.expire(key, ABANDONED_S)
+        return list(await pipeline.execute())
 
     async def versions(self, ranking_ids: list[int]) -> list[int | None]:
         """The versions that rankings show, None for those that are missing or partly evicted."""
@@ -280,8 +280,8 @@ class RankingWriter:
         self,
         ranking_id: int,
         version: int,
-        lines: Iterable[tuple[str, bytes, bytes]],
-        hidden: Iterable[tuple[str, bytes, bytes]] = (),
+        lines: Iterable[Line],
+        hidden: Iterable[Line] = (),
         *,
         dense: bool,
         force: bool = False,
@@ -290,16 +290,21 @@ class RankingWriter:
 
         Gives way to a ranking that is newer, and returns its version; not so with `force`.
         """
+        beside = await self.build(ranking_id, version, lines, hidden, dense=dense)
+        return await self.replace(ranking_id, beside, force=force)
+
+    async def build(
+        self, ranking_id: int, version: int, lines: Iterable[Line], hidden: Iterable[Line], *, dense: bool
+    ) -> Keys:
+        """Builds a ranking beside the present one, where nobody sees it; returns its keys."""
         beside = ranking_keys(ranking_id, f":{secrets.token_hex(4)}")
-        pending = Pending(0, dense=dense)
-        pending.version = version
-        pending.places = {player: (prefix, extra) for player, prefix, extra in lines}
-        pending.hidden = {player: (prefix, extra) for player, prefix, extra in hidden}
-        for arguments in calls_of(pending):
-            await self._update(keys=beside, args=arguments)
-            # What a crash leaves behind goes away by itself.
-            for key in beside:
-                await self.redis.expire(key, ABANDONED_S)
+        calls = ((ranking_id, beside, each) for each in _calls(0, version, dense, lines, hidden))
+        async for _ in self._called(calls, passing=beside):
+            pass
+        return beside
+
+    async def replace(self, ranking_id: int, beside: Keys, *, force: bool = False) -> int | None:
+        """Puts what was built in the place of the present ranking, unless that is newer: then returns its version."""
         newer: int | None = await self._replace(keys=[*beside, *ranking_keys(ranking_id)], args=[int(force)])
         return newer
 
@@ -317,26 +322,35 @@ class RankingWriter:
         return [int(raw) for raw in await self.redis.spop(REBUILD_KEY, 1_000) or ()]
 
 
-def calls_of(pending: Pending) -> Iterable[list[Any]]:
+def calls_of(pending: Pending) -> Iterator[list[Any]]:
     """The arguments of each call of `update.lua`; at least one, so that the version moves."""
-    chunks = list(zip_longest(_packed(pending.places), _packed(pending.hidden), fillvalue=b"")) or [(b"", b"")]
-    for at, (places, hidden) in enumerate(chunks, 1):
-        yield [pending.start, pending.version, int(at == len(chunks)), int(pending.dense), places, hidden]
+    places, hidden = (
+        ((player, prefix, extra) for player, (prefix, extra) in held.items())
+        for held in (pending.places, pending.hidden)
+    )
+    return _calls(pending.start, pending.version, pending.dense, places, hidden)
 
 
-def _packed(places: Places) -> Iterator[bytes]:
-    """Places as `update.lua` takes them, so many to a call."""
-    items = list(places.items())
-    for at in range(0, len(items), MEMBERS_PER_CALL):
-        lines: list[bytes] = []
-        for player, (prefix, extra) in items[at : at + MEMBERS_PER_CALL]:
-            lines += (player.encode(), prefix or b"", extra)
-        yield _pack(lines)
+def _calls(
+    start: int, version: int, dense: bool, places: Iterable[Line], hidden: Iterable[Line]
+) -> Iterator[list[Any]]:
+    chunks = zip_longest(_packed(places), _packed(hidden), fillvalue=b"")
+    chunk: tuple[bytes, ...] | None = next(chunks, (b"", b""))
+    while chunk is not None:
+        following = next(chunks, None)
+        yield [start, version, int(following is None), int(dense), *chunk]
+        chunk = following
 
 
-def _pack(lines: list[bytes]) -> bytes:
-    """Strings one after another, each with two bytes of length before it, big-endian."""
-    return b"".join(chain.from_iterable((_LENGTHS[len(line)], line) for line in lines))
+def _packed(lines: Iterable[Line]) -> Iterator[bytes]:
+    """Places as `update.lua` takes them, so many to a call: strings, each with two bytes of length before it, big-endian."""
+    lines = iter(lines)
+    while taken := list(islice(lines, MEMBERS_PER_CALL)):
+        packed: list[bytes] = []
+        for player, prefix, extra in taken:
+            name, key = player.encode(), prefix or b""
+            packed += (_LENGTHS[len(name)], name, _LENGTHS[len(key)], key, _LENGTHS[len(extra)], extra)
+        yield b"".join(packed)
 
 
 _LENGTHS = [length.to_bytes(2, "big") for length in range(1 << 14)]

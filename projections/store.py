@@ -19,7 +19,7 @@ from projections import contests, copies, epochs, freezes, past, surrogates
 from projections.batch import Batch, LiveGame, ShardState
 from projections.clock import Q as CLOCK
 from projections.clock import load_due, resume
-from projections.commit import advance, extend, write, write_lines, write_rules
+from projections.commit import advance, extend, write, write_feed, write_rules
 from projections.database import columns, queries
 from schemas.events import Reinstate, Void
 from schemas.position import Position
@@ -265,8 +265,7 @@ class Store:
         async with self.pool.acquire() as connection, connection.transaction():
             await advance(connection, batch)
             if batch.feed is not None:
-                async for lines in batch.feed.taking():
-                    await write_lines(connection, lines)
+                await write_feed(connection, batch.feed)
                 await extend(connection, batch)
             if batch.rules is not None:
                 await write_rules(connection, batch)

@@ -29,5 +29,7 @@ class Child:
 
     async def ended(self, seconds: float = 30) -> int:
         """The exit status, once it has ended; a negative number names the signal that killed it."""
-        await eventually(lambda: self.process.poll() is not None, seconds, f"the consumer ends:\n{self.log[-3000:]}")
+        await eventually(
+            lambda: self.process.poll() is not None, seconds, lambda: f"the consumer ends:\n{self.log[-3000:]}"
+        )
         return int(self.process.returncode)

@@ -25,11 +25,12 @@ from consumers.shard import ShardConsumer
 from engine.keys import member
 from engine.rules import Game
 from projections import generations, replay
+from projections.answers import version_of
 from projections.database import connect, queries
 from projections.dead_letters import DeadLetter, list_
 from projections.migrate import migrate
 from projections.names import applied_key, epoch_key, ranking_keys, stream_key
-from projections.rankings import RankingWriter, version_of
+from projections.rankings import RankingWriter
 from projections.store import Store
 from schemas.position import parse_entry
 from schemas.ruleset import parse
@@ -230,7 +231,7 @@ class Harness:
             state = await self.store.shard(shard)
             return (state.ms, state.seq) >= entry
 
-        await eventually(there, seconds, f"the position reaches {entry}: {self._logs()}")
+        await eventually(there, seconds, lambda: f"the position reaches {entry}: {self._logs()}")
 
     async def caught_up(self, shard: int = 0, seconds: float = 30) -> None:
         """Waits until everything in the log is committed and the rankings show it."""
@@ -247,7 +248,7 @@ class Harness:
             version = (await self.store.shard(shard)).version
             return raw is not None and int(raw.split()[0]) >= version and await self._versions_agree(shard)
 
-        await eventually(there, seconds, f"the rankings show what is committed: {self._logs()}")
+        await eventually(there, seconds, lambda: f"the rankings show what is committed: {self._logs()}")
 
     async def _versions_agree(self, shard: int) -> bool:
         for row in await self.pool.fetch(READER["live_versions"], [shard]):

@@ -3,49 +3,45 @@
 -- An event id is reserved together with the append, so that a retry finds where its event went before the archive knows.
 -- A group that says something else under a reserved id changes nothing.
 --
--- KEYS: stream, epoch, closed, then one reservation for each event
--- ARGV: lifetime of a reservation in ms, then for each group its number of events and the epoch that it is meant for (empty:
--- any), then for each event: body hash (hex), body
--- Returns false when the epoch is missing, 'closed' while the number of shards is being changed, else {epoch, group, ...}. A
--- group is {'ok', entry, duplicate, entry, ...} with duplicate 1 for an event that was there before, {'conflict', index, ...}
--- with 1-based indexes of events, or {'epoch'} when it is meant for another one.
+-- KEYS: stream, epoch, closed. The reservations' keys are in the second argument, with the same hash tag.
+-- ARGV: lifetime of a reservation in ms, and packed into one string (a small argument costs the caller more than its bytes)
+-- for each group its number of events in two bytes and the epoch that it is meant for in four (0: any), and for each event the
+-- key of its reservation (two bytes of length before it), 16 bytes of body hash in hex, and its body (four bytes of length).
+-- Returns false when the epoch is missing, 'closed' while the number of shards is being changed, else {epoch, answer, ...} with
+-- an answer for each event: its entry, or its entry behind '=' when it was there before; '!' when its id stands for something
+-- else, '-' when it is not appended because of another one of its group, '@' when it is meant for another epoch.
 local epoch = redis.call('GET', KEYS[2])
 if not epoch then return false end
 if redis.call('EXISTS', KEYS[3]) == 1 then return 'closed' end
-local reply = { epoch }
-local key, arg = 3, 2
-while arg <= #ARGV do
-  local count, meant = tonumber(ARGV[arg]), ARGV[arg + 1]
-  arg = arg + 1
-  local found, conflicts = {}, {}
+local call, take, data = redis.call, struct.unpack, ARGV[2]
+local reply, at = { epoch }, 1
+while at <= #data do
+  local count, meant
+  count, meant, at = take('>HI4', data, at)
+  local keys, hashes, bodies, found = {}, {}, {}, {}
   for i = 1, count do
-    local held = redis.call('GET', KEYS[key + i])
+    keys[i], hashes[i], bodies[i], at = take('>Hc0c16I4c0', data, at)
+  end
+  local conflicts = false
+  for i = 1, count do
+    local held = call('GET', keys[i])
     if held then
       local hash, entry = string.match(held, '^(%S+) (%S+)$')
-      if hash ~= ARGV[arg + 2 * i - 1] then conflicts[#conflicts + 1] = i end
-      found[i] = entry
+      found[i] = hash == hashes[i] and '=' .. entry or '!'
+      conflicts = conflicts or hash ~= hashes[i]
     end
   end
-  if meant ~= '' and meant ~= epoch then
-    reply[#reply + 1] = { 'epoch' }
-  elseif #conflicts > 0 then
-    table.insert(conflicts, 1, 'conflict')
-    reply[#reply + 1] = conflicts
-  else
-    local group = { 'ok' }
-    for i = 1, count do
-      local hash, body = ARGV[arg + 2 * i - 1], ARGV[arg + 2 * i]
-      local entry = found[i]
-      if not entry then
-        entry = redis.call('XADD', KEYS[1], '*', 'event', body)
-        redis.call('SET', KEYS[key + i], hash .. ' ' .. entry, 'PX', ARGV[1])
-      end
-      group[#group + 1] = entry
-      group[#group + 1] = found[i] and 1 or 0
+  for i = 1, count do
+    local answer = found[i]
+    if meant > 0 and meant ~= tonumber(epoch) then
+      answer = '@'
+    elseif conflicts then
+      answer = answer == '!' and answer or '-'
+    elseif not answer then
+      answer = call('XADD', KEYS[1], '*', 'event', bodies[i])
+      call('SET', keys[i], hashes[i] .. ' ' .. answer, 'PX', ARGV[1])
     end
-    reply[#reply + 1] = group
+    reply[#reply + 1] = answer
   end
-  key = key + count
-  arg = arg + 1 + 2 * count
 end
 return reply

@@ -34,50 +34,50 @@ if dense and total > 0 and redis.call('EXISTS', KEYS[3]) == 0 then return 'gap' 
 if redis.call('HLEN', KEYS[4]) ~= hidden then return 'gap' end
 
 local function unpacked(data)
-  local lines, at = {}, 1
-  while at <= #data do lines[#lines + 1], at = struct.unpack('>Hc0', data, at) end
-  return lines
+  local players, prefixes, extras = {}, {}, {}
+  local count, at = 0, 1
+  while at <= #data do
+    count = count + 1
+    players[count], prefixes[count], extras[count], at = struct.unpack('>Hc0Hc0Hc0', data, at)
+  end
+  return count, players, prefixes, extras
 end
 
-local function length_of(prefix) return string.char(math.floor(#prefix / 256), #prefix % 256) end
+local function length_of(prefix) return struct.pack('>H', #prefix) end
 
-local lines = unpacked(ARGV[5])
-local count = #lines / 3
-local players = {}
-for i = 1, count do players[i] = lines[3 * i - 2] end
+local count, players, prefixes, extras = unpacked(ARGV[5])
 local old = count > 0 and redis.call('HMGET', KEYS[2], unpack(players)) or {}
 local gone, add, set, left, del = {}, {}, {}, {}, {}
+local length, size = nil, -1
 for i = 1, count do
-  local player, prefix, extra = players[i], lines[3 * i - 1], lines[3 * i]
-  local was = old[i]
-  local before = was and string.sub(was, 3, 2 + string.byte(was, 1) * 256 + string.byte(was, 2))
+  local player, prefix, was = players[i], prefixes[i], old[i]
+  if #prefix ~= size then length, size = length_of(prefix), #prefix end
+  local before = was and struct.unpack('>Hc0', was)
   if before and before ~= prefix then
-    gone[#gone + 1] = before .. player .. string.sub(was, 1, 2)
+    gone[#gone + 1] = before .. player .. (#before == size and length or length_of(before))
     left[#left + 1] = before
   end
-  local length = length_of(prefix)
-  if prefix == '' then
+  if size == 0 then
     if was then del[#del + 1] = player end
   else
     if before ~= prefix then
-      add[#add + 1] = 0
+      add[#add + 1] = '0'
       add[#add + 1] = prefix .. player .. length
     end
     set[#set + 1] = player
-    set[#set + 1] = length .. prefix .. extra
+    set[#set + 1] = length .. prefix .. extras[i]
   end
 end
 if #gone > 0 then redis.call('ZREM', KEYS[1], unpack(gone)) end
 if #add > 0 then redis.call('ZADD', KEYS[1], unpack(add)) end
 if #del > 0 then redis.call('HDEL', KEYS[2], unpack(del)) end
 if ARGV[6] ~= '' then
-  local veiled = unpacked(ARGV[6])
-  for i = 1, #veiled, 3 do
-    local player, prefix, extra = veiled[i], veiled[i + 1], veiled[i + 2]
-    if prefix == '' then
-      redis.call('HDEL', KEYS[4], player)
+  local veiled, those, places, others = unpacked(ARGV[6])
+  for i = 1, veiled do
+    if places[i] == '' then
+      redis.call('HDEL', KEYS[4], those[i])
     else
-      redis.call('HSET', KEYS[4], player, length_of(prefix) .. prefix .. extra)
+      redis.call('HSET', KEYS[4], those[i], length_of(places[i]) .. places[i] .. others[i])
     end
   end
   hidden = redis.call('HLEN', KEYS[4])
@@ -92,8 +92,7 @@ if dense then
     end
   end
   for i = 1, count do
-    local prefix = lines[3 * i - 1]
-    if prefix ~= '' then redis.call('ZADD', KEYS[3], 0, prefix) end
+    if prefixes[i] ~= '' then redis.call('ZADD', KEYS[3], 0, prefixes[i]) end
   end
 end
 return 'ok'

@@ -89,10 +89,11 @@ SELECT n.*, n.version FROM unnest($1::integer[], $2::integer[], $3::text[], $4::
 UPDATE rankings SET version = $2 WHERE ranking_id = ANY ($1::integer[])
 
 -- name: update_standings
+-- Numbers come as the text of an array. Without extras they are empty, without hidden prefixes there are none.
 UPDATE standings s
-SET prefix = n.prefix, extra = n.extra, state = n.state, since = n.since, hidden = n.hidden
-FROM unnest($1::integer[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bytea[])
-    AS n (ranking_id, player, prefix, extra, state, since, hidden)
+SET prefix = n.prefix, extra = coalesce(n.extra, ''), state = n.state, since = n.since, hidden = n.hidden
+FROM unnest($1::text::integer[], $2::text[], $3::bytea[], $4::bytea[], $5::text::bigint[], $6::bytea[], $7::bytea[])
+    AS n (ranking_id, player, prefix, state, since, extra, hidden)
 WHERE s.ranking_id = n.ranking_id AND s.player = n.player
 
 -- name: upsert_players

@@ -26,11 +26,12 @@ Places = dict[str, tuple[bytes | None, bytes]]
 NOBODY: Places = {}
 
 
-def plan(style: str, *, extra: bool = False) -> BoardPlan:
-    """A board by points; with `extra` it has another metric, which the sort key does not hold."""
+def plan(style: str, *, extra: bool = False, reached: bool = False) -> BoardPlan:
+    """A board by points; with `extra` another metric, which the sort key does not hold, with `reached` ties are broken."""
     metrics = {name: Metric(op="sum", of=name) for name in (["points", "coins"] if extra else ["points"])}
     rules = Ruleset(game="g", boards={}, metrics={name: MetricType() for name in metrics})
-    return BoardPlan("b", Board(rank_by=["points desc"], metrics=metrics, ranks=style), rules)  # type: ignore[arg-type]
+    by = ["points desc", "reached"] if reached else ["points desc"]
+    return BoardPlan("b", Board(rank_by=by, metrics=metrics, ranks=style), rules)  # type: ignore[arg-type]
 
 
 def place(points: int | None, coins: int | None = None) -> tuple[bytes | None, bytes]:
@@ -269,18 +270,21 @@ class Naive:
     def place(self, player: str, around: int) -> Place | None:
         """A player's place; a hidden one's in the ranking that would show him and no other hidden one."""
         if player in self.hidden:
-            joined = Naive(self.plan, {**self.places, player: self.hidden[player]}, self.version)
-            found = joined.place(player, 0)
-            assert found is not None
-            first = max(0, found.ordinal - around)
-            window = self.window(first, found.ordinal + around - first) if around else None
-            return msgspec.structs.replace(found, hidden=True, around=window)
+            return self.absent(player, self.hidden[player], around)
         for at, (prefix, name, extra) in enumerate(self.lines):
             if name == player:
                 first = max(0, at - around)
                 window = self.window(first, at + around + 1 - first) if around else None
                 return Place(player, prefix, extra, at, self.rank(at), self.tied(at), len(self.lines), window)
         return None
+
+    def absent(self, player: str, line: tuple[bytes | None, bytes], around: int) -> Place:
+        """The place of somebody who is not shown."""
+        found = Naive(self.plan, {**self.places, player: line}, self.version).place(player, 0)
+        assert found is not None
+        first = max(0, found.ordinal - around)
+        window = self.window(first, found.ordinal + around - first) if around else None
+        return msgspec.structs.replace(found, hidden=True, around=window)
 
     def find(self, lookup: Lookup) -> Place | Window | None:
         """The answer to one look-up."""
@@ -291,6 +295,8 @@ class Naive:
             return self.window(what if kind == "at" else 0, count)
         assert isinstance(what, bytes)
         prefix, player = split(what)
+        if kind == "guest":
+            return self.absent(player, (prefix, b""), count)
         mine = (prefix, player.encode())
         keys = [(held, name.encode()) for held, name, _ in self.lines]
         if kind == "after":

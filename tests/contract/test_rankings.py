@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from engine.boards import BoardPlan
 from engine.keys import member
+from engine.numbers import encode_order
 from engine.places import Lookup, Place, Window
 from projections.database import connect
 from projections.migrate import migrate
@@ -92,6 +93,15 @@ def random_lookups(chance: random.Random, places: Places) -> list[Lookup]:
     ]
 
 
+async def assert_as_defined(store: Store, naive: Naive, lookups: list[Lookup]) -> None:
+    """Every answer of a store is that of the definitions."""
+    answer = await store.lookup(lookups)
+    assert answer is not None
+    assert (answer.version, answer.total) == (naive.version, len(naive.lines))
+    for lookup, found in zip(lookups, answer.found, strict=True):
+        assert found == naive.find(lookup), lookup
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("extra", [False, True], ids=["key-only", "with-extra"])
 async def test_random_boards_give_the_answers_of_the_definitions(store: Store, style: str, extra: bool) -> None:
@@ -102,11 +112,42 @@ async def test_random_boards_give_the_answers_of_the_definitions(store: Store, s
         await store.fill(board, places, version)
         lookups = random_lookups(chance, places)
         chance.shuffle(lookups)
-        naive, answer = Naive(board, places, version), await store.lookup(lookups)
-        assert answer is not None
-        assert (answer.version, answer.total) == (version, len(naive.lines))
-        for lookup, found in zip(lookups, answer.found, strict=True):
-            assert found == naive.find(lookup), lookup
+        await assert_as_defined(store, Naive(board, places, version), lookups)
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_where_ties_are_broken_only_those_who_never_scored_can_be_level(store: Store, style: str) -> None:
+    chance = random.Random(f"reached {style}")
+    board = plan(style, reached=True)
+    assert board.shared_ending == encode_order(None)
+    for version in range(1, 7):
+        places: Places = {}
+        for at, (name, (prefix, extra)) in enumerate(random_places(chance, extra=False).items()):
+            scored = None if chance.random() < 0.3 else (1, 2, at)
+            places[name] = None if prefix is None else prefix + encode_order(scored), extra
+        await store.fill(board, places, version)
+        # Other members have no key of this board.
+        own = {member(prefix, player) for player, (prefix, _) in places.items() if prefix is not None}
+        lookups = [each for each in random_lookups(chance, places) if type(each.what) is not bytes or each.what in own]
+        await assert_as_defined(store, Naive(board, places, version), lookups)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("extra", [False, True], ids=["key-only", "with-extra"])
+async def test_a_guest_is_told_the_place_that_he_would_have(store: Store, style: str, extra: bool) -> None:
+    if isinstance(store, MergedStore):
+        pytest.skip("a merged ranking has no guests: its parts are all")
+    chance = random.Random(f"guest {style} {extra}")
+    board = plan(style, extra=extra)
+    for version in range(1, 7):
+        places = random_places(chance, extra=extra)
+        await store.fill(board, places, version)
+        points = [-6, -5, -1, 0, 1, 2, 3, 255, 1 << 80]
+        members = [
+            member(place(chance.choice(points))[0] or b"", player) for player in ["!", "guest", "p", "\U0010ffff"] * 5
+        ]
+        lookups = [Lookup("guest", held, chance.choice([0, 0, 1, 3, 100])) for held in members]
+        await assert_as_defined(store, Naive(board, places, version), lookups)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -121,11 +162,7 @@ async def test_the_hidden_are_ranked_for_themselves_only(store: Store, style: st
         hidden = {name: everybody.pop(name) for name in away}
         await store.fill(board, everybody, version, hidden)
         lookups = random_lookups(chance, {**everybody, **hidden})
-        naive, answer = Naive(board, everybody, version, hidden), await store.lookup(lookups)
-        assert answer is not None
-        assert (answer.version, answer.total) == (version, len(everybody))
-        for lookup, found in zip(lookups, answer.found, strict=True):
-            assert found == naive.find(lookup), lookup
+        await assert_as_defined(store, Naive(board, everybody, version, hidden), lookups)
 
 
 async def test_a_hidden_player_takes_nobodys_place(store: Store) -> None:

@@ -75,8 +75,10 @@ async def shared(harness: Harness, *children: Child) -> dict[int, int]:
         fair = loads.keys() == alive and max(loads.values()) <= most and min(loads.values()) >= least
         return held if len(held) == SHARDS and fair else {}
 
-    logs = "".join(child.log[-1500:] for child in children)
-    return await eventually(so, 60, f"{SHARDS} shards are shared out among {len(alive)}: {logs}")
+    def what() -> str:
+        return f"{SHARDS} shards are shared out among {len(alive)}: {''.join(child.log[-1500:] for child in children)}"
+
+    return await eventually(so, 60, what)
 
 
 async def test_shares_takeover_and_return(harness: Harness) -> None:
@@ -115,6 +117,26 @@ async def test_shares_takeover_and_return(harness: Harness) -> None:
         assert "Traceback" not in child.log, child.log[child.log.index("Traceback") - 300 :]
 
 
+async def test_rules_that_come_to_another_shard_than_their_game_are_refused(harness: Harness) -> None:
+    """Whether the game's own shard has them already or not; there they still count."""
+    with harness.living(shards=SHARDS):
+        home, astray = GAMES[1], 2
+        await harness.publish(ruleset(renamed(home), game=home), shard=1)
+        await harness.caught_up(1)
+        second = ruleset(renamed(home) + "\n", 2, game=home)
+        await harness.publish(second, shard=astray)
+        await harness.caught_up(astray)
+        assert await harness.value("SELECT max(version) FROM rulesets") == 1
+        await harness.publish(second, shard=1)
+        await harness.caught_up(1)
+        await harness.publish(second, shard=astray)
+        await harness.caught_up(astray)
+    assert await harness.value("SELECT max(version) FROM rulesets") == 2
+    assert await harness.verdicts() == {0: 2, 2: 2}
+    letters = await harness.dead_letters()
+    assert [letter.reason for letter in letters] == [f"this game lives on shard 1, not on shard {astray}"] * 2
+
+
 async def test_a_paused_process_wakes_up_and_cannot_write(harness: Harness) -> None:
     counted = Counted(harness)
     settings = {"shards": SHARDS, "batch_events_max": 10}
@@ -133,11 +155,11 @@ async def test_a_paused_process_wakes_up_and_cannot_write(harness: Harness) -> N
     paused.send(signal.SIGSTOP)
     await shared(harness, other)
     await counted.publish(100)
-    # A transaction that it holds open is ended by PostgreSQL; then the other one commits everything.
+    # A transaction that it holds open is ended; then the other one commits everything.
     await counted.check()
     committed = {shard: await harness.store.shard(shard) for shard in range(SHARDS)}
     paused.send(signal.SIGCONT)
-    await eventually(lambda: paused.log.count("lease lost") == len(lost), 30, paused.log[-2000:])
+    await eventually(lambda: paused.log.count("lease lost") == len(lost), 30, lambda: paused.log[-2000:])
     await shared(harness, paused, other)
     assert {shard: (await harness.store.shard(shard))[:4] for shard in committed} == {
         shard: state[:4] for shard, state in committed.items()

@@ -1,6 +1,7 @@
 """The fold: batches, order of arrival, corrections and repetition do not show."""
 
 import random
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -171,6 +172,16 @@ def test_a_corrected_log_shows_what_one_shows_that_was_right_from_the_start(even
     positions = {position for _, position in holding.values()}
     right = [(position, event) for position, event in log if not isinstance(event, Result) or position in positions]
     assert boards(fold(RULES, right)) == boards(fold(RULES, log))
+
+
+@given(logs())
+def test_two_players_share_no_key_but_one_that_says_so(events: list[AnyEvent]) -> None:
+    state = fold(RULES, at_positions(events))
+    endings = {name: plan.shared_ending for name, plan in state.game.boards.items()}
+    assert {name for name, ending in endings.items() if ending} == {"sum", "best"}
+    for (name, *_), table in state.tables.items():
+        held = Counter(row.prefix for row in table.rows.values() if row.prefix is not None)
+        assert all(prefix.endswith(endings[name]) for prefix, players in held.items() if players > 1)
 
 
 @given(logs())

@@ -11,14 +11,15 @@ from api.lines import friends_json, lines_json
 from engine.boards import BoardPlan
 from engine.keys import member, split, split_all
 from engine.numbers import decode_int, encode_int, encode_order, first_ints
-from engine.places import Columns, Entry, Lookup, Place, Window, entries_of, rank_of, standings_of
-from projections.rankings import answer_of
+from engine.places import Entry, Lookup, Place, Told, Window, entries_of, rank_of, standings_of
+from projections.answers import answer_of
 from schemas.checks import good_id
 from schemas.language import Board, Metric, MetricType, Ruleset, TieBreak, Tier
 from tests.property.test_bytes import numbers
 
 STYLES = ["competition", "dense", "ordinal", "modified"]
 encode = msgspec.json.encode
+msgpack = msgspec.msgpack.encode
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 ids = texts.filter(good_id) | st.sampled_from(
     ['"', "\\", 'a","b', "\\u0041", "</x>", "é\u200d", "\U0001f600", "\u00a0"]
@@ -82,7 +83,7 @@ def windows(draw: st.DrawFn, tiers: st.SearchStrategy[list[Tier]] = NO_TIERS) ->
         through = sum(prefix <= part[-1][0] for prefix in prefixes)
     members = [member(prefix, player) for prefix, player, _ in part]
     values = [len(prefix).to_bytes(2, "big") + prefix + extra for prefix, _, extra in part] if plan.has_extra else []
-    raw = [b"1", len(held), [first, members, ahead, dense, through, values]]
+    raw = [b"1", len(held), [], msgpack([]), [first, members, ahead, dense, through, values]]
     (window,) = answer_of(plan, [Lookup("top", 0, 12)], raw).found
     assert isinstance(window, Window)
     return plan, Window(first, len(held), entries_of(plan.style, part, first, ahead, dense, through)), window
@@ -153,12 +154,40 @@ def test_members_are_split_as_one_by_one(held: list[tuple[bytes, str]]) -> None:
     assert list(zip(*split_all(members), strict=True)) == [split(data) for data in members]
 
 
-def test_a_window_is_the_same_by_entries_and_by_columns() -> None:
-    columns = Columns(["a", "b"], [b"\x80", b"\x81\x01"], [], [3, 4], [False, True])
+def test_a_window_is_the_same_by_entries_and_as_it_is_told() -> None:
+    members = [member(b"\x80", "a"), member(b"\x81\x01", "b")]
+    told = Told("competition", members, ahead=2, dense=2, through=5, extras=[])
     entries = [Entry("a", b"\x80", b"", 2, 3, False), Entry("b", b"\x81\x01", b"", 3, 4, True)]
-    assert Window(2, 9, columns=columns) == Window(2, 9, entries)
-    assert Window(2, 9, entries).columns[:2] == columns[:2]
-    assert Window(0, 0).entries == []
+    assert Window(2, 9, told=told) == Window(2, 9, entries)
+    assert Window(2, 9, entries).members == members
+    assert Window(2, 9, entries).columns[:2] == (["a", "b"], [b"\x80", b"\x81\x01"])
+    assert Window(0, 0).entries == Window(0, 0).members == []
     assert Window(0, 0).columns.players == []
     assert Window(0, 1) != Window(0, 0)
     assert repr(Window(0, 1, [])) == "Window(0, 1, [])"
+
+
+@st.composite
+def scores_of_a_size(draw: st.DrawFn) -> list[tuple[int, str]]:
+    """Numbers of as many bytes, most of one sign, and ids that are mostly of one length."""
+    size, length = draw(st.integers(0, 9)), draw(st.integers(1, 4))
+    number = st.integers(256**size >> 8, 256**size - 1)
+    if draw(st.booleans()):
+        number = number.map(lambda value: -value)
+    even = st.text(st.sampled_from('ab1"\\é'), min_size=length, max_size=length)
+    players = even if draw(st.booleans()) else ids | even
+    return draw(st.lists(st.tuples(number, players), unique_by=lambda line: line[0], max_size=12))
+
+
+@given(st.sampled_from(STYLES), st.sampled_from(["x desc", "x asc"]), scores_of_a_size(), st.integers(0, 5))
+def test_so_are_those_of_boards_where_nobody_is_level(
+    style: Any, by: str, scores: list[tuple[int, str]], first: int
+) -> None:
+    metrics = {"x": Metric(op="last", of="x")}
+    board = Board(rank_by=[by], metrics=metrics, ranks=style)
+    plan = BoardPlan("b", board, Ruleset(game="g", boards={"b": board}, metrics={"x": MetricType()}))
+    key = {player: encode_int(-points if by == "x desc" else points) for points, player in scores}
+    members = sorted(member(prefix, player) for player, prefix in key.items())
+    through = first + len(members)
+    window = Window(first, 99, told=Told(style, members, first, first, through, []))
+    assert lines_json(plan, window) == encode(lines_of(plan, Window(first, 99, window.entries), {}))

@@ -52,7 +52,8 @@ def test_merged_parts_answer_as_one(
         rounds += 1
         # A look-up of a place and one of each end of what is around it: never more, however many players there are.
         assert rounds <= 3
-        answers = [board.lookup(each) for board, each in zip(boards, asked, strict=True)]
+        found = zip(boards, asked, strict=True)
+        answers = [board.lookup(each) if each else Answer(0, 0, []) for board, each in found]
         try:
             asked = merging.send(answers)
         except StopIteration as stop:

@@ -12,7 +12,7 @@ from typing import Any
 from consumers.crash import RESHARD_POINTS, Crash
 from consumers.shard import ShardConsumer
 from projections import epochs, generations
-from projections.append import Appender
+from projections.append import Appender, Item
 from projections.hashing import body_hash
 from projections.names import shard_of, stream_key
 from projections.reshard import reshard
@@ -169,7 +169,7 @@ class World:
             except RankfoldError:
                 continue
             if event.game == name:
-                items.append((event.id, body_hash(encode(event)), encode(event)))
+                items.append(Item(event.id, body_hash(encode(event)), encode(event)))
         shard = shard_of(name, self.total)
         game_id = await self.harness.value("SELECT game_id FROM games WHERE name = $1", name)
         for _ in range(2 if self.faults.draws("append: reply lost", 0.3) else 1):
@@ -178,7 +178,9 @@ class World:
             except RankfoldError:
                 # An id that stands for something else: nothing was appended.
                 return
-            fresh = [(one.position[2:], item[2]) for one, item in zip(answers, items, strict=True) if not one.duplicate]
+            fresh = [
+                (one.position[2:], item.body) for one, item in zip(answers, items, strict=True) if not one.duplicate
+            ]
             self._note(shard, fresh)
             self.done["appended"] += len(fresh)
 
