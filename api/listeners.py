@@ -20,6 +20,7 @@ from api.live import Copy, Feed, Hub
 from api.params import LiveQuery, live_query, name_of, player_of, target
 from api.problems import UPGRADE_REQUIRED, RefusedError
 from api.response import NO_STORE, NOSNIFF, Ready, date_line
+from projections.tasks import end
 
 UNSENT_BYTES_MAX = 64 * 1024
 """A listener with more than this unsent is dropped before anything else is written to it."""
@@ -215,8 +216,7 @@ class _Talker:
             while (await self._connection.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 continue
         finally:
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+            await end([sender])
 
     async def _send(self) -> None:
         while not self._ending:

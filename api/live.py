@@ -22,6 +22,7 @@ from api.problems import RefusedError
 from api.view import View, shown_in, together
 from api.views import Views
 from projections.database import AWAY
+from projections.tasks import end
 from projections.versions import Versions
 from schemas.errors import Unavailable
 
@@ -155,8 +156,7 @@ class Hub:
     async def stop(self) -> None:
         """Ends the watching."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
 
     def close(self) -> None:
         """Ends every listener's connection; they come back by themselves, to another process or to the next one."""

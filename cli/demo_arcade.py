@@ -23,6 +23,7 @@ from cli.publish import BATCH_EVENTS_MAX, until_visible
 from cli.settings import Settings
 from cli.supervisor import ROOT
 from cli.terminal import meter, out, plural
+from projections.tasks import end
 from schemas.position import Vector
 
 RULES = Path("examples/arcade/arcade.toml")
@@ -100,8 +101,7 @@ async def _live(api: Api, game: str, feed: asyncio.subprocess.Process, zone: Zon
                 await watch.look()
                 screen.update(watch.shown(flow), refresh=True)
     finally:
-        publishing.cancel()
-        await asyncio.gather(publishing, return_exceptions=True)
+        await end([publishing])
     if not publishing.cancelled():
         publishing.result()
     await watch.look()

@@ -15,6 +15,7 @@ from cli.embedded import Embedded
 from cli.settings import Settings, child_environment
 from cli.supervisor import Child, stop_all, supervise
 from projections.migrate import migrate
+from projections.tasks import end
 from schemas.errors import InvalidInput, Problem, Unavailable
 
 READY_SECONDS_MAX = 60.0
@@ -68,8 +69,7 @@ async def _supervised(children: Sequence[Child]) -> AsyncIterator[None]:
             watching.result()
         raise
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await end([watching])
 
 
 async def _until_ready(url: str) -> None:

@@ -11,6 +11,7 @@ from typing import IO
 
 from cli.failures import USAGE
 from cli.terminal import say
+from projections.tasks import end
 from schemas.errors import Unavailable
 
 ROOT = Path(__file__).parents[1]
@@ -72,9 +73,7 @@ async def supervise(children: Sequence[Child]) -> None:
     try:
         await asyncio.gather(*watchers)
     finally:
-        for watcher in watchers:
-            watcher.cancel()
-        await asyncio.gather(*watchers, return_exceptions=True)
+        await end(watchers)
 
 
 async def stop_all(children: Sequence[Child]) -> None:

@@ -19,6 +19,7 @@ from projections import freezes
 from projections.database import AWAY, queries
 from projections.epochs import Epoch, latest
 from projections.freezes import Freeze
+from projections.tasks import end
 from schemas.errors import NotFound, Unavailable
 from schemas.position import Position
 from schemas.ruleset import parse
@@ -113,8 +114,7 @@ class Catalog:
     async def stop(self) -> None:
         """Ends the refreshing."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
 
     async def _poll(self) -> None:
         while True:

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from projections.database import AWAY, queries
 from projections.names import ranking_keys, snapshot_suffix
 from projections.rankings import ABANDONED_S, LUA, Pending, calls_of
+from projections.tasks import end
 
 Q = queries("snapshots")
 KEPT_S = 900
@@ -96,10 +97,7 @@ class Snapshots:
 
     async def stop(self) -> None:
         """Ends what is under way."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._under_way.values())
 
 
 def _calls(pending: Pending, *, last: bool) -> Iterator[list[Any]]:
