@@ -4,7 +4,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.services import eventually
+from tests.services import PATIENCE_S, eventually
 
 
 class Child:
@@ -27,7 +27,7 @@ class Child:
         self.process.kill()
         self.process.wait(30)
 
-    async def ended(self, seconds: float = 30) -> int:
+    async def ended(self, seconds: float = PATIENCE_S) -> int:
         """The exit status, once it has ended; a negative number names the signal that killed it."""
         await eventually(
             lambda: self.process.poll() is not None, seconds, lambda: f"the consumer ends:\n{self.log[-3000:]}"

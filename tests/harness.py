@@ -35,7 +35,7 @@ from projections.store import Store
 from schemas.position import parse_entry
 from schemas.ruleset import parse
 from tests.child import Child
-from tests.services import eventually
+from tests.services import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[1]
 READER = queries("reader")
@@ -224,7 +224,7 @@ class Harness:
         """The first value that a query gives."""
         return await self.pool.fetchval(query, *arguments)
 
-    async def reached(self, entry: tuple[int, int], shard: int = 0, seconds: float = 30) -> None:
+    async def reached(self, entry: tuple[int, int], shard: int = 0, seconds: float = PATIENCE_S) -> None:
         """Waits until the shard's committed position is at an entry or behind it."""
 
         async def there() -> bool:
@@ -233,14 +233,14 @@ class Harness:
 
         await eventually(there, seconds, lambda: f"the position reaches {entry}: {self._logs()}")
 
-    async def caught_up(self, shard: int = 0, seconds: float = 30) -> None:
+    async def caught_up(self, shard: int = 0, seconds: float = PATIENCE_S) -> None:
         """Waits until everything in the log is committed and the rankings show it."""
         last: Any = await self.log.xrevrange(stream_key(shard), count=1)
         if last:
             await self.reached(parse_entry(last[0][0]), shard, seconds)
         await self.shown(shard, seconds)
 
-    async def shown(self, shard: int = 0, seconds: float = 30) -> None:
+    async def shown(self, shard: int = 0, seconds: float = PATIENCE_S) -> None:
         """Waits until the rankings show everything that is committed."""
 
         async def there() -> bool:

@@ -14,12 +14,14 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 POLL_SECONDS = 0.01
+PATIENCE_S = 60.0
+"""Far above what a slow machine needs; costs time only where something does not happen."""
 
 T = TypeVar("T")
 
 
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]], seconds: float = 15.0, what: str | Callable[[], str] = ""
+    condition: Callable[[], T | Awaitable[T]], seconds: float = PATIENCE_S, what: str | Callable[[], str] = ""
 ) -> T:
     """Polls `condition` (a plain or an async function) and returns its first true value; fails at the deadline.
 
@@ -37,7 +39,7 @@ async def eventually(
         await asyncio.sleep(POLL_SECONDS)
 
 
-def eventually_sync(condition: Callable[[], T], seconds: float = 15.0, what: str = "") -> T:
+def eventually_sync(condition: Callable[[], T], seconds: float = PATIENCE_S, what: str = "") -> T:
     """The same for tests that have no event loop."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -19,7 +19,9 @@ from projections.keys import Scope
 from tests.integration.api_stack import Stack, ruleset, running, score
 
 try:
-    from playwright.async_api import Browser, Page, async_playwright
+    from playwright.async_api import Browser, Page, async_playwright, expect
+
+    expect.set_options(timeout=60_000)
 except ImportError:
     Browser = Page = Any  # type: ignore[assignment,misc]
     async_playwright = None  # type: ignore[assignment]

@@ -9,8 +9,6 @@ from tests.integration.api_stack import score
 
 try:
     from playwright.async_api import Page, expect
-
-    expect.set_options(timeout=15_000)
 except ImportError:
     Page = Any  # type: ignore[assignment,misc]
 

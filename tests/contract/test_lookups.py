@@ -15,7 +15,7 @@ from projections.rankings import LINES_AT_ONCE, UNDER_WAY, Pending, RankingWrite
 from tests.contract.stores import Naive, Places, place, plan
 
 pytestmark = pytest.mark.services
-PAUSE_MS = 1_000
+PAUSE_MS = 2_000
 PLAYERS = [f"p{number}" for number in range(100)]
 
 
@@ -67,7 +67,7 @@ async def test_what_comes_together_goes_together(redis: Redis) -> None:
 
 async def test_who_waits_for_a_redis_that_hangs_is_told_with_the_first(redis: Redis, redis_rankings_url: str) -> None:
     naive, board = await filled(redis, 1), plan("competition")
-    async with Redis.from_url(redis_rankings_url, socket_timeout=0.1, retry=Retry(NoBackoff(), 0)) as hasty:
+    async with Redis.from_url(redis_rankings_url, socket_timeout=0.5, retry=Retry(NoBackoff(), 0)) as hasty:
         reader = RedisRankings(hasty)
         many = [Lookup("player", player, 0) for player in PLAYERS]
         assert await reader.lookup(1, board, many) == naive[1].lookup(many)

@@ -313,7 +313,7 @@ async def test_listeners_are_let_go_when_the_process_ends(stack: Stack) -> None:
         await talk.receive_json()
         await stack.client.server.runner.shutdown()
         await events.ended()
-        message = await talk.receive(timeout=15)
+        message = await talk.receive(timeout=60)
         assert (message.type, message.data) == (WSMsgType.CLOSE, 1001)
     assert (await stack.get(BOARD + "/live")).status == 503
 
@@ -321,16 +321,16 @@ async def test_listeners_are_let_go_when_the_process_ends(stack: Stack) -> None:
 async def test_a_websocket_says_the_same(stack: Stack) -> None:
     await stack.publish(score("a", "ann", 10))
     async with listening(stack) as events, stack.client.ws_connect(BOARD + "/ws") as talk:
-        first, told = await events.next(), await talk.receive_json(timeout=15)
+        first, told = await events.next(), await talk.receive_json(timeout=60)
         assert told == {"event": "ranks", "id": events.id, "data": first}
         await talk.send_str("this is not listened to")
         await stack.publish(score("b", "bob", 20))
-        told = await talk.receive_json(timeout=15)
+        told = await talk.receive_json(timeout=60)
         assert (told["data"], told["id"]) == (await events.next(), events.id)
         seen = told["id"]
     async with stack.client.ws_connect(f"{BOARD}/ws?player=bob&last_event_id={seen}") as talk:
         await stack.publish(score("c", "bob", 30))
-        assert (await talk.receive_json(timeout=15))["data"]["full"] is False
+        assert (await talk.receive_json(timeout=60))["data"]["full"] is False
 
 
 async def test_what_cannot_be_followed_is_refused(stack: Stack) -> None:

@@ -282,7 +282,7 @@ async def test_a_page_is_never_staler_than_it_may_be(stack: Stack) -> None:
             page = (await stack.get(f"{BOARD}?limit=3")).json
             return bool(page["entries"]) and page["entries"][0]["metrics"]["points"] == number
 
-        await eventually(shows, 2)
+        await eventually(shows)
 
 
 async def test_history_tells_what_was_shown(stack: Stack) -> None:

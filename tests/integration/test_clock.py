@@ -255,7 +255,7 @@ async def test_a_consumer_process_ticks_by_itself(log: Harness) -> None:
         async def over() -> bool:
             return await streaks(log) == {"ann": 0, "bob": 0}
 
-        await eventually(over, 30, "the streaks end")
+        await eventually(over, what="the streaks end")
         await log.caught_up()
     assert await log.log.xlen(stream_key(0)) == 4
     await log.assert_exact("arcade")

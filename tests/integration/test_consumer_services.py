@@ -65,7 +65,7 @@ class Load:
 
 async def acknowledged(load: Load, more: int) -> None:
     wanted = load.acknowledged + more
-    await eventually(lambda: load.acknowledged >= wanted, 30, "the load goes on")
+    await eventually(lambda: load.acknowledged >= wanted, what="the load goes on")
 
 
 async def finish(harness: Harness, load: Load, task: "asyncio.Task[None]", child: Child) -> None:

@@ -20,7 +20,7 @@ from tests.services import eventually
 
 pytestmark = pytest.mark.services
 
-PATIENCE_S = 40
+PATIENCE_S = 90
 
 
 class Freezing(asyncpg.Connection):

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.services
 async def test_there_and_back_with_live_consumers(harness: Harness) -> None:
     games = Games(harness)
     with harness.living(batch_events_max=20), harness.living(batch_events_max=20):
-        await eventually(lambda: latest(harness.pool), 30)
+        await eventually(lambda: latest(harness.pool))
         await games.start(1)
         await harness.caught_up()
         await games.publish(200)
@@ -65,7 +65,7 @@ async def test_publishers_and_readers_over_http_notice_nothing(harness: Harness)
 
     with harness.living(), harness.living():
         async with serving(harness) as client, serving(harness) as other:
-            await eventually(lambda: latest(harness.pool), 30)
+            await eventually(lambda: latest(harness.pool))
             await games.start(1)
             await harness.caught_up()
             publishers = [asyncio.create_task(publish(each)) for each in (client, client, other)]
@@ -111,7 +111,7 @@ async def test_entries_for_a_game_that_has_moved_can_be_tried_again(harness: Har
     """Who writes to streams without looking where a game lives by now loses nothing."""
     games = Games(harness)
     with harness.living():
-        await eventually(lambda: latest(harness.pool), 30)
+        await eventually(lambda: latest(harness.pool))
         await games.start(1)
         await harness.caught_up()
         await change(harness, 3)
@@ -141,7 +141,7 @@ async def test_entries_for_a_game_that_has_moved_can_be_tried_again(harness: Har
 async def test_it_waits_until_everything_is_archived_and_gives_up_without_a_trace(harness: Harness) -> None:
     games = Games(harness)
     with harness.living():
-        await eventually(lambda: latest(harness.pool), 30)
+        await eventually(lambda: latest(harness.pool))
         await games.start(1)
         await harness.caught_up()
     await harness.publish(*games.take(5))
@@ -164,7 +164,7 @@ async def test_it_waits_until_everything_is_archived_and_gives_up_without_a_trac
 async def test_broken_off_between_the_database_and_the_log(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     games = Games(harness)
     with harness.living() as child:
-        await eventually(lambda: latest(harness.pool), 30)
+        await eventually(lambda: latest(harness.pool))
         await games.start(1)
         await harness.caught_up()
         await games.publish(50)
@@ -175,7 +175,7 @@ async def test_broken_off_between_the_database_and_the_log(harness: Harness, mon
         with pytest.raises(RankfoldError, match="3 shards was broken off"):
             await change(harness, 2)
         entry = (await harness.publish(*games.take(1)))[0]
-        await eventually(lambda: "shard stopped" in child.log, 30)
+        await eventually(lambda: "shard stopped" in child.log)
         assert "rankfold reshard" in child.log
         done = await change(harness, 3)
         assert (done.epoch, done.began) == (2, False)
@@ -197,7 +197,7 @@ async def test_killed_at(harness: Harness, point: str) -> None:
     """Whenever the command is killed, running it again finishes, and whoever published meanwhile has lost nothing."""
     games = Games(harness)
     with harness.living(), harness.living():
-        await eventually(lambda: latest(harness.pool), 30)
+        await eventually(lambda: latest(harness.pool))
         await games.start(1)
         await harness.caught_up()
         await games.publish(30)
@@ -231,7 +231,7 @@ async def test_generations_carry_over(harness: Harness) -> None:
     games = Games(harness)
     mine = next(name for name in NAMES if shard_of(name, 3) != 0)
     with harness.living():
-        await eventually(lambda: latest(harness.pool), 30)
+        await eventually(lambda: latest(harness.pool))
         await games.start(1)
         await harness.caught_up()
         await games.publish(50)
@@ -261,11 +261,11 @@ async def test_a_board_that_is_frozen_stays_so_and_can_be_thawed(harness: Harnes
             page = await answer(client, "GET", f"/v1/games/{mine}/boards/total")
             return (page["entries"][0]["metrics"]["points"], "frozen" in page) == (points, frozen)
 
-        await eventually(so, 15, f"the board shows {points}")
+        await eventually(so, what=f"the board shows {points}")
 
     with harness.living():
         async with serving(harness) as client:
-            await eventually(lambda: latest(harness.pool), 30)
+            await eventually(lambda: latest(harness.pool))
             await harness.publish(ruleset(renamed(mine), game=mine), score("e1", "ada", 1, game=mine))
             await harness.publish(event("freeze", "f1", game=mine), score("e2", "ada", 2, game=mine))
             await harness.caught_up()
@@ -296,7 +296,7 @@ async def test_what_was_forgotten_stays_so_and_no_more_is(harness: Harness) -> N
             return [line["metrics"]["points"] for line in lines["history"]]
 
         with harness.living(shards=2):
-            await eventually(lambda: latest(harness.pool), 30)
+            await eventually(lambda: latest(harness.pool))
             await harness.publish(ruleset(renamed(busy), game=busy))
             for number in range(30):
                 await harness.publish(score(f"b{number}", "bob", 1, game=busy))
@@ -328,7 +328,7 @@ async def test_it_refuses_a_log_that_is_not_the_archived_one(harness: Harness) -
         await change(harness, 2)
     games = Games(harness)
     with harness.living():
-        await eventually(lambda: latest(harness.pool), 30)
+        await eventually(lambda: latest(harness.pool))
         await games.start(1)
         await harness.caught_up()
     await harness.log.delete(epoch_key(0))

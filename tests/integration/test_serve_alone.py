@@ -75,7 +75,7 @@ async def test_an_api_that_starts_before_its_servers(embedded: Embedded, harness
                     assert child.process.poll() is None, child.log
                     return False
 
-            await eventually(lives, 30)
+            await eventually(lives)
             status, told = await get("/health/ready")
             assert (status, told["ready"], set(told["services"])) == (
                 503,
@@ -97,7 +97,7 @@ async def test_an_api_that_starts_before_its_servers(embedded: Embedded, harness
                 return page if status == 200 else None
 
             # Without the rankings' Redis it comes out of PostgreSQL.
-            page = await eventually(board, 30)
+            page = await eventually(board)
             assert [line["player"] for line in page["entries"]] == ["ann"]
             status, told = await get("/health/ready")
             assert (status, told["services"]["postgresql"]) == (503, "ok")
@@ -107,7 +107,7 @@ async def test_an_api_that_starts_before_its_servers(embedded: Embedded, harness
             async def ready() -> bool:
                 return (await get("/health/ready"))[0] == 200
 
-            await eventually(ready, 30)
+            await eventually(ready)
             async with client.post("/v1/games/arcade/events", json=event) as response:
                 assert response.status == 202
         assert child.process.poll() is None

@@ -151,7 +151,7 @@ async def test_a_paused_process_wakes_up_and_cannot_write(harness: Harness) -> N
     async def works() -> bool:
         return [(await harness.store.shard(shard)).version for shard in lost] != before
 
-    await eventually(works, 30)
+    await eventually(works)
     paused.send(signal.SIGSTOP)
     await shared(harness, other)
     await counted.publish(100)
@@ -159,7 +159,7 @@ async def test_a_paused_process_wakes_up_and_cannot_write(harness: Harness) -> N
     await counted.check()
     committed = {shard: await harness.store.shard(shard) for shard in range(SHARDS)}
     paused.send(signal.SIGCONT)
-    await eventually(lambda: paused.log.count("lease lost") == len(lost), 30, lambda: paused.log[-2000:])
+    await eventually(lambda: paused.log.count("lease lost") == len(lost), what=lambda: paused.log[-2000:])
     await shared(harness, paused, other)
     assert {shard: (await harness.store.shard(shard))[:4] for shard in committed} == {
         shard: state[:4] for shard, state in committed.items()

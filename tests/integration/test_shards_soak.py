@@ -91,7 +91,7 @@ class Soak:
 async def test_everything_at_once(harness: Harness, seed: int) -> None:
     soak = Soak(harness, seed)
     async with serving(harness) as client, serving(harness) as other:
-        await eventually(lambda: latest(harness.pool), 30)
+        await eventually(lambda: latest(harness.pool))
         await soak.games.start(1)
         await harness.caught_up()
         publishers = [asyncio.create_task(soak.publish(each)) for each in (client, client, other)]

@@ -103,10 +103,10 @@ MUTATIONS = (no_compare_and_set, ack_before_commit, trim_early, drop_a_refold, f
 KEYS = ("log", "event_ids", "standings")
 
 
-async def simulated(harness: Harness, seed: int) -> None:
+async def simulated(harness: Harness, seed: int, patience_s: float = World.patience_s) -> None:
     """One seed on an empty database."""
     world = World(harness, seed, {name: texts()[name] for name in GAMES})
-    world.patience_s = 10.0
+    world.patience_s = patience_s
     world.pauses = 0.2
     try:
         await world.run(STEPS)
@@ -128,7 +128,7 @@ async def test_every_mutation_is_told(harness: Harness, monkeypatch: pytest.Monk
     # Which batches meet is a matter of time, so that the first seeds may miss it.
     for seed in range(SEEDS[0], SEEDS[0] + 6):
         try:
-            await simulated(harness, seed)
+            await simulated(harness, seed, patience_s=10)
         except Discrepancy:
             return
         await emptied(harness)

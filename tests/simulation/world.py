@@ -40,7 +40,7 @@ class World:
     """One seeded run: `run` it for so many steps. Raises Discrepancy as soon as something is not as it should be."""
 
     make_consumer: Any = ShardConsumer
-    patience_s = 30.0
+    patience_s = 60.0
     """After so long without an end of something it has failed."""
 
     def __init__(
