@@ -15,6 +15,7 @@ import pytest
 from consumers.leases import FROZEN_S, Leases
 from consumers.leases import Q as LEASES
 from projections.store import Store
+from projections.tasks import end
 from tests.harness import Harness, ruleset, score
 from tests.services import eventually
 
@@ -101,8 +102,7 @@ async def test_a_process_that_renews_its_leases(harness: Harness) -> None:
             return (await other.turn((), ())).mine == {0, 1}
 
         await eventually(taken, PATIENCE_S)
-        turn.cancel()
-        await asyncio.gather(turn, return_exceptions=True)
+        await end([turn])
 
 
 async def test_a_copy_that_gets_on_is_left_alone(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,5 +141,4 @@ async def test_a_copy_that_gets_on_is_left_alone(harness: Harness, monkeypatch: 
     assert await waiting == "UPDATE 1"
     assert await leases.end_frozen() == []
     holder.terminate()
-    copying.cancel()
-    await asyncio.gather(copying, return_exceptions=True)
+    await end([copying])

@@ -12,6 +12,7 @@ from engine.rules import Game
 from projections.names import REBUILD_KEY, applied_key, ranking_keys
 from projections.rankings import RankingWriter, RedisRankings
 from projections.store import Store
+from projections.tasks import end
 from schemas.ruleset import parse
 from tests.harness import Harness, Reader, ruleset, score
 from tests.services import eventually
@@ -111,8 +112,7 @@ async def test_a_flush_while_everything_is_compared(harness: Harness) -> None:
     await harness.rankings.flushall()
     held.may_go_on.set()
     await harness.shown()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await end([running])
     await harness.assert_exact("arcade")
 
 

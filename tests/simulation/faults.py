@@ -1,6 +1,5 @@
 """What can go wrong between the log and the boards, drawn by a seed: crashes, answers that are lost, requests that are lost."""
 
-import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -88,14 +87,3 @@ class LossyWriter(RankingWriter):
         call = lambda: applied(shard, version, position, profiles)  # noqa: E731
         done: bool = await self.faults.lossy("applied", 0.05, call, RedisAway)
         return done
-
-
-async def ended(tasks: set["asyncio.Task[Any]"]) -> None:
-    """Cancels tasks without letting any finish what it does, as a killed process would not."""
-    pending = tasks = set(tasks)
-    while pending:
-        # Drivers sometimes swallow one cancellation, while they give a connection back.
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.2)
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,7 +14,8 @@ from consumers.publisher import Publisher
 from consumers.shard import ShardConsumer
 from projections.database import connect
 from projections.names import stream_key
-from tests.simulation.faults import LossyWriter, ended
+from projections.tasks import end
+from tests.simulation.faults import LossyWriter
 from tests.simulation.judging import Discrepancy
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ class Machine:
     async def crash(self) -> None:
         """As if the machine had lost its power."""
         self.dead.set()
-        await ended(self.tasks)
+        # Without letting any finish what it does, as a killed process would not.
+        await end(self.tasks)
         self.pool.terminate()
         await self.log.aclose()
         await self.rankings.aclose()
