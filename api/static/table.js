@@ -84,7 +84,7 @@ export class Table {
     this.fit();
     if (moving) {
       this.move(before);
-      for (const row of changed) this.flash(row);
+      this.flash(changed);
     }
   }
 
@@ -93,9 +93,11 @@ export class Table {
     const wanted = new Set(elements);
     for (const child of [...this.body.children]) if (!wanted.has(child)) child.remove();
     const focused = document.activeElement;
-    elements.forEach((element, at) => {
-      if (this.body.children[at] !== element) this.body.insertBefore(element, this.body.children[at] || null);
-    });
+    let next = this.body.firstElementChild;
+    for (const element of elements) {
+      if (element === next) next = next.nextElementSibling;
+      else this.body.insertBefore(element, next);
+    }
     if (focused && focused !== document.activeElement && this.body.contains(focused)) focused.focus({ preventScroll: true });
   }
 
@@ -152,32 +154,40 @@ export class Table {
     );
   }
 
+  /** Moves rows from where they were `before`, those that can be seen. Everything is measured before anything is set in motion. */
   move(before) {
-    for (const [player, row] of this.rows) {
-      const old = before.get(player);
+    const found = [...this.rows].map(([player, { element }]) => [element, before.get(player), element.getBoundingClientRect().top]);
+    for (const [element, old, top] of found) {
+      if (!inSight(top) && !inSight(old)) continue;
       if (old === undefined) {
-        if (before.size) row.element.animate([{ opacity: 0 }, { opacity: 1 }], { duration: MOVE_MS });
+        if (before.size) element.animate([{ opacity: 0 }, { opacity: 1 }], { duration: MOVE_MS });
         continue;
       }
-      const by = old - row.element.getBoundingClientRect().top;
-      if (Math.abs(by) < 1) continue;
-      row.element.classList.toggle("rising", by > 0);
-      const animation = row.element.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], {
+      if (Math.abs(old - top) < 1) continue;
+      element.classList.toggle("rising", old > top);
+      const animation = element.animate([{ transform: `translateY(${old - top}px)` }, { transform: "none" }], {
         duration: MOVE_MS,
         easing: "cubic-bezier(.2,.7,.2,1)",
       });
-      animation.onfinish = () => row.element.classList.remove("rising");
+      animation.onfinish = () => element.classList.remove("rising");
     }
   }
 
-  flash(row) {
+  /** Lights up what has changed in these rows. */
+  flash(rows) {
     const color = getComputedStyle(this.table).getPropertyValue("--flash");
-    for (const name of row.changed) {
-      const cell = row.cells.get(name);
-      if (cell) cell.animate([{ backgroundColor: color }, {}], { duration: 1400, easing: "ease-out" });
+    const seen = rows.filter((row) => inSight(row.element.getBoundingClientRect().top));
+    for (const row of seen) {
+      for (const name of row.changed) {
+        const cell = row.cells.get(name);
+        if (cell) cell.animate([{ backgroundColor: color }, {}], { duration: 1400, easing: "ease-out" });
+      }
     }
   }
 }
+
+/** Whether a row whose top is there can be seen, or nearly. */
+const inSight = (top) => top > -100 && top < innerHeight;
 
 function rankMark(line, look) {
   const medal = line.rank <= 3 ? ` medal-${line.rank}` : "";
