@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 from aiohttp import web
@@ -35,6 +35,7 @@ GAME = "/v1/games/{game}"
 BOARD = GAME + "/boards/{board}"
 _CHALLENGE = b'WWW-Authenticate: Bearer realm="rankfold"\r\n'
 _NOBODY = digest_of("")
+_NOTHING_KEPT: dict[Any, Any] = {}
 
 
 class Security(NamedTuple):
@@ -152,6 +153,16 @@ class Keys:
         known = self._known.get(id_of(token) or "")
         return None if known is None or self._clock() - known[1] >= CACHED_S else _fitting(known[0], token)
 
+    def holds(self, key: Key) -> bool:
+        """Whether a key that a token has fitted is what is remembered, and still holds."""
+        known = self._known.get(key.key_id)
+        return (
+            known is not None
+            and known[0] is key
+            and self._clock() - known[1] < CACHED_S
+            and key.holds(datetime.now(UTC))
+        )
+
     async def key(self, token: str) -> Key | None:
         """The key of a token, or None when it is none, or none any more."""
         key_id = id_of(token)
@@ -225,11 +236,23 @@ class Access:
         """Who asks, where nobody has to be asked for that and nothing is counted."""
         if self._limiter is not None:
             return None
-        token = _token(request) if self._keys is not None else None
-        if token is None or self._keys is None:
+        if self._keys is None:
+            return Holder(None)
+        # The same header fields as before, on the same connection, carry the same token.
+        kept: dict[Any, Any] = getattr(request, "kept", _NOTHING_KEPT)
+        holder: Holder | None = kept.get(HOLDER)
+        if holder is not None and holder.key is not None and self._keys.holds(holder.key):
+            return holder
+        token = _token(request)
+        if token is None:
             return Holder(None)
         key = self._keys.recalled(token)
-        return None if key is None else Holder(key)
+        if key is None:
+            return None
+        holder = Holder(key)
+        if kept is not _NOTHING_KEPT:
+            kept[HOLDER] = holder
+        return holder
 
     async def _admit(self, request: web.Request, group: Group) -> tuple[Holder, bytes]:
         """(who asks, the header lines that tell what is left of his limit)."""

@@ -3,11 +3,12 @@
 Pure: from two states to an event. An event is encoded once, however many listeners it goes to.
 """
 
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
-from api.encode import Metrics, tier_of
+from api.encode import Metrics, final, frozen, tier_of
 from api.names import Names
 from api.view import View
 from engine.places import Answer, Entry, Lookup, Place, Window
@@ -52,7 +53,8 @@ class LiveLine(msgspec.Struct, frozen=True, gc=False):
 class Ranks(msgspec.Struct, frozen=True):
     """The data of an event. `full`: the entries are all lines, to be shown in place of whatever was shown before.
 
-    Otherwise `entries` are the changed lines, and `gone` the players who are no longer among the lines.
+    Otherwise `entries` are the changed lines, and `gone` the players who are no longer among the lines; there may be neither
+    when the board was frozen, thawed or closed, of which `frozen` and `final` tell as on a page.
     """
 
     position: str
@@ -64,6 +66,8 @@ class Ranks(msgspec.Struct, frozen=True):
     entries: list[LiveLine]
     gone: list[str]
     segment: str | msgspec.UnsetType = msgspec.UNSET
+    frozen: datetime | msgspec.UnsetType = msgspec.UNSET
+    final: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -118,6 +122,11 @@ class State(NamedTuple):
     def same_copy(self, other: "State") -> bool:
         """Whether both are of the same ranking: not so after a period has ended or a generation was swapped."""
         return self.view.ranking_id == other.view.ranking_id and self.view.period == other.view.period
+
+    def stands_like(self, other: "State") -> bool:
+        """Whether nothing was frozen, thawed or closed between them."""
+        one, two = self.view.past, other.view.past
+        return frozen(one) == frozen(two) and final(one) == final(two)
 
 
 def players_in(answer: Answer) -> list[str]:
@@ -175,7 +184,7 @@ def change(before: State, after: State) -> Event | None:
         if line != old:
             entries.append(msgspec.structs.replace(line, was=old.rank if old is not None else None))
     gone = [player for player in before.lines if player not in after.lines]
-    if not entries and not gone and before.total == after.total:
+    if not entries and not gone and before.total == after.total and before.stands_like(after):
         return None
     return Event(after.id, _ranks(after, entries, gone, full=False))
 
@@ -192,4 +201,6 @@ def _ranks(state: State, entries: list[LiveLine], gone: list[str], *, full: bool
         entries,
         gone,
         view.segment or msgspec.UNSET,
+        frozen(view.past),
+        final(view.past),
     )

@@ -295,7 +295,12 @@ def _cursors_around(place: Place) -> tuple[str | msgspec.UnsetType | None, str |
 def percentages(style: str, place: Place) -> tuple[float, float]:
     """(the smallest top x % that he belongs to, the share of players that is not ahead of him)."""
     ahead, total = ahead_of(style, place), place.total
-    return round(100 * (ahead + 1) / total, 4), round(100 * (total - ahead) / total, 4)
+    return _percentage(ahead + 1, total), _percentage(total - ahead, total)
+
+
+def _percentage(part: int, whole: int) -> float:
+    """With four digits behind the point. In whole numbers, since to round a float takes thrice as long."""
+    return (2_000_000 * part + whole) // (2 * whole) / 10_000
 
 
 def friends_bytes(

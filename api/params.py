@@ -162,7 +162,10 @@ def player_of(segment: str) -> str:
 
 def cursor_of(member: bytes) -> str:
     """A member of a ranking as clients pass it back: opaque to them."""
-    return base64.urlsafe_b64encode(member).rstrip(b"=").decode()
+    return binascii.b2a_base64(member, newline=False).translate(_URL_SAFE, b"=").decode()
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def member_of(cursor: str, field: str) -> bytes:

@@ -43,8 +43,11 @@ class Fields(NamedTuple):
     length: int | None
     """Of the body, where they tell one."""
 
+    kept: dict[Any, Any]
+    """What was found out about them, for the next requests of this connection that have the same."""
 
-NO_FIELDS = Fields(b"", CIMultiDictProxy(CIMultiDict()), None)
+
+NO_FIELDS = Fields(b"", CIMultiDictProxy(CIMultiDict()), None, {})
 
 
 class Outbox:
@@ -81,14 +84,14 @@ class Peer(NamedTuple):
 class Plain(dict[Any, Any]):
     """What handlers use of aiohttp's request: what they leave in it is in the dictionary."""
 
-    __slots__ = ("_peer", "body", "headers", "method", "raw_path")
+    __slots__ = ("_peer", "body", "headers", "kept", "method", "raw_path")
     version = HttpVersion11
     keep_alive = True
 
     def __init__(self, peer: Peer, asked: "Asked") -> None:
         self._peer = peer
         self.method, self.raw_path, fields, self.body = asked
-        self.headers = fields.headers
+        self.headers, self.kept = fields.headers, fields.kept
 
     @property
     def content_length(self) -> int:
@@ -161,7 +164,7 @@ def _fields(block: bytes) -> Fields | None:
     length = headers.get("Content-Length")
     if length is not None and _LENGTH.fullmatch(length) is None:
         return None
-    return Fields(block, CIMultiDictProxy(headers), None if length is None else int(length))
+    return Fields(block, CIMultiDictProxy(headers), None if length is None else int(length), {})
 
 
 def is_whole(data: bytes, request: "web.BaseRequest") -> bool:

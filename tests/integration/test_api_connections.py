@@ -199,3 +199,31 @@ async def test_plain_requests_are_answered_like_all_others(stack: Stack) -> None
     statuses = {int(answer.split(b" ")[1]) for answer in plain}
     assert statuses >= {200, 304, 400, 401, 403, 404}, statuses
     await runner.cleanup()
+
+
+async def test_a_key_on_a_connection_is_judged_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As soon as it may have been revoked, or another one comes."""
+    app = make_app(stack.pool, stack.log, stack.rankings, security=Security(keys=True))
+    runner = await start(app, "127.0.0.1", 0)
+    key, token = await keys.create(stack.pool, "arcade", ["publish"], "test", None)
+    reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+
+    async def status(number: int, token: str) -> int:
+        body = json.dumps(score(f"e{number}", "ada", number)).encode()
+        head = (
+            f"POST {EVENTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        async with asyncio.timeout(60):
+            answer = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", answer)[1]))  # type: ignore[index]
+        return int(answer.split(b" ")[1])
+
+    assert [await status(number, token) for number in range(3)] == [202, 202, 202]
+    assert await status(3, token[:-1] + ("a" if token[-1] != "a" else "b")) == 401
+    await keys.revoke(stack.pool, key.key_id)
+    assert await status(4, token) == 202
+    monkeypatch.setattr("api.access.CACHED_S", 0.0)
+    assert await status(5, token) == 401
+    writer.close()
+    await runner.cleanup()

@@ -17,7 +17,7 @@ from projections import generations
 from schemas.position import Position
 from tests.harness import silent
 from tests.integration.api_stack import RULES, Stack, ruleset, running, score
-from tests.services import eventually
+from tests.services import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.services
 BOARD = "/v1/games/arcade/boards/best"
@@ -41,7 +41,7 @@ class Events:
 
     async def next(self) -> dict[str, Any]:
         """The data of the next event."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 fields = await self._fields()
                 if "data" in fields:
@@ -60,7 +60,7 @@ class Events:
 
     async def ended(self) -> None:
         """Reads on until the server ends the stream."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.response.content.readline():
                 pass
 
@@ -229,7 +229,7 @@ async def test_who_follows_a_private_board_has_to_ask_anew_after_a_while(
 async def test_silence_is_broken_by_comments(stack: Stack) -> None:
     async with listening(stack) as events:
         await events.next()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while events.comments < 3:
                 await events._fields()
 
@@ -299,7 +299,7 @@ async def test_hundreds_may_listen(stack: Stack) -> None:
         await stack.publish(score("b", "bob", 2))
         for each in sockets:
             received = b""
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_S):
                 while b'"player":"bob"' not in received:
                     received += await loop.sock_recv(each, 65_536)
     finally:

@@ -12,7 +12,7 @@ from projections import generations, replay
 from projections.retention import forget_closed
 from tests.harness import silent
 from tests.integration.api_stack import Stack, ruleset, running, score
-from tests.services import eventually
+from tests.services import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.services
 RULES = """
@@ -227,9 +227,23 @@ async def test_listeners_hear_nothing_until_the_thaw(stack: Stack) -> None:
         assert (await heard)["entries"][0]["metrics"] == {"points": 115}
 
 
+async def test_listeners_are_told_that_a_board_is_frozen_thawed_and_closed(stack: Stack) -> None:
+    async with stack.client.get(f"{BOARD}/live?top=1&period=round:1") as public:
+        first = await _heard(public)
+        assert not first.keys() & {"frozen", "final"}
+        await freeze(stack)
+        frozen = await _heard(public)
+        assert (frozen["entries"], frozen["gone"], frozen["full"]) == ([], [], False)
+        assert frozen["frozen"] == (await stack.get(f"{BOARD}?period=round:1")).json["frozen"]
+        await thaw(stack)
+        assert not (await _heard(public)).keys() & {"frozen", "final"}
+        await close(stack, board="best", period="round:1")
+        assert (await _heard(public))["final"] is True
+
+
 async def _heard(response: Any) -> Any:
     """The next event's data."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         async for line in response.content:
             if line.startswith(b"data: "):
                 return json.loads(line[6:])
