@@ -17,7 +17,7 @@ from api.names import NameBooks
 from api.params import Instant, target
 from api.problems import INVALID_REQUEST, RefusedError, invalid
 from api.response import Ready
-from api.view import Past, View, joined, shown_in
+from api.view import Past, View, Wanted, joined, shown_in
 from api.views import Views
 from engine.keys import member
 from engine.places import Entry, Lookup, Window
@@ -40,7 +40,7 @@ class Effective:
     async def see(
         self,
         game: str,
-        copy: tuple[str, str | None, str | None],
+        wanted: Wanted,
         min_position: Vector | None,
         instant: Instant,
         *,
@@ -51,7 +51,7 @@ class Effective:
         what came after the end of a final period for anybody."""
         # Redis stands still while a board is frozen; here only knowing of it does.
         await self._views.catalog.froze()
-        view, shown = await self._views.see(game, *copy, min_position, official=official, clock_ms=instant.ms)
+        view, shown = await self._views.see(game, wanted, min_position, official=official, clock_ms=instant.ms)
         parts = view.parts or (view,)
         least = {position.shard: position for position in min_position or ()}
         whens = [each.when if isinstance(each.when, Position) else each.ms for each in instant.each(len(parts))]
@@ -79,8 +79,8 @@ class Effective:
 
     async def look(
         self,
-        names: tuple[str, str],
-        copy: tuple[str | None, str | None],
+        game: str,
+        wanted: Wanted,
         min_position: Vector | None,
         instants: tuple[Instant | None, Instant | None],
         *,
@@ -89,8 +89,8 @@ class Effective:
         """A view for who asks what is behind it, as of (known_at, effective_at) if one of them is given."""
         known_at, effective_at = instants
         if effective_at is None:
-            return await self._views.see(*names, *copy, min_position, known_at, official=official)
-        return await self.see(names[0], (names[1], *copy), min_position, effective_at, official=official, inside=True)
+            return await self._views.see(game, wanted, min_position, known_at, official=official)
+        return await self.see(game, wanted, min_position, effective_at, official=official, inside=True)
 
     async def behind(self, info: GameInfo, past: Past) -> Truth:
         """What is behind the places of a view of the past, of the whole game."""

@@ -34,7 +34,7 @@ from api.params import (
 )
 from api.rejections import Rejected, rejected
 from api.response import Ready, read_response
-from api.view import Past, View
+from api.view import Past, View, Wanted
 from api.views import Views
 from engine.boards import BoardPlan
 from engine.compare import compare, tuple_of
@@ -77,9 +77,9 @@ class Explaining:
         names = name_of(game, "game"), name_of(board, "board")
         player = player_of(who)
         seen = official(request, names[0], given.get("view"))
-        copy = given.get("period"), given.get("segment")
+        wanted = Wanted(names[1], given.get("period"), given.get("segment"))
         instants = instant_of(given), effective_of(given)
-        view, shown = await self._effective.look(names, copy, vector_of(given), instants, official=seen)
+        view, shown = await self._effective.look(names[0], wanted, vector_of(given), instants, official=seen)
         own = view.of(player)
         if own.ranking_id is None:
             raise NotFound("player", player)

@@ -27,7 +27,7 @@ from api.params import effective_of, generation_of, instant_of, name_of, paramet
 from api.problems import UNAVAILABLE, RefusedError, invalid, respond
 from api.response import NO_CACHE, NOSNIFF, Ready, date_line
 from api.spreadsheet import row
-from api.view import View
+from api.view import View, Wanted
 from api.views import Views
 from engine.boards import BoardPlan
 from engine.places import Entry
@@ -105,14 +105,17 @@ class Exports:
         return (*versions, *profiles)
 
     async def _see(self, request: web.Request, game: str, board: str, given: dict[str, str]) -> tuple[View, Shown]:
-        copy, seen = (board, given.get("period"), given.get("segment")), official(request, game, given.get("view"))
+        wanted, seen = (
+            Wanted(board, given.get("period"), given.get("segment")),
+            official(request, game, given.get("view")),
+        )
         instant, generation = effective_of(given), generation_of(given)
         if generation is not None:
             require_official(request, game)
         if instant is None:
-            return await self._views.see(game, *copy, vector_of(given), instant_of(given), generation, official=seen)
+            return await self._views.see(game, wanted, vector_of(given), instant_of(given), generation, official=seen)
         try:
-            return await self._effective.see(game, copy, vector_of(given), instant, official=seen)
+            return await self._effective.see(game, wanted, vector_of(given), instant, official=seen)
         except TooManyEvents:
             rule = "nothing for an export of a game with so many events; its pages are made by jobs"
             raise invalid("effective_at", rule) from None

@@ -20,6 +20,7 @@ from api.live import Copy, Feed, Hub
 from api.params import LiveQuery, live_query, name_of, player_of, target
 from api.problems import UPGRADE_REQUIRED, RefusedError
 from api.response import NO_STORE, NOSNIFF, Ready, date_line
+from api.view import Wanted
 from projections.tasks import end
 
 UNSENT_BYTES_MAX = 64 * 1024
@@ -81,8 +82,8 @@ class Listening:
     async def _feed(self, request: web.Request, game: str, board: str, query: LiveQuery) -> Feed:
         name = name_of(game, "game")
         seen = official(request, name, query.view)
-        copy = Copy(name, name_of(board, "board"), query.period, query.segment, seen)
-        return await self._hub.feed(copy, Watch(query.players, query.top, query.alone))
+        wanted = Wanted(name_of(board, "board"), query.period, query.segment)
+        return await self._hub.feed(Copy(name, wanted, seen), Watch(query.players, query.top, query.alone))
 
 
 class Stream(Ready):

@@ -19,7 +19,7 @@ from api.changes import Event, State, Watch, change, players_in, state_of, whole
 from api.freshness import AWAY_S, Shown, SingleFlight
 from api.names import NameBooks
 from api.problems import RefusedError
-from api.view import View, shown_in, together
+from api.view import View, Wanted, shown_in, together
 from api.views import Views
 from projections.database import AWAY
 from projections.tasks import end
@@ -47,12 +47,10 @@ class Pace(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """A copy of a board as it was asked for. Without a period it is the present one, whichever that is by then."""
+    """What a listener asked for, in which game, and whether he sees on while it is frozen."""
 
     game: str
-    board: str
-    period: str | None
-    segment: str | None
+    wanted: Wanted
     official: bool = False
 
 
@@ -129,7 +127,7 @@ class Hub:
         return feed if feed is not None else await self._flights.do((copy, watch), lambda: self._open(copy, watch))
 
     async def _open(self, copy: Copy, watch: Watch) -> Feed:
-        view, shown = await self._views.see(*copy[:4], None, official=copy.official)
+        view, shown = await self._views.see(copy.game, copy.wanted, None, official=copy.official)
         return Feed(copy, watch, await self._read(view, watch, shown))
 
     def listen(self, feed: Feed, listener: Listener, last_id: str | None) -> None:
@@ -238,7 +236,7 @@ class Hub:
 
     def _view_of(self, copy: Copy) -> View | None:
         try:
-            return self._views.known(*copy[:4], official=copy.official)
+            return self._views.known(copy.game, copy.wanted, official=copy.official)
         except RefusedError:
             # There is no present period, under other rules than those that it was asked for.
             return None

@@ -13,7 +13,7 @@ from api.freshness import Shown
 from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, target, vector_of
 from api.problems import invalid
 from api.response import Ready, read_response
-from api.view import View
+from api.view import View, Wanted
 from api.views import Views
 from engine.places import Lookup, Place
 from engine.spread import part_of
@@ -114,8 +114,8 @@ class Players:
         """His places in these rankings; all are asked for together."""
         lookup = [Lookup("player", player, 0)]
         if len(info.parts) > 1 or info.game_id in self._views.catalog.freezes:
-            copies = ((row["board"], row["period"], row["segment"] or None) for row in rows)
-            found = (self._views.whole(info, *copy, shown, official=official) for copy in copies)
+            copies = (Wanted(row["board"], row["period"], row["segment"] or None) for row in rows)
+            found = (self._views.whole(info, copy, shown, official=official) for copy in copies)
             return await self._found(await asyncio.gather(*found), shown, lookup)
         views = [
             View(info, info.game.boards[row["board"]], row["period"], row["ranking_id"], row["segment"]) for row in rows

@@ -22,7 +22,7 @@ from api.problems import INVALID_REQUEST, Item, RefusedError, invalid
 from api.progress import Progress, kind_of
 from api.response import JSON, NO_CACHE, Ready, read_response
 from api.search import Searching
-from api.view import View
+from api.view import View, Wanted
 from api.views import Views
 from engine.boards import BoardPlan
 from engine.places import Lookup, Place, Window
@@ -157,11 +157,11 @@ class Reads:
         if query.generation is not None:
             require_official(request, names[0])
         seen = official(request, names[0], query.view)
-        copy = query.period, query.segment
+        wanted = Wanted(names[1], query.period, query.segment)
         if query.effective_at is not None:
-            asked = (names[1], *copy), query.min_position, query.effective_at
-            return await self._effective.see(names[0], *asked, official=seen)
-        return await self._views.see(*names, *copy, query.min_position, query.known_at, query.generation, official=seen)
+            return await self._effective.see(names[0], wanted, query.min_position, query.effective_at, official=seen)
+        asked = query.min_position, query.known_at, query.generation
+        return await self._views.see(names[0], wanted, *asked, official=seen)
 
     async def _history(self, view: View, player: str, limit: int) -> list[Any]:
         view = view.of(player)

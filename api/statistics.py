@@ -28,7 +28,7 @@ from api.params import (
 )
 from api.problems import invalid
 from api.response import Ready, read_response
-from api.view import View, in_period
+from api.view import View, Wanted, in_period
 from api.views import Views
 from engine import statistics
 from engine.boards import BoardPlan
@@ -171,8 +171,8 @@ class Statistics:
         if period.partition(":")[0] not in ("all", "season") and "period" in given:
             raise invalid("period", "all, or a season such as season:2026")
         seen = official(request, info.name, given.get("view"))
-        names, copy = (info.name, plan.name), (period, given.get("segment"))
-        view, shown = await self._effective.look(names, copy, vector_of(given), instants, official=seen)
+        wanted = Wanted(plan.name, period, given.get("segment"))
+        view, shown = await self._effective.look(info.name, wanted, vector_of(given), instants, official=seen)
         then = await self._then(view, shown, player)
         home = "" if view.plan.copies(view.segment) else view.segment
         asked = _Asked(view, shown, player, home, limit, given.get("after"), seen, then)
@@ -268,7 +268,8 @@ class Statistics:
             if seen is None or (own.version is not None and own.version <= seen.version):
                 continue
             live = self._views.catalog.known(view.info.name) or view.info
-            still = await self._views.whole(live, view.plan.name, period, view.segment or None, asked.shown)
+            wanted = Wanted(view.plan.name, period, view.segment or None)
+            still = await self._views.whole(live, wanted, asked.shown)
             answer = await self._views.ask(still, asked.shown, [Lookup("player", asked.player, 0)])
             place = answer.found[0]
             held.hold_still(period, place if isinstance(place, Place) and still.plan is view.plan else None)
@@ -307,8 +308,8 @@ class Statistics:
         """His place in a period of a spread game, as it is now."""
         if row.prefix is None:
             return None
-        copy = asked.view.plan.name, row.period, asked.view.segment or None
-        view = await self._views.whole(asked.view.info, *copy, asked.shown, official=asked.official)
+        wanted = Wanted(asked.view.plan.name, row.period, asked.view.segment or None)
+        view = await self._views.whole(asked.view.info, wanted, asked.shown, official=asked.official)
         place = (await self._views.ask(view, asked.shown, [Lookup("player", asked.player, 0)])).found[0]
         return place if isinstance(place, Place) else None
 

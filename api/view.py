@@ -12,6 +12,16 @@ from projections.effective import Truth
 from schemas.position import Position
 
 
+class Wanted(NamedTuple):
+    """A copy of a board as it is asked for. Without a period it is the present one, whichever that is by then, without a
+    segment the whole board.
+    """
+
+    board: str
+    period: str | None = None
+    segment: str | None = None
+
+
 class Past(NamedTuple):
     """As of when a board is seen: what was displayed in a version of its shard, which showed `position`.
 

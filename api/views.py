@@ -8,7 +8,7 @@ from api.copies import check_segment, example_of, present_period
 from api.freshness import Applied, Shown
 from api.params import Instant
 from api.problems import GONE, NOT_YET, RefusedError, invalid
-from api.view import Past, View, as_of, joined, shown_in, together
+from api.view import Past, View, Wanted, as_of, joined, shown_in, together
 from engine.boards import BoardPlan
 from engine.movement import BEFORE
 from projections.catalog import Catalog, GameInfo
@@ -65,9 +65,7 @@ class Views(Asking):
     async def see(
         self,
         game: str,
-        board: str,
-        period: str | None,
-        segment: str | None,
+        wanted: Wanted,
         min_position: Vector | None,
         known_at: Instant | None = None,
         generation: int | None = None,
@@ -80,24 +78,23 @@ class Views(Asking):
         With a generation it is of one beside the live one. Officials see on while a board is frozen.
         """
         info = self.catalog.known(game) or await self.catalog.game(game)
-        copy = board, period, segment
         if len(info.parts) == 1:
             shown = await self.shown_of(info, min_position)
             info = await self.catalog.as_shown(info, shown.profiled)
             if generation is not None:
                 beside = await self.catalog.beside(info, generation)
-                return await self._see_beside(beside, copy, shown, min_position)
+                return await self._see_beside(beside, wanted, shown, min_position)
             if known_at is not None:
-                return await self._see_past(info, copy, known_at.each(1)[0], shown, official=official)
-            view = await self.find(info, *copy, shown, official=official, clock_ms=clock_ms)
+                return await self._see_past(info, wanted, known_at.each(1)[0], shown, official=official)
+            view = await self.find(info, wanted, shown, official=official, clock_ms=clock_ms)
             return view, shown_in(view, shown)
         moment = known_at, clock_ms
-        return await self._see_parts(info, copy, min_position, moment, generation, official=official)
+        return await self._see_parts(info, wanted, min_position, moment, generation, official=official)
 
     async def _see_parts(
         self,
         info: GameInfo,
-        copy: tuple[str, str | None, str | None],
+        wanted: Wanted,
         min_position: Vector | None,
         moment: tuple[Instant | None, int | None],
         generation: int | None,
@@ -109,27 +106,26 @@ class Views(Asking):
         shown = await self.shown_of(info, min_position)
         info = await self.catalog.as_shown(info, shown.profiled)
         if known_at is None and generation is None:
-            view = await self.whole(info, *copy, shown, official=official, clock_ms=clock_ms)
+            view = await self.whole(info, wanted, shown, official=official, clock_ms=clock_ms)
             return view, shown_in(view, shown)
         parts = info.parts if generation is None else (await self.catalog.peers(info, generation)).parts
         moments = [None] * len(parts) if known_at is None else known_at.each(len(parts))
         found: list[tuple[View, Shown]] = []
         for part, instant in zip(parts, moments, strict=True):
-            copy = copy[0], found[0][0].period if found else copy[1], copy[2]
+            if found:
+                wanted = wanted._replace(period=found[0][0].period)
             each = shown.of(part.part)
             if instant is not None:
-                found.append(await self._see_past(part, copy, instant, each, official=official))
+                found.append(await self._see_past(part, wanted, instant, each, official=official))
             else:
                 least = Vector(position for position in min_position or () if position.shard == part.shard)
-                found.append(await self._see_beside(part, copy, each, least))
+                found.append(await self._see_beside(part, wanted, each, least))
         return joined([view for view, _ in found]), together([each for _, each in found])
 
     async def whole(
         self,
         info: GameInfo,
-        board: str,
-        period: str | None,
-        segment: str | None = None,
+        wanted: Wanted,
         shown: Shown | None = None,
         *,
         official: bool = False,
@@ -137,13 +133,13 @@ class Views(Asking):
     ) -> View:
         """As `find`; of a spread game all parts of one generation, in the period that the first part shows."""
         if len(info.parts) == 1:
-            return await self.find(info, board, period, segment, shown, official=official, clock_ms=clock_ms)
+            return await self.find(info, wanted, shown, official=official, clock_ms=clock_ms)
         while True:
             views: list[View] = []
             for part in info.parts:
-                now = views[0].period if views else period
+                now = wanted._replace(period=views[0].period) if views else wanted
                 each = None if shown is None else shown.of(part.part)
-                views.append(await self.find(part, board, now, segment, each, official=official, clock_ms=clock_ms))
+                views.append(await self.find(part, now, each, official=official, clock_ms=clock_ms))
             info = self.catalog.known(info.name) or info
             if all(view.past is not None or view.info in info.parts for view in views):
                 return joined(views)
@@ -151,7 +147,7 @@ class Views(Asking):
     async def _see_beside(
         self,
         beside: GameInfo,
-        copy: tuple[str, str | None, str | None],
+        wanted: Wanted,
         shown: Shown,
         min_position: Vector | None,
     ) -> tuple[View, Shown]:
@@ -160,20 +156,20 @@ class Views(Asking):
             if min_position and max(min_position) > beside.folded:
                 raise RefusedError(NOT_YET, f"generation {beside.generation_id} is folded up to {beside.folded} only")
             shown = as_of(shown, beside.folded)
-        return await self._find(beside, *copy, None), shown
+        return await self._find(beside, wanted, None), shown
 
     async def _see_past(
         self,
         now: GameInfo,
-        copy: tuple[str, str | None, str | None],
+        wanted: Wanted,
         known_at: Instant,
         shown: Shown,
         *,
         official: bool,
     ) -> tuple[View, Shown]:
         """What was displayed at a time or position. Who may see a board is told by the rules that hold now."""
-        if copy[0] not in now.game.boards:
-            raise NotFound("board", copy[0])
+        if wanted.board not in now.game.boards:
+            raise NotFound("board", wanted.board)
         try:
             assert not isinstance(known_at.when, Vector)
             moment = await moment_of(self.catalog.pool, now.game_id, known_at.when)
@@ -187,9 +183,9 @@ class Views(Asking):
         if moment is not None:
             held = await during(self.catalog.pool, now.game_id, moment.version)
             held = [freeze for freeze in held if freeze.final or not official]
-            view = await self._find_frozen(info, copy, held, known_at.ms)
+            view = await self._find_frozen(info, wanted, held, known_at.ms)
         else:
-            view = await self._find(info, *copy, known_at.ms)
+            view = await self._find(info, wanted, known_at.ms)
         past = Past(0 if moment is None else moment.version, position, now, known_at.text)
         if view.past is not None:
             past = view.past._replace(now=now, known_at=known_at.text)
@@ -197,14 +193,11 @@ class Views(Asking):
             view = view._replace(ranking_id=None)
         return view._replace(past=past), as_of(shown, past.position)
 
-    async def _find_frozen(
-        self, info: GameInfo, copy: tuple[str, str | None, str | None], held: list[Freeze], clock_ms: int | None
-    ) -> View:
+    async def _find_frozen(self, info: GameInfo, wanted: Wanted, held: list[Freeze], clock_ms: int | None) -> View:
         """A view as a freeze has it stand still, if one of these holds it: the earliest."""
-        board, period, segment = copy
-        whole = [freeze.position.ms for freeze in held if freeze.holds(board, "") and not freeze.final]
-        view = await self._find(info, board, period, segment, min(whole, default=clock_ms))
-        freeze = earliest(held, board, view.period)
+        whole = [freeze.position.ms for freeze in held if freeze.holds(wanted.board, "") and not freeze.final]
+        view = await self._find(info, wanted, min(whole, default=clock_ms))
+        freeze = earliest(held, wanted.board, view.period)
         if freeze is None:
             return view
         then = self.catalog.seen_as(info, freeze.generation_id)
@@ -216,15 +209,13 @@ class Views(Asking):
         if then is None:
             raise RefusedError(GONE, "what was displayed when the board was frozen is kept no longer")
         if then is not info:
-            view = await self._find(then, board, view.period, segment, None)
+            view = await self._find(then, wanted._replace(period=view.period), None)
         return view._replace(past=_still(freeze, info))
 
     async def find(
         self,
         info: GameInfo,
-        board: str,
-        period: str | None,
-        segment: str | None = None,
+        wanted: Wanted,
         shown: Shown | None = None,
         *,
         official: bool = False,
@@ -235,13 +226,13 @@ class Views(Asking):
         Raises NotFound, or refuses what cannot be a period or segment of the board.
         """
         if info.game_id not in self.catalog.freezes:
-            return await self._find(info, board, period, segment, clock_ms, shown)
+            return await self._find(info, wanted, clock_ms, shown)
         held = self.freezes(info, shown)
         if not official:
-            return await self._find_frozen(info, (board, period, segment), held, clock_ms)
+            return await self._find_frozen(info, wanted, held, clock_ms)
         final = [each for each in held if each.final]
-        view = await self._find_frozen(info, (board, period, segment), final, clock_ms)
-        return view if view.past else view._replace(fresh=earliest(held, board, view.period) is not None)
+        view = await self._find_frozen(info, wanted, final, clock_ms)
+        return view if view.past else view._replace(fresh=earliest(held, wanted.board, view.period) is not None)
 
     def rankings(self, info: GameInfo, shown: Shown | None, *, official: bool) -> dict[tuple[str, str, str], int]:
         """What rankings a reader may know of: of frozen boards those that there were by then."""
@@ -269,12 +260,11 @@ class Views(Asking):
     async def _find(
         self,
         info: GameInfo,
-        board: str,
-        period: str | None,
-        segment: str | None,
+        wanted: Wanted,
         clock_ms: int | None,
         shown: Shown | None = None,
     ) -> View:
+        board, period, segment = wanted
         plan = info.game.boards.get(board)
         if plan is None:
             raise NotFound("board", board)
@@ -291,7 +281,7 @@ class Views(Asking):
             now = self.catalog.known(info.name) or info
             if not info.retired and now.parts[info.part] is not info:
                 # Another generation went live meanwhile, perhaps under other rules.
-                return await self.find(now.parts[info.part], board, period, segment)
+                return await self.find(now.parts[info.part], Wanted(board, period, segment))
         return View(info, plan, period, ranking_id, segment or "")
 
     async def _ranking(self, info: GameInfo, name: tuple[str, str, str], shown: Shown | None) -> int | None:
@@ -314,24 +304,22 @@ class Views(Asking):
     def _present(self, info: GameInfo, plan: BoardPlan, kind: PeriodKind, clock_ms: int | None = None) -> str:
         return present_period(info, plan, kind, self._clock_ms() if clock_ms is None else clock_ms)
 
-    def known(
-        self, game: str, board: str, period: str | None, segment: str | None, *, official: bool = False
-    ) -> View | None:
+    def known(self, game: str, wanted: Wanted, *, official: bool = False) -> View | None:
         """The same out of what is known already: asks nobody, and checks nothing. None for what is not there."""
         info = self.catalog.known(game)
         if info is None or len(info.parts) == 1:
-            return self._known(info, board, period, segment, official=official)
+            return self._known(info, wanted, official=official)
         views: list[View] = []
         for part in info.parts:
-            view = self._known(part, board, views[0].period if views else period, segment, official=official)
+            now = wanted._replace(period=views[0].period) if views else wanted
+            view = self._known(part, now, official=official)
             if view is None:
                 return None
             views.append(view)
         return joined(views)
 
-    def _known(
-        self, info: GameInfo | None, board: str, period: str | None, segment: str | None, *, official: bool
-    ) -> View | None:
+    def _known(self, info: GameInfo | None, wanted: Wanted, *, official: bool) -> View | None:
+        board, period, segment = wanted
         plan = info.game.boards.get(board) if info is not None else None
         if info is None or plan is None:
             return None
