@@ -150,28 +150,28 @@ class Keys:
 
     def recalled(self, token: str) -> Key | None:
         """The key of a token that is remembered, fits and holds; of any other `key` has to tell."""
-        known = self._known.get(id_of(token) or "")
-        return None if known is None or self._clock() - known[1] >= CACHED_S else _fitting(known[0], token)
+        known = self._fresh(id_of(token) or "")
+        return None if known is None else _fitting(known[0], token)
 
     def holds(self, key: Key) -> bool:
         """Whether a key that a token has fitted is what is remembered, and still holds."""
-        known = self._known.get(key.key_id)
-        return (
-            known is not None
-            and known[0] is key
-            and self._clock() - known[1] < CACHED_S
-            and key.holds(datetime.now(UTC))
-        )
+        known = self._fresh(key.key_id)
+        return known is not None and known[0] is key and key.holds(datetime.now(UTC))
 
     async def key(self, token: str) -> Key | None:
         """The key of a token, or None when it is none, or none any more."""
         key_id = id_of(token)
         if key_id is None:
             return None
-        known = self._known.get(key_id)
-        if known is None or self._clock() - known[1] >= CACHED_S:
+        known = self._fresh(key_id)
+        if known is None:
             known = await self._flights.do(key_id, lambda: self._read(key_id))
         return _fitting(known[0], token)
+
+    def _fresh(self, key_id: str) -> tuple[Key | None, float] | None:
+        """What is remembered of a key, unless that is too old."""
+        known = self._known.get(key_id)
+        return None if known is None or self._clock() - known[1] >= CACHED_S else known
 
     async def _read(self, key_id: str) -> tuple[Key | None, float]:
         began = self._clock()

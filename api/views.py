@@ -281,7 +281,7 @@ class Views(Asking):
             now = self.catalog.known(info.name) or info
             if not info.retired and now.parts[info.part] is not info:
                 # Another generation went live meanwhile, perhaps under other rules.
-                return await self.find(now.parts[info.part], Wanted(board, period, segment))
+                return await self.find(now.parts[info.part], wanted._replace(period=period))
         return View(info, plan, period, ranking_id, segment or "")
 
     async def _ranking(self, info: GameInfo, name: tuple[str, str, str], shown: Shown | None) -> int | None:
