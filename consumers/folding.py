@@ -1,33 +1,28 @@
 """Folding one batch: dedupe, the ruleset's checks, the engine's fold, and the batch that one transaction will write."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import groupby
 
-from consumers.intake import Entry, refuse
-from consumers.shadows import Accepted, follow, guarded
+from consumers.admission import PLAIN, Accepted, Admission, Scored
+from consumers.intake import Entry, Taken, refuse
+from consumers.shadows import follow, guarded
 from consumers.slices import slices
-from engine.corrections import CORRECTIONS, archived_subject
-from engine.erasure import MARK, reserved, surrogate_in
-from engine.spread import goes_with, part_of
+from engine.erasure import surrogate_in
 from projections.batch import Batch, LiveGame, ShardState
-from projections.commit import ACCEPTED, DUPLICATE, REFUSED
+from projections.commit import REFUSED
 from projections.freezes import Line, pinned
 from projections.freezes import follow as follow_freeze
 from projections.names import shard_of
 from projections.store import Store
-from projections.stretch import last, settling, stage
+from projections.stretch import last, prepare, settling, stage
 from projections.surrogates import Erasing
-from schemas.codec import named_game
 from schemas.errors import InvalidRuleset
 from schemas.events import Close, Event, Fixture, Freeze, Pick, Player, Result, RulesetChange, Score, Thaw
 from schemas.position import Position
 from schemas.ruleset import parse
 
-IdKey = tuple[int, bytes]
 CACHE_GAMES = 1_000
 """So many games are held beside those of the batches under way; a small one takes some 30 KiB without its rows."""
-
-LOOK_UPS = 256
-"""For so many batches ids are looked up once a duplicate has come: they seldom come alone."""
 
 
 class Folding:
@@ -42,8 +37,7 @@ class Folding:
         self.cache_rows = cache_rows
         self.cache_games = cache_games
         self._games: dict[str, LiveGame] = {}
-        self._in_flight: dict[int, dict[IdKey, bytes]] = {}
-        self._look_ups = 0
+        self.admission = Admission(shard, store, self._games)
         self._committed_version = 0
         self._latest: dict[str, int] = {}
         self._accepted: Accepted = []
@@ -52,23 +46,15 @@ class Folding:
     def held_games(self) -> int:
         return len(self._games)
 
-    def expect_duplicates(self) -> None:
-        """The archive refused an id as used before: for a while, look ids up before folding.
-
-        Otherwise they are not looked up at all. Nearly every id is new, and the unique key of `event_ids` refuses, with the
-        whole transaction, one that is not; the batch is then folded again, with a look-up.
-        """
-        self._look_ups = LOOK_UPS
-
     def forget(self) -> None:
         """Drops everything that is held in memory."""
         self._latest, self._accepted = {}, []
         self._games.clear()
-        self._in_flight.clear()
+        self.admission.forget()
 
     def committed(self, batch: Batch) -> None:
         """The batch is in PostgreSQL: its ids are found there from now on, and its rows may leave the cache."""
-        self._in_flight.pop(batch.version, None)
+        self.admission.committed(batch.version)
         for live in self._games.values():
             for one in live.following:
                 one.uncommitted.pop(batch.version, None)
@@ -81,38 +67,50 @@ class Folding:
         self._latest, self._accepted = {}, []
         return Batch(self.shard, state, (state.ms, state.seq))
 
-    async def add(self, entries: list[Entry], batch: Batch) -> bool:
+    async def add(self, part: list[Taken], batch: Batch) -> bool:
         """Archives and stages entries that hold no change of rules. Returns whether others may follow in the same batch."""
-        batch.upto = (entries[-1].ms, entries[-1].seq)
-        batch.entries += len(entries)
-        await self._meet({entry.event.game for entry in entries if entry.event is not None}, batch)
-        judged: list[Entry] = []
-        async for part in slices(entries):
-            judged += map(self._judge, part)
-        accepted = self._accepted = await self._admit(judged, batch)
-        latest = {event.game: entry.ms for entry, event in accepted}
+        batch.upto = part[-1].last
+        batch.entries += sum(map(len, part))
+        await self._meet(set().union(*(stretch.games for stretch in part)), batch)
+        accepted = await self.admission.take(part, batch)
+        self._accepted = [each for some in accepted if isinstance(some, list) for each in some]
+        latest: dict[str, int] = {}
+        for some in accepted:
+            if isinstance(some, Scored):
+                latest[some.live.name] = some.scores.ms[-1]
+            else:
+                latest |= {event.game: entry.ms for entry, event in some}
         touched = {name: self._games[name] for name in latest}
         self._latest |= latest
-        contests = [
-            event for _, event in accepted if type(event) is not Score and isinstance(event, (Result, Fixture, Pick))
-        ]
-        for name, live in touched.items() if contests else ():
-            await self.store.load_contests(live, [event for event in contests if event.game == name])
+        said: dict[str, list[Event]] = {name: [] for name in touched}
+        for _, event in self._accepted:
+            said[event.game].append(event)
         for name, live in touched.items():
-            live.fold.home = (batch.state.epoch, self.shard)
-            if isinstance(accepted[0][1], CORRECTIONS):
-                corrections = [event for _, event in accepted if isinstance(event, CORRECTIONS) and event.game == name]
-                await self.store.load_past(live, corrections, last(batch))
-        async for stretch in slices(accepted):
-            for entry, event in stretch:
-                if type(event) is Score:
-                    touched[event.game].fold.stage_score(event, entry.ms, entry.seq)
-                else:
-                    position = Position(batch.state.epoch, self.shard, entry.ms, entry.seq)
-                    await stage(self.store, touched[event.game], event, position, batch)
+            await prepare(self.store, live, said[name], batch)
+        for some in accepted:
+            if isinstance(some, Scored):
+                async for at in slices(range(len(some.scores)), PLAIN):
+                    some.live.fold.stage_scores(*some.scores.said(at[0], at[-1] + 1))
+            else:
+                async for stretch in slices(some):
+                    await self._stage(stretch, batch)
         # What follows would look for picks and ids where those of this batch are not found yet.
-        apart = contests or self._look_ups or any(live.shadows for live in touched.values())
+        contests = any(isinstance(event, Result | Fixture | Pick) for _, event in self._accepted)
+        apart = contests or self.admission.looks_up or any(live.shadows for live in touched.values())
         return not apart and self.held_games <= self.cache_games
+
+    async def _stage(self, accepted: Sequence[tuple[Entry, Event]], batch: Batch) -> None:
+        """Stages events in their order; scores that follow one another in a game all at once."""
+        for game, group in groupby(accepted, _scored_in):
+            said = list(group)
+            if game is None:
+                for entry, event in said:
+                    position = Position(batch.state.epoch, self.shard, entry.ms, entry.seq)
+                    await stage(self.store, self._games[event.game], event, position, batch)
+                continue
+            scores = [event for _, event in said if isinstance(event, Score)]
+            ms, seq = [entry.ms for entry, _ in said], [entry.seq for entry, _ in said]
+            self._games[game].fold.stage_scores(scores, ms, seq)
 
     def gathers(self) -> bool:
         """Whether the batch at hand takes no more memory than the rows that it will touch are many."""
@@ -167,89 +165,6 @@ class Folding:
             if (live := self._games.get(name)) is not None:
                 live.used = batch.version
 
-    def _judge(self, entry: Entry) -> Entry:
-        """What the shard and the game's ruleset say about an entry."""
-        event = entry.event
-        if event is None or entry.problem is not None:
-            return entry
-        live = self._games.get(event.game)
-        if live is None:
-            return refuse(entry, "game", f"unknown game {event.game!r}; apply a ruleset for it first")
-        if live.shard != self.shard:
-            return refuse(entry, "game", self._astray(live))
-        if live.fold.owns is not None and (player := goes_with(event)) is not None and not live.fold.owns(player):
-            home = f"this player's part of a spread game lives on shard {part_of(player, live.parts)}"
-            return refuse(entry, "player", f"{home}, not on shard {self.shard}")
-        if type(event) is not Score or event.player.startswith(MARK):
-            forged = reserved(event, entry.ms, entry.seq)
-            if forged is not None:
-                return refuse(entry, "player", f"{forged} is an id that only an erased player is given")
-        problems = live.fold.game.check(event)
-        if problems:
-            rest = "".join(f"; {problem}" for problem in problems[1:])
-            return refuse(entry, problems[0].field, problems[0].rule + rest)
-        return entry
-
-    def _astray(self, live: LiveGame) -> str:
-        return f"this game lives on shard {live.shard}, not on shard {self.shard}"
-
-    async def _admit(self, entries: list[Entry], batch: Batch) -> list[tuple[Entry, Event]]:
-        """Archives every entry with its verdict, and returns those that are new."""
-        used: dict[IdKey, bytes] | None = None
-        if self._look_ups:
-            self._look_ups -= 1
-            keys = [
-                (self._games[entry.event.game].game_id, entry.id_hash)
-                for entry in entries
-                if entry.event is not None and entry.problem is None
-            ]
-            used = {key: row["body_hash"] for key, row in (await self.store.known_ids(keys)).items()}
-            for ids in self._in_flight.values():
-                used.update({key: ids[key] for key in keys if key in ids})
-            self._in_flight[batch.version] = {}
-        accepted: list[tuple[Entry, Event]] = []
-        async for stretch in slices(entries):
-            for entry in stretch:
-                self._admit_one(entry, batch, used, accepted)
-        return accepted
-
-    def _admit_one(
-        self, entry: Entry, batch: Batch, used: dict[IdKey, bytes] | None, accepted: list[tuple[Entry, Event]]
-    ) -> None:
-        event, epoch, shard = entry.event, batch.state.epoch, self.shard
-        live = self._games.get(event.game) if event is not None else None
-        game_id = live.game_id if live is not None else 0
-        verdict, subject = REFUSED, None
-        if event is not None and entry.problem is None:
-            before = None
-            if used is not None:
-                key = (game_id, entry.id_hash)
-                before = used.get(key)
-                if before is None:
-                    used[key] = self._in_flight[batch.version][key] = entry.body_hash
-            if before is None:
-                verdict = ACCEPTED
-                subject = archived_subject(event)
-                batch.lines.ids.append((game_id, entry.id_hash, entry.body_hash, epoch, shard, entry.ms, entry.seq))
-                accepted.append((entry, event))
-            elif before == entry.body_hash:
-                verdict = DUPLICATE
-            else:
-                entry = refuse(entry, "id", f"the id {event.id!r} was used before with another content")
-        if entry.problem is not None:
-            batch.lines.dead.append(self._dead(entry, entry.problem.field, entry.problem.rule, epoch))
-        # What a duplicate says may be about somebody who was erased since its original came.
-        body = b"" if verdict == DUPLICATE and live is not None and live.erased else entry.body
-        batch.lines.log.append((game_id, epoch, shard, entry.ms, entry.seq, verdict, subject, body))
-
-    def _dead(
-        self, entry: Entry, field: str, rule: str, epoch: int
-    ) -> tuple[str | None, int, int, int, int, str, str, bytes]:
-        game = entry.event.game if entry.event is not None else named_game(entry.body)
-        # PostgreSQL's text holds no NUL, and reasons may quote what a publisher sent.
-        clean = rule.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-        return game, epoch, self.shard, entry.ms, entry.seq, field.replace("\0", "\ufffd"), clean, entry.body
-
     async def erase(self, entry: Entry, state: ShardState) -> Batch:
         """The batch of an event that erases a player, alone: all rows and contests that name him are loaded before.
 
@@ -259,7 +174,7 @@ class Folding:
         assert isinstance(event, Player)
         batch = self._lone(entry, state)
         await self._meet([event.game], batch)
-        if await self._admit([self._judge(entry)], batch):
+        if await self.admission.admit([entry], batch):
             live = self._games[event.game]
             await self._erase(live, event, entry, batch)
             for shadow in live.shadows:
@@ -287,7 +202,7 @@ class Folding:
     def park(self, entry: Entry, rule: str, state: ShardState) -> Batch:
         """A batch of one entry that goes to the dead letters unfolded."""
         batch = self._lone(entry, state)
-        batch.lines.dead.append(self._dead(entry, "", rule, state.epoch))
+        batch.lines.dead.append(self.admission.dead(entry, "", rule, state.epoch))
         batch.lines.log.append((0, state.epoch, self.shard, entry.ms, entry.seq, REFUSED, None, entry.body))
         return batch
 
@@ -302,7 +217,7 @@ class Folding:
         if problem is not None:
             entry = refuse(entry, *problem)
         if live is not None or problem is not None:
-            admitted = await self._admit([entry], batch)
+            admitted = await self.admission.archive([entry], batch)
             if live is not None and admitted:
                 await self._pass_time(live, entry, batch)
                 for shadow in live.shadows:
@@ -325,7 +240,7 @@ class Folding:
 
     async def _rules_problem(self, event: RulesetChange, live: LiveGame | None) -> tuple[str, str] | None:
         if live is not None and live.shard != self.shard:
-            return "game", self._astray(live)
+            return "game", self.admission.astray(live)
         try:
             rules = parse(event.text, game=event.game)
         except InvalidRuleset as error:
@@ -381,3 +296,9 @@ class Folding:
 
 def _used(live: LiveGame) -> int:
     return live.used
+
+
+def _scored_in(said: tuple[Entry, Event]) -> str | None:
+    """The game that a score belongs to; None for what is no score."""
+    event = said[1]
+    return event.game if type(event) is Score else None

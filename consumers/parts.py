@@ -1,10 +1,10 @@
 """What a shard consumer takes at once: how much, and which entries can be folded together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from consumers.folding import CACHE_GAMES
-from consumers.intake import Entry
+from consumers.intake import Entry, Mixed, Plain, Taken
 from engine.corrections import CORRECTIONS
 from engine.erasure import erases
 from schemas.events import Close, Freeze, Player, RulesetChange, Thaw
@@ -24,12 +24,27 @@ class Limits:
         self.keep_log_s = keep_log_s
 
 
-def parts(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Stretches of entries that can be folded together.
+def parts(stretches: Iterable[Taken]) -> Iterator[tuple[Entry | None, list[Taken]]]:
+    """What can be folded together; with the first entry of it where that has to stand apart from all others.
 
     A change of rules, the erasing of a player and what freezes or closes a board stand alone, corrections with their kind.
     """
-    return (list(part) for _, part in groupby(entries, company))
+    together: list[Taken] = []
+    for stretch in stretches:
+        if isinstance(stretch, Plain):
+            together.append(stretch)
+            continue
+        for kind, group in groupby(stretch, company):
+            entries = Mixed(group)
+            if kind is None:
+                together.append(entries)
+                continue
+            if together:
+                yield None, together
+            together = []
+            yield entries[0], [entries]
+    if together:
+        yield None, together
 
 
 def company(entry: Entry) -> object:

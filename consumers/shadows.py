@@ -8,17 +8,15 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from consumers.intake import Entry
+from consumers.admission import Accepted
 from consumers.slices import slices
 from projections import generations
 from projections.batch import Batch, LiveGame
 from projections.store import Store
 from projections.stretch import prepare, stage
 from schemas.errors import ConcurrentWriter
-from schemas.events import Event
 from schemas.position import Position
 
-Accepted = list[tuple[Entry, Event]]
 log = structlog.get_logger()
 
 

@@ -19,8 +19,8 @@ from redis.exceptions import RedisError
 
 from consumers.failures import Park, Retry, Stop, decide
 from consumers.folding import Folding
-from consumers.intake import Entry, RawEntry, take_in
-from consumers.parts import Limits, company, parts
+from consumers.intake import RawEntry, Taken, join, take_all, take_in
+from consumers.parts import Limits, parts
 from consumers.publisher import Publisher
 from consumers.shardlog import EpochChanged, ShardLog
 from consumers.slices import slices
@@ -136,34 +136,34 @@ class ShardConsumer:
         """
         more = await self._check_log(raw) and (len(raw) >= self.limits.batch_events_max or self.lag_ms >= BEHIND_MS)
         reached = (self._state.ms, self._state.seq)
-        entries: list[Entry] = []
-        async for part_of_it in slices(raw):
-            entries += map(take_in, part_of_it)
-        if entries and (entries[0].ms, entries[0].seq) <= reached:
-            entries = [entry for entry in entries if (entry.ms, entry.seq) > reached]
-        for part in parts(entries):
-            alone = company(part[0]) is not None
-            if alone or not self.store.covers(part[-1].ms):
+        if parse_entry(raw[0][0]) <= reached:
+            raw = [entry for entry in raw if parse_entry(entry[0]) > reached]
+        stretches: list[Taken] = []
+        async for stretch in slices(raw):
+            join(stretches, take_all(stretch))
+        for apart, part in parts(stretches):
+            event = apart.event if apart is not None else None
+            if apart is not None or not self.store.covers(part[-1].last[0]):
                 await self._close(behind=True)
-            if isinstance(part[0].event, RulesetChange):
+            if apart is not None and isinstance(event, RulesetChange):
                 await self._writing.settle()
-                batch = await self._folding.change_rules(part[0], self._state)
+                batch = await self._folding.change_rules(apart, self._state)
                 self._launch(batch, behind=more)
                 # What follows may belong to the game that these rules make.
                 await self._writing.settle()
-            elif part[0].event is not None and erases(part[0].event):
+            elif apart is not None and event is not None and erases(event):
                 await self._writing.settle()
-                self._launch(await self._folding.erase(part[0], self._state), behind=more)
+                self._launch(await self._folding.erase(apart, self._state), behind=more)
                 await self._writing.settle()
                 # Nothing that was read before may name him again.
                 self._folding.forget()
             else:
-                if type(part[0].event) in CORRECTIONS:
+                if type(event) in CORRECTIONS:
                     # They look for what they correct in the archive.
                     await self._writing.settle()
-                await self._fold(part, grows=grows and more and not alone, behind=more)
+                await self._fold(part, grows=grows and more and apart is None, behind=more)
 
-    async def _fold(self, part: list[Entry], *, grows: bool, behind: bool) -> None:
+    async def _fold(self, part: list[Taken], *, grows: bool, behind: bool) -> None:
         """Adds entries to the batch that is open, or to a new one, and ends it unless it may grow."""
         if self._open is None:
             self._open, self._opened = self._folding.begin(self._state), time.monotonic()
@@ -273,7 +273,7 @@ class ShardConsumer:
         """Acts on a decision; returns whether events are to be folded one by one."""
         decision = decide(error, attempt, random.random())
         if isinstance(error, asyncpg.UniqueViolationError) and isinstance(decision, Retry) and decision.delay_s == 0:
-            self._folding.expect_duplicates()
+            self._folding.admission.expect_duplicates()
             return False
         # The kind of an error and not its text goes to readers: that may hold addresses and names.
         kind, text = type(error).__name__, f"{type(error).__name__}: {error}"

@@ -5,8 +5,7 @@ rows of this one, although it has a processor of its own.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
-from itertools import islice
+from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,14 +13,8 @@ SLICE = 500
 """Items between two turns of the loop: around a millisecond of work."""
 
 
-async def slices(items: Iterable[T], size: int = SLICE) -> AsyncIterator[Iterator[T]]:
+async def slices(items: Sequence[T], size: int = SLICE) -> AsyncIterator[Sequence[T]]:
     """The items in stretches; between two of them everything else on the loop gets its turn."""
-    source = iter(items)
-    for first in source:
-        yield _chain(first, islice(source, size - 1))
+    for at in range(0, len(items), size):
+        yield items[at : at + size]
         await asyncio.sleep(0)
-
-
-def _chain(first: T, rest: Iterator[T]) -> Iterator[T]:
-    yield first
-    yield from rest

@@ -69,6 +69,11 @@ def subject_number(subject: str) -> int:
     return number - _UNSIGNED if number >= _SIGN else number
 
 
+def subjects_of_scores(scores: Iterable[Score]) -> list[int]:
+    """`archived_subject` of each."""
+    return [subject_number(marks_of(score.player)) for score in scores]
+
+
 def archived_subject(event: Event) -> int | None:
     """The number by which an event can be found in the archive."""
     subject = subject_of(event)

@@ -6,8 +6,9 @@ places changed. Nothing depends on how events are cut into batches.
 """
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from datetime import datetime
+from itertools import compress
 from operator import itemgetter
 
 from engine.badges import Award, Moment, awards_of
@@ -20,7 +21,7 @@ from engine.erasure import FOREIGN, erase, erases
 from engine.headtohead import break_ties
 from engine.lanes import Lane, Road, lay
 from engine.lots import draw
-from engine.marks import Mark, scale_values
+from engine.marks import Mark, scale_values, scores_of
 from engine.movement import BEFORE
 from engine.roster import Roster
 from engine.rules import Game
@@ -93,7 +94,7 @@ class Fold:
         if self.game.badged or self._closed:
             self.home = position[:2]
         if type(event) is Score:
-            self.stage_score(event, position[2], position[3])
+            self.stage_scores((event,), position[2:3], position[3:])
         elif event.id in self._voided and isinstance(event, VOIDABLE):
             return
         elif isinstance(event, Result | Fixture | Pick):
@@ -114,23 +115,25 @@ class Fold:
         if self._closed:
             self.closes.settle(self, event, position)
 
-    def stage_score(self, event: Score, ms: int, seq: int) -> None:
-        """`stage` for the event that nearly all are; (ms, seq) is its entry."""
-        if self._voided and event.id in self._voided:
+    def stage_scores(self, events: Sequence[Score], ms: Sequence[int], seq: Sequence[int]) -> None:
+        """`stage` for what nearly all events are: scores in the order of the log, whose entries are (ms, seq)."""
+        if self._voided:
+            kept = [event.id not in self._voided for event in events]
+            events, (ms, seq) = list(compress(events, kept)), (list(compress(each, kept)) for each in (ms, seq))
+        if not self.game.straight or self._closed:
+            for event, at, number in zip(events, ms, seq, strict=True):
+                self._stage_score(event, at, number)
             return
-        game = self.game
-        if game.straight and not self._closed:
-            occurred = ms if event.occurred_at is None else epoch_ms(event.occurred_at)
-            values: dict[str, int] = event.values  # type: ignore[assignment]
-            for value in values.values():
-                if not game.plain or type(value) is not int:
-                    values = scale_values(event.values, game.rules.metrics)
-                    break
-            road = self._road
-            if not road.start <= occurred < road.end or event.round != road.round:
-                road = self._find_road(occurred, event.round)
-            road.stage(self._lanes, event, values, occurred, ms, seq)
-            return
+        scores = scores_of(events, ms, seq, self.game.rules.metrics, whole=self.game.plain)
+        start = 0
+        while start < len(events):
+            end = self._road.reach(scores, start)
+            if end == start:
+                end = self._find_road(scores.occurred[start], events[start].round).reach(scores, start)
+            self._road.stage(self._lanes, scores.cut(start, end))
+            start = end
+
+    def _stage_score(self, event: Score, ms: int, seq: int) -> None:
         for entrant, mark, tables in self.entries(event, ms, seq):
             self.push(tuple(tables), entrant, mark)
         if self._earners:
@@ -143,7 +146,7 @@ class Fold:
         lanes, self._lanes = self._lanes, []
         for position, event in said:
             if type(event) is Score and self.game.straight and not self._closed:
-                self.stage_score(event, position.ms, position.seq)
+                self.stage_scores((event,), position[2:3], position[3:])
             elif isinstance(event, Score | Adjustment):
                 for entrant, mark, tables in self.entries(event, position.ms, position.seq):
                     lay(self._lanes, tuple(tables), entrant, mark)

@@ -7,9 +7,8 @@ memory is slow.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from engine.marks import Mark
+from engine.marks import Scores
 from engine.shapes import Running, Shape, Single
-from schemas.events import Score
 
 
 class Gather(NamedTuple):
@@ -17,8 +16,8 @@ class Gather(NamedTuple):
 
     empty: list[Any]
     """What stands in the shape's places before the first one."""
-    take: Callable[[list[Any], Score, dict[str, int], int, int, int], None]
-    """(all that is gathered, score, its scaled values, occurred_ms, ms, seq): takes a score in."""
+    take: Callable[[list[list[Any]], Scores], None]
+    """Takes scores in, each into what is gathered for its entrant, in the same order."""
     gist: Callable[[list[Any]], Any]
     """What is gathered, as `Shape.take` wants it."""
 
@@ -33,11 +32,12 @@ def gather_of(shape: Shape, at: int) -> Gather | None:
 def _sums(shape: Running, at: int) -> Gather:
     sums = [(at + number, of) for number, (_, of) in enumerate(shape.sums, 1)]
 
-    def take(held: list[Any], _: Score, values: dict[str, int], *__: int) -> None:
-        held[at] += 1
-        for place, of in sums:
-            if of in values:
-                held[place] += values[of]
+    def take(gathered: list[list[Any]], scores: Scores) -> None:
+        for held, values in zip(gathered, scores.values, strict=True):
+            held[at] += 1
+            for place, of in sums:
+                if of in values:
+                    held[place] += values[of]
 
     def gist(held: list[Any]) -> Any:
         return held[at + 1 : at + 1 + len(sums)], held[at], ()
@@ -49,29 +49,32 @@ def _best(shape: Single, at: int) -> Gather:
     by, sign, dated = shape.by, shape.sign, shape.dated
     worst, first, earliest = at + 1, at + 2, at + 3
 
-    def take(held: list[Any], event: Score, values: dict[str, int], occurred: int, ms: int, seq: int) -> None:
+    def take(gathered: list[list[Any]], scores: Scores) -> None:
         """The best run, and the first where that has to be known. Most are neither, and never become a mark."""
-        value = values.get(by)
-        if value is None:
-            return
-        best = held[at]
-        if best is not None:
-            lead = (value - held[worst]) * sign
-            better = lead > 0 or (lead == 0 and (occurred, ms, seq) < best.order)
-            earlier = dated and occurred <= held[earliest] and (occurred, ms, seq) < held[first].order
-            if not better and not earlier:
-                return
-        else:
-            better = earlier = True
-        mark = Mark(occurred, ms, seq, values, event.round, event.attributes, event.id)
-        if better:
-            held[at], held[worst] = mark, value
-        if earlier:
-            held[first], held[earliest] = mark, occurred
+        occurred = scores.occurred
+        for index, (held, values) in enumerate(zip(gathered, scores.values, strict=True)):
+            value = values.get(by)
+            if value is None:
+                continue
+            best = held[at]
+            if best is not None:
+                lead = (value - held[worst]) * sign
+                better = lead > 0 or (lead == 0 and scores.order(index) < best.order)
+                earlier = dated and occurred[index] <= held[earliest] and scores.order(index) < held[first].order
+                if not better and not earlier:
+                    continue
+            else:
+                better = earlier = True
+            mark = scores.mark(index)
+            if better:
+                held[at], held[worst] = mark, value
+            if earlier:
+                held[first], held[earliest] = mark, mark.occurred_ms
 
     def gist(held: list[Any]) -> Any:
-        if held[at] is None:
+        best, oldest = held[at], held[first]
+        if best is None:
             return ()
-        return (held[at], held[first]) if dated else (held[at],)
+        return (best, oldest) if dated and oldest is not best else (best,)
 
     return Gather([None, 0, None, 0], take, gist)

@@ -6,13 +6,15 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from engine.gathering import Gather, gather_of
-from engine.marks import Mark
+from engine.marks import Scores
 from engine.shapes import Row, Shape, Step
 from engine.tables import Table
-from schemas.events import Round, Score
+from schemas.events import Round
 
 _SHAPE = attrgetter("shape")
 _ENTRANT = itemgetter(0)
+_PLAYER = attrgetter("player")
+_ROUND = attrgetter("round")
 
 
 class Lane:
@@ -103,24 +105,37 @@ class Road:
             self._empty += gather.empty
         self._takes = [gather.take for gather in self._gathers]
 
-    def stage(self, lanes: list[Lane], event: Score, values: dict[str, int], occurred: int, ms: int, seq: int) -> None:
-        """Adds a score behind what is there. `values` are scaled; it occurred, and was recorded, then (epoch milliseconds)."""
+    def reach(self, scores: Scores, start: int) -> int:
+        """The index of the first score from `start` on that does not go here."""
+        events, occurred, count = scores.events, scores.occurred, len(scores.events)
+        timely = not start and self.start <= min(occurred) and max(occurred) < self.end
+        if timely and set(map(_ROUND, events)) == {self.round}:
+            return count
+        for index in range(start, count):
+            if not self.start <= occurred[index] < self.end or events[index].round != self.round:
+                return index
+        return count
+
+    def stage(self, lanes: list[Lane], scores: Scores) -> None:
+        """Adds scores behind what is there."""
         takes = self._takes
         if not lanes or lanes[-1].tables is not self.tables:
             lanes.append(Gathering(self.tables, self._gathers) if takes else Lane(self.tables))
         steps = lanes[-1].steps
-        held = steps.get(event.player)
+        held = map(steps.get, map(_PLAYER, scores.events))
         if takes:
-            if held is None:
-                held = steps[event.player] = self._empty.copy()
+            gathered: list[list[Any]] = []
+            for event, one in zip(scores.events, held, strict=True):
+                if one is None:
+                    one = steps[event.player] = self._empty.copy()
+                gathered.append(one)
             for take in takes:
-                take(held, event, values, occurred, ms, seq)
+                take(gathered, scores)
             return
-        mark = Mark(occurred, ms, seq, values, event.round, event.attributes, event.id)
-        if held is None:
-            steps[event.player] = [mark]
-        else:
-            held.append(mark)
+        for index, one in enumerate(held):
+            if one is None:
+                one = steps[scores.events[index].player] = []
+            one.append(scores.mark(index))
 
 
 def by_shapes(tables: tuple[Table, ...]) -> list[tuple[Shape, list[Table]]]:

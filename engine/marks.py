@@ -1,14 +1,16 @@
 """Marks: what an event is worth to one player, and the conditions that rulesets put on them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import msgspec
 
 from engine.numbers import scaled, scaled_rounding
-from schemas.events import Number
+from schemas.codec import epoch_ms
+from schemas.events import Number, Score
 from schemas.language import Condition, MetricType, Range, Where
 
 
@@ -34,6 +36,34 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return (self.occurred_ms, self.ms, self.seq)
 
 
+class Scores(NamedTuple):
+    """Scores in the order of the log, column by column: `values` are scaled, (ms, seq) are their entries."""
+
+    events: Sequence[Score]
+    values: Sequence[dict[str, int]]
+    occurred: Sequence[int]
+    ms: Sequence[int]
+    seq: Sequence[int]
+
+    def order(self, index: int) -> tuple[int, int, int]:
+        """The order of a score's mark."""
+        return self.occurred[index], self.ms[index], self.seq[index]
+
+    def mark(self, index: int) -> Mark:
+        """What one of them is worth to its player."""
+        event = self.events[index]
+        order = self.occurred[index], self.ms[index], self.seq[index]
+        return Mark(*order, self.values[index], event.round, event.attributes, event.id)
+
+    def cut(self, start: int, end: int) -> "Scores":
+        """Those from `start` up to `end`."""
+        if (start, end) == (0, len(self.events)):
+            return self
+        events, values, occurred, ms, seq = self
+        return Scores(events[start:end], values[start:end], occurred[start:end], ms[start:end], seq[start:end])
+
+
+_WHOLE = {int}
 _DECIMAL = re.compile(r"[+-]?\d{1,28}(\.\d{1,28})?", re.ASCII)
 Predicate = Callable[[Mark], bool]
 Entry = tuple[str, Mark]
@@ -113,3 +143,18 @@ def _compile_range(condition: Range, metric: MetricType | None) -> Callable[[Any
 def scale_values(values: dict[str, Number], metrics: dict[str, MetricType]) -> dict[str, int]:
     """Declared metrics as scaled integers; `Game.check` has refused what cannot be scaled."""
     return {name: scaled_rounding(value, metrics[name].scale) for name, value in values.items() if name in metrics}
+
+
+def scores_of(
+    events: Sequence[Score], ms: Sequence[int], seq: Sequence[int], metrics: dict[str, MetricType], *, whole: bool
+) -> Scores:
+    """Scores with what they are worth. If all metrics are `whole` numbers without bounds, an integer is so already."""
+    occurred = [at if e.occurred_at is None else epoch_ms(e.occurred_at) for e, at in zip(events, ms, strict=True)]
+    given: list[Any] = [event.values for event in events]
+    if not whole or not _all_whole(chain.from_iterable(map(dict.values, given))):
+        given = [each if whole and _all_whole(each.values()) else scale_values(each, metrics) for each in given]
+    return Scores(events, given, occurred, ms, seq)
+
+
+def _all_whole(numbers: Iterable[Number]) -> bool:
+    return set(map(type, numbers)) <= _WHOLE

@@ -1,6 +1,6 @@
 """A compiled game: the ruleset made ready to turn events into marks, and to say what is wrong with an event."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.boards import BoardPlan
 from engine.clock import days_in
@@ -113,6 +113,10 @@ class Game:
         if isinstance(event, Fixture):
             return list(self._fixture_problems(event))
         return self._result_problems(event) if isinstance(event, Result) else []
+
+    def declares(self, scores: Sequence[Score]) -> bool:
+        """Whether `check` has nothing to say about scores of integers that have no attributes, told of all at once."""
+        return self.plain and set().union(*[score.values for score in scores]) <= self._limits.keys()
 
     def _result_problems(self, event: Result) -> list[Problem]:
         problems = list(self._entrant_problems("attributes", event.attributes or {}))

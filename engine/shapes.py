@@ -258,12 +258,13 @@ class Running(Shape):
         self._before = [at for _, at in plan.order[:until]]
         dated = [at for at, op, of, _ in self._steps if op in ("max", "min") and of in firsts and at in self._before]
         self._firsts = {at: len(plan.metrics) + len(self._means) + number for number, at in enumerate(dated)}
+        self._empty: list[int | None] = [None] * (len(plan.metrics) + len(self._means))
+        for at, op, _, _ in self._steps:
+            self._empty[at] = 0 if op in ("sum", "count") else None
+        self._orders = [None] * (len(self._empty) + len(self._firsts))
 
     def new(self) -> list[Any]:
-        values: list[int | None] = [None] * (len(self.plan.metrics) + len(self._means))
-        for at, op, _, _ in self._steps:
-            values[at] = 0 if op in ("sum", "count") else None
-        return [[None] * (len(values) + len(self._firsts)) if self.ordered else None, 0, None, *values]
+        return [self._orders.copy() if self.ordered else None, 0, None, *self._empty]
 
     def absorb(self, state: list[Any], mark: Mark) -> bool:
         state[1] += 1

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
+from engine.corrections import CORRECTIONS
 from engine.erasure import erases
 from engine.fold import Fold
 from projections import past
 from projections.coldguard import refuse
 from projections.database import Connection, queries
 from projections.share import WHOLE, Share
-from schemas.codec import decode_archived
+from schemas.codec import decode_all_archived
 from schemas.events import Event, Player, Reinstate, Score, Void
 from schemas.position import Position
 
@@ -92,12 +94,12 @@ class Archive:
 
     async def _stage(self, connection: Connection, rows: list[Any], ahead: "asyncio.Future[Any]") -> None:
         fold = self.fold
-        events: list[Event] = await self.run(lambda: [decode_archived(row[4]) for row in rows])
-        ms = max(row[2] for row in rows)
+        events: list[Event] = await self.run(lambda: list(decode_all_archived([row[4] for row in rows])))
+        ms = max([row[2] for row in rows])
         if self.share is not WHOLE:
             rows, events = self.share.taken(rows, events)
         start = 0
-        for at, event in enumerate(events):
+        for at, event in enumerate(events) if not {*map(type, events)}.isdisjoint(CORRECTIONS) else ():
             if isinstance(event, Void | Reinstate):
                 await self._stage_plain(rows[start:at], events[start:at])
                 start = at + 1
@@ -115,13 +117,17 @@ class Archive:
         plain, closed = not fold.game.badged, fold.closes.held
 
         def stage() -> None:
-            for (epoch, shard, ms, seq, _), event in zip(rows, events, strict=True):
-                if type(event) is Score and plain and not closed:
-                    fold.stage_score(event, ms, seq)
+            at = 0
+            for kind, group in groupby(events, type):
+                said: list[Any] = list(group)
+                positions, at = rows[at : at + len(said)], at + len(said)
+                if kind is Score and plain and not closed:
+                    fold.stage_scores(said, [row[2] for row in positions], [row[3] for row in positions])
                     continue
-                fold.stage(event, Position(epoch, shard, ms, seq))
-                if isinstance(event, Player) and erases(event):
-                    self.erased.append((event.player, Position(epoch, shard, ms, seq)))
+                for (epoch, shard, ms, seq, _), event in zip(positions, said, strict=True):
+                    fold.stage(event, Position(epoch, shard, ms, seq))
+                    if isinstance(event, Player) and erases(event):
+                        self.erased.append((event.player, Position(epoch, shard, ms, seq)))
 
         if events:
             await self.run(stage)

@@ -2,12 +2,19 @@
 
 from hashlib import blake2b
 
+_ids, _bodies = blake2b(digest_size=16), blake2b(digest_size=8)
+# To copy one takes less time than to make one.
+
 
 def id_hash(event_id: str) -> bytes:
     """16 bytes that stand for an event id. At a billion ids a game, a collision has a chance of about 1 in 10**21."""
-    return blake2b(event_id.encode(), digest_size=16).digest()
+    hasher = _ids.copy()
+    hasher.update(event_id.encode())
+    return hasher.digest()
 
 
 def body_hash(body: bytes) -> bytes:
     """8 bytes that stand for the canonical body (`schemas.codec.encode`) of one event id."""
-    return blake2b(body, digest_size=8).digest()
+    hasher = _bodies.copy()
+    hasher.update(body)
+    return hasher.digest()

@@ -44,6 +44,8 @@ class Share(NamedTuple):
 
     def taken(self, rows: Sequence[Any], events: Sequence[Event]) -> tuple[list[Any], list[Event]]:
         """Those that go to it. Of rows that begin as a score in JSON no others were read."""
+        if {row[4][: len(SCORE)] for row in rows} == {SCORE}:
+            return list(rows), list(events)
         pairs = [pair for pair in zip(rows, events, strict=True) if pair[0][4].startswith(SCORE) or self.takes(pair[1])]
         return [row for row, _ in pairs], [event for _, event in pairs]
 

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.digest import Digest, digest_of, row_hash, says_nothing, total_of
+from engine.digest import Digest, digest_of, says_nothing, total_of
 from engine.fold import Fold
 from engine.rules import Game
+from engine.shapes import Row
 from engine.spread import owner
-from engine.tables import Table
+from engine.tables import Table, TableName
 from projections import ledgers
 from projections.archive import CHUNK, Archive, Progress
 from projections.database import Connection, pieces, queries
@@ -69,7 +70,8 @@ async def compare(connection: Connection, task: Task, progress: Progress, share:
     fold = Fold(Game(parse(task.text)), owns)
     await Archive(task.game_id, fold, task.events, progress, share=share).read(connection, task.upto)
     fold.pass_time(task.clock_ms)
-    fold.settle()
+    for _ in fold.settling():
+        pass
     digest, differences = await _standings(connection, task.generation_id, fold, share)
     kinds, unlike = await ledgers.compare(connection, task.generation_id, fold, DIFFERENCES_MAX, share)
     replayed = digest_of(fold) if differences else digest
@@ -89,35 +91,47 @@ def together(each: Sequence[Found]) -> Found:
     )
 
 
+class _Ranking(NamedTuple):
+    """A stored ranking, the one that was folded, and whose rows of that were met."""
+
+    name: TableName
+    folded: Table | None
+    rows: dict[str, Row]
+    met: set[str]
+
+
 async def _standings(
     connection: Connection, generation_id: int, fold: Fold, share: Share
 ) -> tuple[Digest, list[Difference]]:
     """The live digest, and the first rows that differ. Rows that are equal byte by byte are hashed only once."""
     digest = Digest()
     differences: list[Difference] = []
-    seen: dict[Table, set[str]] = {table: set() for table in fold.tables.values()}
-    async for rows in pieces(connection, Q["rows"], generation_id, size=CHUNK):
-        for board, period, segment, player, *stored in rows:
-            if not share.owns(player):
+    rankings: dict[int, _Ranking] = {}
+    for ranking_id, *words in await connection.fetch(Q["rankings"], generation_id):
+        table = fold.tables.get(name := (words[0], words[1], words[2]))
+        rankings[ranking_id] = _Ranking(name, table, {} if table is None else table.rows, set())
+    async for rows in pieces(connection, Q["standings"], generation_id, size=CHUNK):
+        for ranking_id, player, prefix, extra, state, hidden in rows:
+            name, table, folded, met = rankings[ranking_id]
+            mine = folded.get(player)
+            if mine is None and not share.owns(player):
                 continue
-            prefix, extra, state, hidden = stored
-            name = (board, period, segment)
             if says_nothing(prefix, state, hidden):
                 continue
-            digest.add_hashes((row_hash(name, player, prefix, extra, state, hidden),))
-            table = fold.tables.get(name)
-            mine = table.rows.get(player) if table is not None else None
+            digest.add(name, player, (prefix, extra, state, hidden))
             if table is None or mine is None:
                 _differ(differences, (*name, player), _words(prefix, hidden, state), "-")
                 continue
-            seen[table].add(player)
+            met.add(player)
             dumped = table.shape.dump(mine.state)
             if (prefix, extra, state, hidden) != (mine.prefix, mine.extra, dumped, mine.hidden):
                 replayed = _words(mine.prefix, mine.hidden, dumped)
                 _differ(differences, (*name, player), _words(prefix, hidden, state), replayed)
-    for table, players in seen.items():
-        if len(players) != len(table.rows):
-            for player in table.rows.keys() - players:
+    stored = {ranking.name: ranking.met for ranking in rankings.values()}
+    for table in fold.tables.values():
+        met = stored.get(table.name, set())
+        if len(met) != len(table.rows):
+            for player in table.rows.keys() - met:
                 mine = table.rows[player]
                 if says_nothing(mine.prefix, table.shape.dump(mine.state), mine.hidden):
                     continue

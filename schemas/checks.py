@@ -57,14 +57,14 @@ _CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
 
 def check(event: Event) -> None:
     """The limits that types cannot say; raises InvalidEvent with every problem found."""
-    if type(event) is Score and _plainly_good(event):
+    if type(event) is Score and plainly_good(event):
         return
     problems = list(_envelope_problems(event)) or list(_CHECKS[type(event)](event))
     if problems:
         raise InvalidEvent(*problems)
 
 
-def _plainly_good(event: Score) -> bool:
+def plainly_good(event: Score) -> bool:
     """Whether a score has nothing that needs a closer look. Written out because nearly every event is such a one."""
     identity, player, values = event.id, event.player, event.values
     if not (identity.isascii() and identity.isprintable() and player.isascii() and player.isprintable()):

@@ -6,17 +6,19 @@ engine's. `decode` is on the hot path: it makes one pass over a well-formed even
 
 import contextlib
 import re
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Context
 from typing import Any
 
 import msgspec
 
-from schemas.checks import check, good_name
+from schemas.checks import check, good_name, plainly_good
 from schemas.errors import InvalidEvent, Problem
 from schemas.events import (
     AnyEvent,
     Event,
+    Score,
 )
 from schemas.upcast import VERSION, upcast
 
@@ -29,6 +31,7 @@ _json_exact = msgspec.json.Decoder(Any, float_hook=Context(prec=100, traps=[]).c
 _json_any = msgspec.json.Decoder()
 _msgpack_any = msgspec.msgpack.Decoder()
 _encoder = msgspec.json.Encoder(order="deterministic")
+_SCORES = {Score}
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
@@ -47,6 +50,17 @@ def decode(body: bytes) -> AnyEvent:
         event = _decode_otherwise(body, error)
     check(event)
     return event
+
+
+def decode_plain(bodies: Sequence[bytes]) -> list[Score] | None:
+    """What `decode` gives, where all of these are scores in JSON that need no closer look; None where any is not."""
+    try:
+        events = list(map(_json.decode, bodies))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if set(map(type, events)) != _SCORES or max(map(len, bodies)) > EVENT_BYTES_MAX:
+        return None
+    return events if all(map(plainly_good, events)) else None
 
 
 def _decode_otherwise(body: bytes, error: Exception) -> AnyEvent:
@@ -77,6 +91,14 @@ def decode_archived(body: bytes) -> AnyEvent:
         # MessagePack, or an older version.
         return decode(body)
     return event
+
+
+def decode_all_archived(bodies: Collection[bytes]) -> list[AnyEvent]:
+    """`decode_archived` of each."""
+    try:
+        return list(map(_json.decode, bodies))
+    except msgspec.DecodeError:
+        return list(map(decode_archived, bodies))
 
 
 def convert(raw: Any) -> AnyEvent:

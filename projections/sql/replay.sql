@@ -42,6 +42,14 @@ SELECT r.board, r.period, r.segment, s.player, s.prefix, s.extra, s.state, s.hid
 FROM rankings r JOIN standings s USING (ranking_id)
 WHERE r.generation_id = $1
 
+-- name: rankings
+SELECT ranking_id, board, period, segment FROM rankings WHERE generation_id = $1
+
+-- name: standings
+SELECT s.ranking_id, s.player, s.prefix, s.extra, s.state, s.hidden
+FROM rankings r JOIN standings s USING (ranking_id)
+WHERE r.generation_id = $1
+
 -- name: generation
 -- A generation of a game; without a number the live one of one of its parts. And the entry up to which it is folded.
 SELECT g.game_id, g.shard, g.part, g.parts, n.generation_id, n.status, n.ruleset_version, r.text, s.version,

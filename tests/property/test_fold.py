@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.digest import digest_of
 from engine.fold import Fold, fold, number
@@ -66,6 +67,24 @@ sources = ["teams"]
 rank_by = ["points desc"]
 metrics = { points = { op = "sum", of = "points" } }
 """)
+
+WHOLE = parse("""
+game = "g"
+[metrics.points]
+[metrics.time]
+
+[boards.best]
+keep = { mode = "best", by = "points" }
+rank_by = ["points desc", "reached"]
+periods = ["all", "daily", "round"]
+metrics = { points = { op = "max", of = "points" } }
+
+[boards.total]
+rank_by = ["points desc"]
+periods = ["all", "round"]
+metrics = { points = { op = "sum", of = "points" }, runs = { op = "count" } }
+""")
+"""All of it is gathered: whole numbers, and shapes that need not see every mark."""
 
 HOURS = 3_600_000
 START_MS = 1_762_000_000_000  # a day before Havana's clocks go back
@@ -140,6 +159,44 @@ def test_where_batches_are_cut_does_not_show(events: list[AnyEvent], cuts: list[
     assert str(digest_of(cut)) == str(digest_of(whole))
     assert boards(cut) == boards(whole)
     assert cut.contests == whole.contests
+
+
+@given(
+    logs(results=False), st.lists(st.booleans(), min_size=14, max_size=14), st.booleans(), st.sets(st.integers(0, 13))
+)
+def test_scores_staged_together_are_worth_what_each_of_them_is(
+    events: list[AnyEvent], cuts: list[bool], whole: bool, voided: set[int]
+) -> None:
+    alone, together = Fold(Game(WHOLE if whole else RULES)), Fold(Game(WHOLE if whole else RULES))
+    together.corrections.voided.update(f"e{at}" for at in voided)
+    waiting: list[tuple[Position, Score]] = []
+
+    def flush() -> None:
+        ms, seq = [position.ms for position, _ in waiting], [position.seq for position, _ in waiting]
+        together.stage_scores([event for _, event in waiting], ms, seq)
+        waiting.clear()
+
+    for at, ((position, event), cut) in enumerate(zip(at_positions(events), cuts, strict=False)):
+        if not isinstance(event, Score):
+            flush()
+            if at not in voided and not whole:
+                alone.stage(event, position)
+                together.stage(event, position)
+            continue
+        worth = {name: int(value) for name, value in event.values.items()} if whole else event.values
+        if at not in voided:
+            alone.stage(replace(event, values=worth), position)
+        # A decimal without digits behind the point is worth the integer.
+        given_as = {name: Decimal(value) for name, value in worth.items()} if whole and cut else worth
+        waiting.append((position, replace(event, values=given_as)))
+        if cut:
+            flush()
+    flush()
+    for state in (alone, together):
+        state.absorb()
+        state.settle()
+    assert str(digest_of(together)) == str(digest_of(alone))
+    assert boards(together) == boards(alone)
 
 
 @given(logs(), st.integers(0, 13))

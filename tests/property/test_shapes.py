@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.boards import BoardPlan
 from engine.gathering import gather_of
 from engine.kept import Kept
-from engine.marks import Mark
+from engine.marks import Mark, Scores
 from engine.numbers import INFINITE
 from engine.shapes import Row, Single
 from schemas.events import Score
@@ -192,11 +192,14 @@ def test_scores_that_are_gathered_come_to_what_their_marks_do(case: Any, cut: in
         row = Row(shape.new())
         for part in (scores[:cut], scores[cut:]):
             held: list[Any] = ["other", "places", *gather.empty]
+            said = Scores([], [], [], [], [])
             for mark in part:
                 event = Score(
                     id=mark.origin, game="g", player="p", values={}, round=mark.round, attributes=mark.attributes
                 )
-                gather.take(held, event, mark.values, *mark.order)
+                for column, of_it in zip(said, (event, mark.values, *mark.order), strict=True):
+                    column.append(of_it)
+            gather.take([held] * len(part), said)
             shape.take(row, gather.gist(held))
             assert held[:2] == ["other", "places"]
         assert shape.dump(row.state) == shape.dump(state_of(shape, scores))
