@@ -81,15 +81,15 @@ class Admission:
 
     def _plainly_good(self, stretch: Plain) -> list[Scored] | None:
         """The scores of each game, if there is nothing that the shard and the rules have to say about any of them."""
-        scored = [Scored(live, scores) for name, scores in stretch.by_game().items() if (live := self._games.get(name))]
-        if sum(len(scores) for _, scores in scored) < len(stretch):
-            return None
-        for live, scores in scored:
+        scored: list[Scored] = []
+        for name, scores in stretch.by_game().items():
+            live = self._games.get(name)
+            if live is None or live.shard != self.shard or not live.fold.game.declares(scores.events):
+                return None
             players = [event.player for event in scores.events]
-            if live.shard != self.shard or MARK in "".join(players) or not live.fold.game.declares(scores.events):
+            if MARK in "".join(players) or not (live.fold.owns is None or all(map(live.fold.owns, players))):
                 return None
-            if live.fold.owns is not None and not all(map(live.fold.owns, players)):
-                return None
+            scored.append(Scored(live, scores))
         return scored
 
     def _admit_plain(self, scored: Scored, start: int, end: int, batch: Batch) -> None:

@@ -13,7 +13,7 @@ from projections.coldguard import refuse
 from projections.database import Connection, queries
 from projections.share import WHOLE, Share
 from schemas.codec import decode_all_archived
-from schemas.events import Event, Player, Reinstate, Score, Void
+from schemas.events import Event, Player, Score
 from schemas.position import Position
 
 Q = queries("replay")
@@ -94,20 +94,19 @@ class Archive:
 
     async def _stage(self, connection: Connection, rows: list[Any], ahead: "asyncio.Future[Any]") -> None:
         fold = self.fold
-        events: list[Event] = await self.run(lambda: list(decode_all_archived([row[4] for row in rows])))
+        events: Sequence[Event] = await self.run(lambda: decode_all_archived([row[4] for row in rows]))
         ms = max([row[2] for row in rows])
         if self.share is not WHOLE:
             rows, events = self.share.taken(rows, events)
         start = 0
-        for at, event in enumerate(events) if not {*map(type, events)}.isdisjoint(CORRECTIONS) else ():
-            if isinstance(event, Void | Reinstate):
-                await self._stage_plain(rows[start:at], events[start:at])
-                start = at + 1
-                # One thing at a time on a connection.
-                await asyncio.wait((ahead,))
-                await past.correct(
-                    self.share.looking(connection.fetch), self.game_id, fold, event, Position(*rows[at][:4])
-                )
+        corrections = [(at, event) for at, event in enumerate(events) if isinstance(event, CORRECTIONS)]
+        for at, event in corrections:
+            await self._stage_plain(rows[start:at], events[start:at])
+            start = at + 1
+            # One thing at a time on a connection.
+            await asyncio.wait((ahead,))
+            fetch = self.share.looking(connection.fetch)
+            await past.correct(fetch, self.game_id, fold, event, Position(*rows[at][:4]))
         await self._stage_plain(rows[start:], events[start:])
         fold.pass_time(ms)
 

@@ -107,8 +107,9 @@ async def _standings(
     digest = Digest()
     differences: list[Difference] = []
     rankings: dict[int, _Ranking] = {}
-    for ranking_id, *words in await connection.fetch(Q["rankings"], generation_id):
-        table = fold.tables.get(name := (words[0], words[1], words[2]))
+    for ranking_id, board, period, segment in await connection.fetch(Q["rankings"], generation_id):
+        name = (board, period, segment)
+        table = fold.tables.get(name)
         rankings[ranking_id] = _Ranking(name, table, {} if table is None else table.rows, set())
     async for rows in pieces(connection, Q["standings"], generation_id, size=CHUNK):
         for ranking_id, player, prefix, extra, state, hidden in rows:
