@@ -6,7 +6,7 @@ beyond that and takes what is free. Leases only avoid work in vain: what is writ
 
 from collections.abc import Collection, Mapping
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -20,7 +20,7 @@ LEASE_S = 5.0
 RENEW_S = 1.0
 
 FROZEN_S = 10.0
-"""A COPY that gets no further for so long is ended, if others wait for it."""
+"""A backend that waits for its client for so long in the midst of a statement is ended, if others wait for it."""
 
 
 def shared_out(
@@ -90,7 +90,7 @@ class Leases:
         self._shards = shards
         self._may_hold = sorted(may_hold)
         self._renewed = monotonic()
-        self._copying: dict[tuple[int, ...], float] = {}
+        self._holding_up: dict[tuple[Any, ...], float] = {}
         """What others wait for: how far it is, and since when."""
 
     async def turn(self, running: Collection[int], ending: Collection[int]) -> Turn:
@@ -122,13 +122,14 @@ class Leases:
     async def end_frozen(self) -> list[int]:
         """Ends what holds others up and does not go on: the former holder of a shard, stopped in the midst of a COPY, say.
 
-        No time limit of PostgreSQL ends a COPY that waits for its client, and who is stopped or cut off never goes on. Called
-        again and again; returns the process ids of the backends that it has ended.
+        No time limit of PostgreSQL ends a backend that waits for its client within a statement: for the rest of a COPY, or
+        for the values of what it has just prepared. Who is stopped or cut off never sends them. Called again and again;
+        returns the process ids of the backends that it has ended.
         """
-        seen, now = self._copying, monotonic()
+        seen, now = self._holding_up, monotonic()
         rows = [tuple(row) for row in await self._pool.fetch(Q["holding_up"])]
-        self._copying = {row: seen.get(row, now) for row in rows}
-        frozen = [pid for (pid, *_), since in self._copying.items() if now - since >= FROZEN_S]
+        self._holding_up = {row: seen.get(row, now) for row in rows}
+        frozen = [pid for (pid, *_), since in self._holding_up.items() if now - since >= FROZEN_S]
         return [pid for pid in frozen if await self._pool.fetchval(Q["end_backend"], pid)]
 
     async def release(self, shard: int) -> None:

@@ -31,12 +31,13 @@ DELETE FROM leases WHERE shard = $2 AND owner = $1
 DELETE FROM consumers WHERE owner = $1
 
 -- name: holding_up
--- Backends in the midst of a COPY that others wait for, and how far they are.
-SELECT DISTINCT copying.pid, copying.relid, copying.bytes_processed
+-- Backends that others wait for while they themselves wait for their client in the midst of a statement: what they are at, and
+-- how far a COPY is. Between two statements it is the transaction's own time limit that ends them.
+SELECT DISTINCT a.pid, a.query_start, copying.bytes_processed
 FROM pg_stat_activity held
 CROSS JOIN LATERAL unnest(pg_blocking_pids(held.pid)) AS holder (pid)
-JOIN pg_stat_progress_copy copying ON copying.pid = holder.pid AND copying.command = 'COPY FROM'
-JOIN pg_stat_activity a ON a.pid = copying.pid AND a.usename = current_user
+JOIN pg_stat_activity a ON a.pid = holder.pid AND a.usename = current_user AND a.state = 'active' AND a.wait_event_type = 'Client'
+LEFT JOIN pg_stat_progress_copy copying ON copying.pid = a.pid
 WHERE held.datname = current_database() AND held.wait_event_type = 'Lock'
 
 -- name: end_backend

@@ -14,6 +14,7 @@ import pytest
 
 from consumers.leases import FROZEN_S, Leases
 from consumers.leases import Q as LEASES
+from projections.commit import Q as WRITER
 from projections.store import Store
 from projections.tasks import end
 from tests.harness import Harness, ruleset, score
@@ -25,10 +26,12 @@ PATIENCE_S = 90
 
 
 class Freezing(asyncpg.Connection):
-    """Stands still once: within the COPY into `table`, when its last row was not sent yet, or behind a `query`."""
+    """Stands still once: within the COPY into `table`, when its last row was not sent yet, behind a `query`, or between the
+    preparing and the running of a statement, `prepared`."""
 
     table: str | None = None
     query: str | None = None
+    prepared: str | None = None
     frozen: asyncio.Event
 
     async def copy_records_to_table(self, table_name: str, *, records: Any, **others: Any) -> str:
@@ -49,6 +52,14 @@ class Freezing(asyncpg.Connection):
             await self._freeze()
         return found
 
+    async def execute(self, query: str, *args: Any, **others: Any) -> str:
+        if query == Freezing.prepared:
+            Freezing.prepared = None
+            # Twice: behind the first one the types that it takes were looked up, which is a statement of its own.
+            self.statements = [await self.prepare(query) for _ in range(2)]
+            await self._freeze()
+        return await super().execute(query, *args, **others)
+
     async def _freeze(self) -> None:
         Freezing.frozen.set()
         await asyncio.Event().wait()
@@ -61,18 +72,28 @@ async def freezing(harness: Harness) -> AsyncIterator[asyncpg.Pool]:
     try:
         yield pool
     finally:
-        Freezing.table = Freezing.query = None
+        Freezing.table = Freezing.query = Freezing.prepared = None
         pool.terminate()
+
+
+async def test_a_writer_that_has_prepared_a_statement(harness: Harness) -> None:
+    """asyncpg asks for no ReadyForQuery between preparing and running, so that for PostgreSQL it is not between statements."""
+    await a_writer_freezes(harness, prepared=WRITER["update_standings"])
 
 
 @pytest.mark.parametrize("table", ["log", "event_ids", "standings", "standings_history"])
 async def test_a_writer_in_a_copy(harness: Harness, table: str) -> None:
     """PostgreSQL waits for the rest of a COPY for ever; whoever waits for the shard's row ends that."""
+    await a_writer_freezes(harness, table=table)
+
+
+async def a_writer_freezes(harness: Harness, table: str | None = None, prepared: str | None = None) -> None:
+    """In a batch; then another process takes the shard over, and folds everything."""
     await harness.publish(ruleset(), score("e1", "ada", 1))
     async with harness.consuming() as reader:
         await reader.drain()
     async with freezing(harness) as pool:
-        Freezing.table = table
+        Freezing.table, Freezing.prepared = table, prepared
         store, harness.store = harness.store, Store(pool)
         async with harness.consuming() as stuck:
             harness.store = store
