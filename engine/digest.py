@@ -3,28 +3,23 @@
 The sum of one hash a row, so rows may come in any order and from anywhere: memory, a table, several shards.
 """
 
+import struct
 from collections.abc import Iterable
-from hashlib import blake2b
+from hashlib import sha256
 
 from engine.fold import Fold
 from engine.tables import TableName
 
 _MODULUS = 1 << 128
-Stored = tuple[bytes | None, bytes, bytes, bytes | None]
-"""(prefix, extra, state, hidden) of a row."""
+_HALVES = struct.Struct(">qq").unpack_from
 
 
 class Digest:
-    """Adds up rows."""
+    """Adds up hashes of rows."""
 
-    def __init__(self) -> None:
-        self._sum = 0
-        self.rows = 0
-
-    def add(self, name: TableName, player: str, row: Stored) -> None:
-        """Takes one row into account."""
-        self._sum += row_hash(name, player, *row)
-        self.rows += 1
+    def __init__(self, rows: int = 0, total: int = 0) -> None:
+        self._sum = total
+        self.rows = rows
 
     def add_hashes(self, hashes: Iterable[int]) -> None:
         """Takes rows into account whose hashes are known."""
@@ -41,36 +36,38 @@ def total_of(digests: Iterable[str]) -> str:
     return f"{sum(int(digest, 16) for digest in digests) % _MODULUS:032x}"
 
 
+def whole_of(high: int, low: int) -> int:
+    """The hash, or the sum of hashes, of which these are the halves, or their sums."""
+    return (high << 64) + low
+
+
 def says_nothing(prefix: bytes | None, state: bytes, hidden: bytes | None) -> bool:
     """Whether a row is as good as missing: without a state, in a copy, and without a place."""
     return not state and prefix is None and hidden is None
 
 
-_hasher = blake2b(digest_size=16)
-# To copy one takes less time than to make one.
+def head_of(name: TableName) -> bytes:
+    """What the hashes of all rows of a ranking begin with."""
+    return "".join(f"{part}\0" for part in name).encode()
 
 
-def row_hash(
-    name: TableName, player: str, prefix: bytes | None, extra: bytes, state: bytes, hidden: bytes | None
-) -> int:
-    """128 bits over everything that a row holds; lengths keep the parts apart."""
-    board, period, segment = name
-    head = f"{board}\0{period}\0{segment}\0{player}\0".encode()
-    key = b"-" if prefix is None else b"+%d:%b" % (len(prefix), prefix)
-    if hidden is not None:
-        key = b"~%d:%b" % (len(hidden), hidden)
-    hasher = _hasher.copy()
-    hasher.update(b"%b%b%d:%b%b" % (head, key, len(extra), extra, state))
-    return int.from_bytes(hasher.digest())
+def row_hash(head: bytes, player: str, prefix: bytes | None, extra: bytes, state: bytes, hidden: bytes | None) -> int:
+    """128 bits over everything that a row holds; lengths keep the parts apart. PostgreSQL has to come to the same, and has only
+    integers of 64 bits with a sign: the halves are two of them."""
+    place = b"-" if prefix is None else b"+%b%b" % (len(prefix).to_bytes(4), prefix)
+    covered = b"-" if hidden is None else b"+%b%b" % (len(hidden).to_bytes(4), hidden)
+    content = b"".join((head, player.encode(), b"\0", place, covered, len(extra).to_bytes(4), extra, state))
+    return whole_of(*_HALVES(sha256(content).digest()))
 
 
 def digest_of(state: Fold) -> Digest:
     """The digest of a fold in memory."""
     digest = Digest()
     for name, table in state.tables.items():
-        dump = table.shape.dump
+        head, dump, hashes = head_of(name), table.shape.dump, []
         for player, row in table.rows.items():
             state_bytes = dump(row.state)
             if not says_nothing(row.prefix, state_bytes, row.hidden):
-                digest.add(name, player, (row.prefix, row.extra, state_bytes, row.hidden))
+                hashes.append(row_hash(head, player, row.prefix, row.extra, state_bytes, row.hidden))
+        digest.add_hashes(hashes)
     return digest

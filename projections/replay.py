@@ -1,13 +1,14 @@
 """Replay: folds the archive of a game from nothing, and compares all that a generation holds with that. Writes nothing."""
 
 import time
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import asyncpg
 
 from projections import verifying
 from projections.archive import Progress
-from projections.database import queries
+from projections.database import Connection, queries
 from projections.ledgers import Kind
 from projections.verifying import Difference, Task
 from projections.workers import Workers
@@ -55,16 +56,27 @@ async def verify(
         row = await connection.fetchrow(Q["generation"], name, generation_id, part)
         if row is None:
             raise NotFound("game", name) if generation_id is None else NotFound("generation", str(generation_id))
-        upto = row["epoch"], row["ms"], row["seq"]
-        [told] = await connection.fetch(Q["told"], row["game_id"], *upto)
-        what = row["game_id"], row["generation_id"], row["text"], row["part"], row["parts"]
-        task = Task(*what, upto, told["events"], told["ms"] or 0)
-        if workers is not None and await workers.may_share(connection, task, told["apart"]):
-            found = await workers.compare(connection, task, progress)
-        else:
-            found = await verifying.compare(connection, task, progress)
+        crew = workers if workers is not None and await workers.may_share(connection, row) else None
+        # They start while the events are counted.
+        async with nullcontext() if crew is None else crew.standing_by():
+            task, apart = await _task(connection, row)
+            if crew is None or not await connection.fetchval(Q["plainly"], task.game_id, apart):
+                found = await verifying.compare(connection, task, progress)
+            else:
+                found = await crew.compare(connection, task, progress)
+                if found.live_digest != found.replayed_digest:
+                    # Whose rows they are tells only who has folded everything.
+                    found = await verifying.compare(connection, task, progress)
     position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
     return Verification(task.events, position, time.monotonic() - started, *found)
+
+
+async def _task(connection: Connection, row: asyncpg.Record) -> tuple[Task, int]:
+    """What is to be compared, and how many of its events are found by no subject."""
+    upto = row["epoch"], row["ms"], row["seq"]
+    [told] = await connection.fetch(Q["told"], row["game_id"], *upto)
+    what = row["game_id"], row["generation_id"], row["text"], row["part"], row["parts"]
+    return Task(*what, upto, told["events"], told["ms"] or 0), told["apart"]
 
 
 async def verify_all(

@@ -1,13 +1,15 @@
 """Verification of one generation, or of a share of its players: the archive is folded from nothing, and what the generation
 holds compared with that, row by row. Writes nothing."""
 
+import asyncio
 from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
 import msgspec
+from asyncpg.prepared_stmt import PreparedStatement
 
-from engine.digest import Digest, digest_of, says_nothing, total_of
+from engine.digest import Digest, digest_of, says_nothing, total_of, whole_of
 from engine.fold import Fold
 from engine.rules import Game
 from engine.shapes import Row
@@ -22,6 +24,8 @@ from schemas.ruleset import parse
 
 Q = queries("replay")
 DIFFERENCES_MAX = 20
+DIGEST_S = 24 * 3600.0
+"""PostgreSQL hashes some hundred thousand rows a second, however many there are."""
 
 
 class Difference(NamedTuple):
@@ -55,7 +59,7 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Found(NamedTuple):
-    """What a comparison found."""
+    """What a comparison found. The first share tells the rows and the digest of all that is held, the others of none."""
 
     rows: int
     live_digest: str
@@ -65,19 +69,29 @@ class Found(NamedTuple):
 
 
 async def compare(connection: Connection, task: Task, progress: Progress, share: Share = WHOLE) -> Found:
-    """Folds and compares. What the connection reads has to stand still meanwhile."""
+    """Folds and compares. What the connection reads has to stand still meanwhile.
+
+    PostgreSQL makes the digest of the standings that it holds, and their rows are read only if that is not the fold's. Of
+    shares the first one asks for the digest of everything, and none reads rows: who has a share cannot tell what differs.
+    """
     owns = owner(task.part, task.parts) if share is WHOLE else share.owns
     fold = Fold(Game(parse(task.text)), owns)
     await Archive(task.game_id, fold, task.events, progress, share=share).read(connection, task.upto)
     fold.pass_time(task.clock_ms)
     for _ in fold.settling():
         pass
-    digest, differences = await _standings(connection, task.generation_id, fold, share)
+    statement = await connection.prepare(Q["digest"])
+    # Prepared, it is sent at once: PostgreSQL hashes what it holds while the fold's rows are hashed here.
+    held = asyncio.ensure_future(_held(statement, task.generation_id, share))
+    await asyncio.sleep(0)
+    replayed, live = digest_of(fold), await held
+    differences: list[Difference] = []
+    if share is WHOLE and str(live) != str(replayed):
+        differences = await _unlike(connection, task.generation_id, fold)
     kinds, unlike = await ledgers.compare(connection, task.generation_id, fold, DIFFERENCES_MAX, share)
-    replayed = digest_of(fold) if differences else digest
-    for kind, (board, period, player, key), live, other in unlike:
-        differences.append(Difference(board, period, "", player, live, other, kind, key))
-    return Found(digest.rows, str(digest), str(replayed), differences, kinds)
+    for kind, (board, period, player, key), stored, other in unlike:
+        differences.append(Difference(board, period, "", player, stored, other, kind, key))
+    return Found(live.rows, str(live), str(replayed), differences, kinds)
 
 
 def together(each: Sequence[Found]) -> Found:
@@ -91,6 +105,13 @@ def together(each: Sequence[Found]) -> Found:
     )
 
 
+async def _held(statement: PreparedStatement, generation_id: int, share: Share) -> Digest:
+    if share.number:
+        return Digest()
+    [row] = await statement.fetch(generation_id, timeout=DIGEST_S)
+    return Digest(row["rows"], whole_of(int(row["high"]), int(row["low"])))
+
+
 class _Ranking(NamedTuple):
     """A stored ranking, the one that was folded, and whose rows of that were met."""
 
@@ -100,11 +121,8 @@ class _Ranking(NamedTuple):
     met: set[str]
 
 
-async def _standings(
-    connection: Connection, generation_id: int, fold: Fold, share: Share
-) -> tuple[Digest, list[Difference]]:
-    """The live digest, and the first rows that differ. Rows that are equal byte by byte are hashed only once."""
-    digest = Digest()
+async def _unlike(connection: Connection, generation_id: int, fold: Fold) -> list[Difference]:
+    """The first rows that differ."""
     differences: list[Difference] = []
     rankings: dict[int, _Ranking] = {}
     for ranking_id, board, period, segment in await connection.fetch(Q["rankings"], generation_id):
@@ -113,13 +131,10 @@ async def _standings(
         rankings[ranking_id] = _Ranking(name, table, {} if table is None else table.rows, set())
     async for rows in pieces(connection, Q["standings"], generation_id, size=CHUNK):
         for ranking_id, player, prefix, extra, state, hidden in rows:
-            name, table, folded, met = rankings[ranking_id]
-            mine = folded.get(player)
-            if mine is None and not share.owns(player):
-                continue
             if says_nothing(prefix, state, hidden):
                 continue
-            digest.add(name, player, (prefix, extra, state, hidden))
+            name, table, folded, met = rankings[ranking_id]
+            mine = folded.get(player)
             if table is None or mine is None:
                 _differ(differences, (*name, player), _words(prefix, hidden, state), "-")
                 continue
@@ -130,15 +145,12 @@ async def _standings(
                 _differ(differences, (*name, player), _words(prefix, hidden, state), replayed)
     stored = {ranking.name: ranking.met for ranking in rankings.values()}
     for table in fold.tables.values():
-        met = stored.get(table.name, set())
-        if len(met) != len(table.rows):
-            for player in table.rows.keys() - met:
-                mine = table.rows[player]
-                if says_nothing(mine.prefix, table.shape.dump(mine.state), mine.hidden):
-                    continue
-                replayed = _words(mine.prefix, mine.hidden, table.shape.dump(mine.state))
-                _differ(differences, (*table.name, player), "-", replayed)
-    return digest, differences
+        for player in table.rows.keys() - stored.get(table.name, set()):
+            mine = table.rows[player]
+            dumped = table.shape.dump(mine.state)
+            if not says_nothing(mine.prefix, dumped, mine.hidden):
+                _differ(differences, (*table.name, player), "-", _words(mine.prefix, mine.hidden, dumped))
+    return differences
 
 
 def _differ(differences: list[Difference], where: tuple[str, str, str, str], live: str, replayed: str) -> None:

@@ -1,13 +1,15 @@
 """Processes that verify shares of a large game, beside the present one, which takes the first share itself.
 
-`python -m projections.workers` is one of them. It reads an `Order`, one line of JSON, and answers in lines of JSON. It ends
+`python -m projections.workers` is one of them. It waits for an `Order`, one line of JSON, and answers in lines of JSON. It ends
 when its stdin does, so it does not outlive who gave the order.
 """
 
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -54,15 +56,28 @@ class Workers:
         self.database_url = database_url
         self.count = count
         self.events_min = events_min
+        self._starts: list[asyncio.Task[Process]] = []
 
-    async def may_share(self, connection: Connection, task: Task, apart: int) -> bool:
-        """Whether a task is large enough and can be shared out; so many of its events are found by no subject."""
-        if self.count < 2 or task.parts > 1 or task.events < self.events_min or not can_share(parse(task.text)):
+    async def may_share(self, connection: Connection, row: asyncpg.Record) -> bool:
+        """Whether a game, as the query `generation` tells it, is large enough, and has rules that let it be shared out."""
+        if self.count < 2 or row["parts"] > 1 or not can_share(parse(row["text"])):
             return False
-        return bool(await connection.fetchval(Q["plainly"], task.game_id, apart))
+        return bool(await connection.fetchval(Q["at_least"], row["game_id"], self.events_min))
+
+    @asynccontextmanager
+    async def standing_by(self) -> AsyncIterator[None]:
+        """Has the other processes start; they end with this, whatever they are at. What comes of that is told by `compare`."""
+        self._starts = [asyncio.create_task(_start()) for _ in range(1, self.count)]
+        try:
+            yield
+        finally:
+            for process in await asyncio.gather(*self._starts, return_exceptions=True):
+                if isinstance(process, Process) and process.returncode is None:
+                    process.kill()
+                    await process.wait()
 
     async def compare(self, connection: Connection, task: Task, progress: Progress) -> Found:
-        """What all shares of a task found. Raises Unavailable when a process ends without an answer."""
+        """What all shares of a task found; for those `standing_by`. Raises Unavailable when one ends without an answer."""
         snapshot: str = await connection.fetchval("SELECT pg_export_snapshot()")
         folded = [0] * self.count
 
@@ -75,7 +90,7 @@ class Workers:
             if number == 0:
                 return await compare(connection, task, lambda events, _: tell(0, events), share)
             order = Order(self.database_url, snapshot, task, share)
-            return await _ask(order, lambda events: tell(number, events))
+            return await _ask(await self._starts[number - 1], order, lambda events: tell(number, events))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -86,8 +101,8 @@ class Workers:
         return together([task.result() for task in reversed(tasks)])
 
 
-async def _ask(order: Order, folded: Callable[[int], None]) -> Found:
-    process = await asyncio.create_subprocess_exec(
+async def _start() -> Process:
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "projections.workers"),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
@@ -95,24 +110,22 @@ async def _ask(order: Order, folded: Callable[[int], None]) -> Found:
         limit=LINE_BYTES_MAX,
         start_new_session=True,  # Ctrl-C is for the present process, which ends this one
     )
+
+
+async def _ask(process: Process, order: Order, folded: Callable[[int], None]) -> Found:
     which = f"share {order.share.number + 1} of {order.share.of}"
     assert process.stdin is not None
     assert process.stdout is not None
-    try:
-        process.stdin.write(msgspec.json.encode(order) + b"\n")
-        async for line in process.stdout:
-            answer = msgspec.json.decode(line, type=Answer)
-            if answer.error:
-                raise Unavailable(f"{which} was not verified: {answer.error}")
-            if answer.found is not None:
-                return answer.found
-            folded(answer.events)
-        status = await process.wait()
-        raise Unavailable(f"the process that verified {which} ended ({status})")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    process.stdin.write(msgspec.json.encode(order) + b"\n")
+    async for line in process.stdout:
+        answer = msgspec.json.decode(line, type=Answer)
+        if answer.error:
+            raise Unavailable(f"{which} was not verified: {answer.error}")
+        if answer.found is not None:
+            return answer.found
+        folded(answer.events)
+    status = await process.wait()
+    raise Unavailable(f"the process that verified {which} ended ({status})")
 
 
 async def _carry_out(order: Order) -> Found:
@@ -141,4 +154,5 @@ def _say(answer: Answer) -> None:
 
 if __name__ == "__main__":
     hold_long_lived_state()
-    uvloop.run(_main(msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)))
+    if line := sys.stdin.buffer.readline():
+        uvloop.run(_main(msgspec.json.decode(line, type=Order)))

@@ -20,6 +20,10 @@ WHERE game_id = $1 AND verdict = 0 AND (epoch, ms, seq) <= ($2::integer, $3::big
 -- Whether the $2 events of a game that are found by no subject are its rules, and nobody was ever erased from it.
 SELECT $2::bigint = (SELECT count(*) FROM rulesets WHERE game_id = $1) AND NOT EXISTS (SELECT FROM erasures WHERE game_id = $1)
 
+-- name: at_least
+-- Whether a game has so many events.
+SELECT count(*) = $2::bigint FROM (SELECT FROM log WHERE game_id = $1 AND verdict = 0 LIMIT $2::bigint) counted
+
 -- name: in_order
 -- The log lies on disk in the order of its key: read it so, instead of sorting all of it before the first row.
 SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
@@ -44,6 +48,27 @@ WHERE r.generation_id = $1
 
 -- name: rankings
 SELECT ranking_id, board, period, segment FROM rankings WHERE generation_id = $1
+
+-- name: digest
+-- How many rows there are that say something, and their hashes added up, each half by itself: what `row_hash` of
+-- engine/digest.py comes to. The subqueries have to stay: so each ranking's head, and each hash, is made once.
+SELECT count(*) AS rows, coalesce(sum(hash::bit(64)::bigint), 0) AS high, coalesce(sum((hash << 64)::bit(64)::bigint), 0) AS low
+FROM (
+    SELECT ('x' || encode(sha256(
+        r.head || convert_to(s.player, 'UTF8') || '\x00'::bytea
+        || coalesce('+'::bytea || int4send(length(s.prefix)) || s.prefix, '-')
+        || coalesce('+'::bytea || int4send(length(s.hidden)) || s.hidden, '-')
+        || int4send(length(s.extra)) || s.extra || s.state
+    ), 'hex'))::bit(128) AS hash
+    FROM (
+        SELECT ranking_id, convert_to(board, 'UTF8') || '\x00'::bytea || convert_to(period, 'UTF8') || '\x00'::bytea
+            || convert_to(segment, 'UTF8') || '\x00'::bytea AS head
+        FROM rankings WHERE generation_id = $1 OFFSET 0
+    ) r
+    JOIN standings s USING (ranking_id)
+    WHERE s.state <> '' OR s.prefix IS NOT NULL OR s.hidden IS NOT NULL
+    OFFSET 0
+) hashed
 
 -- name: standings
 SELECT s.ranking_id, s.player, s.prefix, s.extra, s.state, s.hidden

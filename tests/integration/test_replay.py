@@ -58,6 +58,9 @@ TAMPERED = {
     "extra": "UPDATE standings SET extra = extra || '\\x00' WHERE ranking_id = $1 AND player = $2",
     "state": "UPDATE standings SET state = convert_to(convert_from(state, 'UTF8') || ' ', 'UTF8')"
     " WHERE ranking_id = $1 AND player = $2",
+    "hidden": "UPDATE standings SET hidden = prefix WHERE ranking_id = $1 AND player = $2",
+    "shifted": "UPDATE standings SET prefix = substr(prefix, 1, 3), extra = substr(prefix, 4) || extra"
+    " WHERE ranking_id = $1 AND player = $2",
     "missing": "DELETE FROM standings WHERE ranking_id = $1 AND player = $2",
     "renamed": "UPDATE standings SET player = 'nobody' WHERE ranking_id = $1 AND player = $2",
     "extra row": "INSERT INTO standings SELECT ranking_id, 'nobody', prefix, extra, state, since FROM standings"

@@ -1,10 +1,13 @@
 """Verification finds whatever a generation holds that its facts do not say, table by table."""
 
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from engine.digest import Digest, head_of, row_hash, says_nothing, whole_of
+from projections.database import queries
 from tests.harness import Harness, Reader, ruleset, score
 
 pytestmark = pytest.mark.services
@@ -108,3 +111,45 @@ async def test_differences_say_what_and_where(harness: Harness, reader: Reader) 
     [line] = (await harness.verify()).differences
     assert (line.kind, line.player, line.live, line.key.split()[0]) == ("picks", "bob", "-", "m")
     assert "k2" in line.replayed
+
+
+def stored_rows(seed: int) -> list[tuple[str, bytes | None, bytes, bytes, bytes | None]]:
+    """Rows of a ranking as they may be, and as they never should be, among them some that say nothing."""
+    chance = random.Random(seed)
+
+    def some(*sizes: int) -> bytes:
+        return chance.randbytes(chance.choice(sizes))
+
+    def none_or(content: bytes) -> bytes | None:
+        return chance.choice([None, content, content])
+
+    names = [f"{chance.choice(['p', 'é', '日本', '+', '-'])}{number}" for number in range(200)]
+    return [(name, none_or(some(0, 1, 40, 300)), some(0, 0, 9), some(0, 2, 700), none_or(some(0, 3))) for name in names]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_postgresql_hashes_rows_as_the_engine_does(harness: Harness, reader: Reader, seed: int) -> None:
+    names, expected = [("total", "all", ""), ("total", "day:2026-01-01", "team=é"), ("tot", "alall", "")], Digest()
+    generation_id = await harness.value(
+        "INSERT INTO generations (game_id, ruleset_version, status)"
+        " SELECT game_id, ruleset_version, 'failed' FROM generations RETURNING generation_id"
+    )
+    for number, name in enumerate(names):
+        ranking_id = await harness.value(
+            "INSERT INTO rankings (generation_id, board, period, segment, version) VALUES ($1, $2, $3, $4, 1)"
+            " RETURNING ranking_id",
+            generation_id,
+            *name,
+        )
+        rows = stored_rows(10 * seed + number)
+        await harness.pool.executemany(
+            "INSERT INTO standings (ranking_id, player, prefix, extra, state, hidden, since)"
+            " VALUES ($1, $2, $3, $4, $5, $6, 1)",
+            [(ranking_id, *row) for row in rows],
+        )
+        told = [row for row in rows if not says_nothing(row[1], row[3], row[4])]
+        assert len(told) < len(rows)
+        expected.add_hashes(row_hash(head_of(name), *row) for row in told)
+    found = await harness.pool.fetchrow(queries("replay")["digest"], generation_id)
+    held = Digest(found["rows"], whole_of(int(found["high"]), int(found["low"])))
+    assert (held.rows, str(held)) == (expected.rows, str(expected))

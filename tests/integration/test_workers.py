@@ -97,6 +97,9 @@ async def several(harness: Harness, count: int = 3, *, shared: bool = True) -> V
     workers = Counted(harness.database_url, count, events_min=1)
     found = await verify(harness.pool, "arcade", lambda *progress: seen.append(progress), workers=workers)
     assert workers.shared == shared
+    processes = [start.result() for start in workers._starts]
+    assert len(processes) == count - 1
+    assert all(process.returncode is not None for process in processes), "they end with the verification"
     assert all(done <= total == found.events for done, total in seen)
     return found
 
