@@ -59,7 +59,8 @@ TAMPERED = {
     "state": "UPDATE standings SET state = convert_to(convert_from(state, 'UTF8') || ' ', 'UTF8')"
     " WHERE ranking_id = $1 AND player = $2",
     "hidden": "UPDATE standings SET hidden = prefix WHERE ranking_id = $1 AND player = $2",
-    "shifted": "UPDATE standings SET prefix = substr(prefix, 1, 3), extra = substr(prefix, 4) || extra"
+    "shifted": "UPDATE standings SET prefix = substr(prefix, 1, length(prefix) - 1),"
+    " extra = substr(prefix, length(prefix)) || extra"
     " WHERE ranking_id = $1 AND player = $2",
     "missing": "DELETE FROM standings WHERE ranking_id = $1 AND player = $2",
     "renamed": "UPDATE standings SET player = 'nobody' WHERE ranking_id = $1 AND player = $2",
