@@ -56,17 +56,16 @@ async def verify(
         row = await connection.fetchrow(Q["generation"], name, generation_id, part)
         if row is None:
             raise NotFound("game", name) if generation_id is None else NotFound("generation", str(generation_id))
-        crew = workers if workers is not None and await workers.may_share(connection, row) else None
+        crew = workers if workers is not None and await workers.may_share(connection, name, row) else None
+        found = None
         # They start while the events are counted.
         async with nullcontext() if crew is None else crew.standing_by():
             task, apart = await _task(connection, row)
-            if crew is None or not await connection.fetchval(Q["plainly"], task.game_id, apart):
-                found = await verifying.compare(connection, task, progress)
-            else:
+            if crew is not None and await crew.take(connection, task, apart):
                 found = await crew.compare(connection, task, progress)
-                if found.live_digest != found.replayed_digest:
-                    # Whose rows they are tells only who has folded everything.
-                    found = await verifying.compare(connection, task, progress)
+        if found is None or found.live_digest != found.replayed_digest:
+            # Which rows differ tells only who has folded everything.
+            found = await verifying.compare(connection, task, progress)
     position = Position(row["epoch"], row["shard"], row["ms"], row["seq"])
     return Verification(task.events, position, time.monotonic() - started, *found)
 

@@ -7,7 +7,6 @@ from itertools import chain
 from typing import NamedTuple
 
 import msgspec
-from asyncpg.prepared_stmt import PreparedStatement
 
 from engine.digest import Digest, digest_of, says_nothing, total_of, whole_of
 from engine.fold import Fold
@@ -80,11 +79,10 @@ async def compare(connection: Connection, task: Task, progress: Progress, share:
     fold.pass_time(task.clock_ms)
     for _ in fold.settling():
         pass
-    statement = await connection.prepare(Q["digest"])
-    # Prepared, it is sent at once: PostgreSQL hashes what it holds while the fold's rows are hashed here.
-    held = asyncio.ensure_future(_held(statement, task.generation_id, share))
-    await asyncio.sleep(0)
-    replayed, live = digest_of(fold), await held
+    if share.number:
+        live, replayed = Digest(), digest_of(fold)
+    else:
+        live, replayed = await _digests(connection, task.generation_id, fold)
     differences: list[Difference] = []
     if share is WHOLE and str(live) != str(replayed):
         differences = await _unlike(connection, task.generation_id, fold)
@@ -105,11 +103,15 @@ def together(each: Sequence[Found]) -> Found:
     )
 
 
-async def _held(statement: PreparedStatement, generation_id: int, share: Share) -> Digest:
-    if share.number:
-        return Digest()
-    [row] = await statement.fetch(generation_id, timeout=DIGEST_S)
-    return Digest(row["rows"], whole_of(int(row["high"]), int(row["low"])))
+async def _digests(connection: Connection, generation_id: int, fold: Fold) -> tuple[Digest, Digest]:
+    """(live, replayed): PostgreSQL hashes the rows that it holds while those of the fold are hashed here."""
+    statement = await connection.prepare(Q["digest"])
+    # Prepared, it is sent at once.
+    asked = asyncio.ensure_future(statement.fetch(generation_id, timeout=DIGEST_S))
+    await asyncio.sleep(0)
+    replayed = digest_of(fold)
+    [row] = await asked
+    return Digest(row["rows"], whole_of(int(row["high"]), int(row["low"]))), replayed
 
 
 class _Ranking(NamedTuple):

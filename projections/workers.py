@@ -58,11 +58,17 @@ class Workers:
         self.events_min = events_min
         self._starts: list[asyncio.Task[Process]] = []
 
-    async def may_share(self, connection: Connection, row: asyncpg.Record) -> bool:
-        """Whether a game, as the query `generation` tells it, is large enough, and has rules that let it be shared out."""
+    async def may_share(self, connection: Connection, name: str, row: asyncpg.Record) -> bool:
+        """Whether a game, as the query `generation` tells it, seems large enough, and has rules that let it be shared out."""
         if self.count < 2 or row["parts"] > 1 or not can_share(parse(row["text"])):
             return False
-        return bool(await connection.fetchval(Q["at_least"], row["game_id"], self.events_min))
+        return bool(await connection.fetchval(Q["more_than"], name, self.events_min - 1))
+
+    async def take(self, connection: Connection, task: Task, apart: int) -> bool:
+        """Whether a task of such a game is large enough and shareable; `apart` of its events are found by no subject."""
+        if task.events < self.events_min:
+            return False
+        return bool(await connection.fetchval(Q["plainly"], task.game_id, apart))
 
     @asynccontextmanager
     async def standing_by(self) -> AsyncIterator[None]:
@@ -94,7 +100,7 @@ class Workers:
 
         try:
             async with asyncio.TaskGroup() as group:
-                # The others first: they start while this one folds.
+                # The others first: they have their orders before this one folds.
                 tasks = [group.create_task(share(number)) for number in reversed(range(self.count))]
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None

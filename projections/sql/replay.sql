@@ -20,10 +20,6 @@ WHERE game_id = $1 AND verdict = 0 AND (epoch, ms, seq) <= ($2::integer, $3::big
 -- Whether the $2 events of a game that are found by no subject are its rules, and nobody was ever erased from it.
 SELECT $2::bigint = (SELECT count(*) FROM rulesets WHERE game_id = $1) AND NOT EXISTS (SELECT FROM erasures WHERE game_id = $1)
 
--- name: at_least
--- Whether a game has so many events.
-SELECT count(*) = $2::bigint FROM (SELECT FROM log WHERE game_id = $1 AND verdict = 0 LIMIT $2::bigint) counted
-
 -- name: in_order
 -- The log lies on disk in the order of its key: read it so, instead of sorting all of it before the first row.
 SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
