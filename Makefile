@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Many tests wait for something most of the time. Each process has servers of its own.
+TEST_FLAGS ?= --numprocesses logical --maxprocesses 4 --dist worksteal
 UV_VERSION := 0.13.9
 UV_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
@@ -38,8 +40,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## start everything with generated data and show the ranks moving
 	@$(BIN)/rankfold demo
 
-test: setup  ## run the tests
-	@$(BIN)/python -m pytest
+test: setup  ## run the tests, on as many processors as there are (up to four)
+	@$(BIN)/python -m pytest $(TEST_FLAGS)
 
 sim: setup  ## run the simulation for three minutes; SIM_SEED=n runs one seed again
 	@$(BIN)/python -m tests.simulation
