@@ -64,7 +64,7 @@ class Scores(NamedTuple):
 
 
 _WHOLE = {int}
-_DECIMAL = re.compile(r"[+-]?\d{1,28}(\.\d{1,28})?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d{1,28}(\.\d{1,28})?(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 Predicate = Callable[[Mark], bool]
 Entry = tuple[str, Mark]
 

@@ -20,11 +20,14 @@ def later(one: Order | None, other: Order | None) -> Order | None:
 
 
 def overtakes(op: str, value: int, order: Order, held: int | None, since: Order | None) -> bool:
-    """Whether a mark takes over an extreme, the last or the first value; of equal extremes the earlier one holds."""
+    """Whether a mark takes over an extreme, the last or the first value; of equal extremes the earlier one holds.
+
+    Marks of one event have one order and come one after another: the last value is that of the last of them.
+    """
     if held is None or since is None:
         return True
     if op == "last":
-        return order > since
+        return order >= since
     if op == "first":
         return order < since
     lead = value - held if op == "max" else held - value

@@ -5,6 +5,7 @@ except that with rounds as units an adjustment dated to a round stands or falls 
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 
 from engine.marks import Mark
 from schemas.events import Round
@@ -12,6 +13,8 @@ from schemas.language import Keep, Ruleset, Span, rank_item
 
 Selection = Callable[[list[Mark]], list[Mark]]
 Worth = Callable[[Mark], int]
+Rank = tuple[bool, int]
+"""(whether the metric that `keep` compares is lacking, what there is of it, negated): the least comes first."""
 
 
 def compile_keep(keep: Keep, rules: Ruleset) -> Selection:
@@ -23,7 +26,7 @@ def compile_keep(keep: Keep, rules: Ruleset) -> Selection:
         return sign * mark.values.get(by, 0)
 
     if keep.per == "round":
-        return _by_round(keep, worth)
+        return _by_round(keep, by, worth)
     if keep.mode == "all":
         return lambda marks: marks
     return _by_mark(keep, by, worth)
@@ -44,23 +47,25 @@ def _by_mark(keep: Keep, by: str, worth: Worth) -> Selection:
 
 
 class _Unit:
-    """One round of one player: its marks that count, and what they are worth together."""
+    """One round of one player: its marks that count, and how they rank together. What lacks the metric is behind."""
 
-    __slots__ = ("marks", "worth")
+    __slots__ = ("marks", "rank")
 
-    def __init__(self, marks: list[Mark], worth: Worth, most: int | None) -> None:
-        plain = sorted((mark for mark in marks if not mark.adjusts), key=lambda mark: -worth(mark))
+    def __init__(self, marks: list[Mark], by: str, worth: Worth, most: int | None) -> None:
+        plain = sorted(
+            (mark for mark in marks if not mark.adjusts), key=lambda mark: (by not in mark.values, -worth(mark))
+        )
         self.marks = plain[:most] + [mark for mark in marks if mark.adjusts]
-        self.worth = sum(map(worth, self.marks))
+        self.rank: Rank = all(by not in mark.values for mark in self.marks), -sum(map(worth, self.marks))
 
 
-def _by_round(keep: Keep, worth: Worth) -> Selection:
+def _by_round(keep: Keep, by: str, worth: Worth) -> Selection:
     def select(marks: list[Mark]) -> list[Mark]:
         rounds: dict[Round, list[Mark]] = {}
         for mark in marks:
             if mark.round is not None:
                 rounds.setdefault(mark.round, []).append(mark)
-        units = {number: _Unit(held, worth, keep.marks) for number, held in rounds.items()}
+        units = {number: _Unit(held, by, worth, keep.marks) for number, held in rounds.items()}
         counted = {id(mark) for unit in _best_units(keep, units) for mark in unit.marks}
         return [mark for mark in marks if id(mark) in counted or (mark.round is None and mark.adjusts)]
 
@@ -77,7 +82,7 @@ def _best_units(keep: Keep, units: dict[Round, _Unit]) -> list[_Unit]:
     chosen: list[_Unit] = []
     for span in spans:
         inside = [unit for number, unit in units.items() if keep.spans == [] or _within(number, span)]
-        chosen += sorted(inside, key=lambda unit: -unit.worth)[: span.n]
+        chosen += sorted(inside, key=attrgetter("rank"))[: span.n]
     return chosen
 
 

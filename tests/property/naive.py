@@ -33,7 +33,7 @@ def kept(keep: Keep, marks: list[Mark]) -> list[Mark]:
 
     runs = [mark for mark in marks if not mark.adjusts]
     if keep.per == "round":
-        return _rounds(keep, marks, worth)
+        return _rounds(keep, by, marks, worth)
     if keep.mode == "best":
         runs = sorted((mark for mark in runs if by in mark.values), key=lambda mark: (worth(mark), mark.order))[
             : keep.n
@@ -45,16 +45,19 @@ def kept(keep: Keep, marks: list[Mark]) -> list[Mark]:
     return sorted(runs + [mark for mark in marks if mark.adjusts], key=lambda mark: mark.order)
 
 
-def _rounds(keep: Keep, marks: list[Mark], worth: Any) -> list[Mark]:
+def _rounds(keep: Keep, by: str, marks: list[Mark], worth: Any) -> list[Mark]:
+    def bad(some: list[Mark]) -> tuple[bool, int]:
+        return not any(by in mark.values for mark in some), sum(map(worth, some))
+
     numbers = list(dict.fromkeys(mark.round for mark in marks if mark.round is not None))
     of_round = {}
     for number in numbers:
         inside = [mark for mark in marks if mark.round == number]
-        runs = sorted((mark for mark in inside if not mark.adjusts), key=lambda mark: (worth(mark), mark.order))
+        runs = sorted((mark for mark in inside if not mark.adjusts), key=lambda mark: (bad([mark]), mark.order))
         of_round[number] = runs[: keep.marks] + [mark for mark in inside if mark.adjusts]
 
-    def total(number: Any) -> int:
-        return sum(map(worth, of_round[number]))
+    def total(number: Any) -> Any:
+        return bad(of_round[number])
 
     chosen: list[Any] = numbers
     if keep.mode == "latest":

@@ -180,7 +180,10 @@ TABLES: dict[type, Keys] = {
     lang.Keep: {
         "mode": ("all marks, the best, the latest, or the first", 'mode = "best"'),
         "n": ("how many", "n = 5"),
-        "by": ("the metric that makes a mark the best, or `position`; with ` asc` the least is", 'by = "time asc"'),
+        "by": (
+            "the metric that makes a mark the best, or `position`; with ` asc` the least is. Rounds without it are behind",
+            'by = "time asc"',
+        ),
         "per": ("single marks, or all marks of a round together", 'per = "round"'),
         "marks": ("of each round only the best so many marks", "marks = 1"),
         "spans": ("stretches of rounds, each with a number of its own", "spans = [{ first = 1, last = 10, n = 8 }]"),

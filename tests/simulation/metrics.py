@@ -84,7 +84,7 @@ def kept(keep: Keep, marks: list[Mark]) -> list[Mark]:
     runs = [mark for mark in marks if not mark.adjusts]
     added = [mark for mark in marks if mark.adjusts]
     if keep.per == "round":
-        return kept_rounds(keep, marks, bad)
+        return kept_rounds(keep, by, marks, bad)
     if keep.mode == "best":
         runs = sorted([mark for mark in runs if by in mark.values], key=bad)[: keep.n]
     elif keep.mode == "latest":
@@ -95,16 +95,21 @@ def kept(keep: Keep, marks: list[Mark]) -> list[Mark]:
     return [mark for mark in marks if id(mark) in counted]
 
 
-def kept_rounds(keep: Keep, marks: list[Mark], bad: Callable[[Mark], Fraction]) -> list[Mark]:
-    """The same where whole rounds count or do not."""
+def kept_rounds(keep: Keep, by: str, marks: list[Mark], bad: Callable[[Mark], Fraction]) -> list[Mark]:
+    """The same where whole rounds count or do not; what does not have the metric is the worst."""
     rounds: dict[Any, list[Mark]] = {}
     for mark in marks:
         if mark.round is not None:
             rounds.setdefault(mark.round, []).append(mark)
     for number, inside in rounds.items():
-        runs = sorted([mark for mark in inside if not mark.adjusts], key=bad)
+        runs = sorted(
+            [mark for mark in inside if not mark.adjusts], key=lambda mark: (by not in mark.values, bad(mark))
+        )
         rounds[number] = runs[: keep.marks] + [mark for mark in inside if mark.adjusts]
-    worst = {number: sum(map(bad, inside)) for number, inside in rounds.items()}
+    worst = {
+        number: (not any(by in mark.values for mark in inside), sum(map(bad, inside)))
+        for number, inside in rounds.items()
+    }
     chosen: list[Any] = list(rounds)
     if keep.mode == "latest":
         chosen = chosen[-keep.n :]

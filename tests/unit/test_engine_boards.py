@@ -224,10 +224,10 @@ def test_conditions(where: str, counted: set[int]) -> None:
 
 
 def test_conditions_compare_metrics_at_their_scale() -> None:
-    text = rules("where = { points = [0.5, 2] }", declared="[metrics.points]\nscale = 2")
+    text = rules("where = { points = [5e-1, 2, 3E+1] }", declared="[metrics.points]\nscale = 2")
     given(text).events(
-        *[score(name, points=name) for name in ("0.5", "0.50", "2", "2.00", "0.05", "50")]
-    ).then.board().ranks((1, "2"), (1, "2.00"), (3, "0.5"), (3, "0.50"))
+        *[score(name, points=name) for name in ("0.5", "0.50", "2", "2.00", "0.05", "30")]
+    ).then.board().ranks((1, "30"), (2, "2"), (2, "2.00"), (4, "0.5"), (4, "0.50"))
 
 
 def test_who_does_not_qualify_is_not_ranked() -> None:
