@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from engine.badges import Moment
 from engine.erasure import erases, players_of, surrogate_in, without
 from engine.marks import Mark
+from engine.settlement import that_holds
 from schemas.codec import epoch_ms
-from schemas.events import Adjustment, Event, Pick, Player, Reinstate, Result, Score, Void
+from schemas.events import Adjustment, Event, Pick, Player, PlayerStatus, Reinstate, Result, Score, Void
 from schemas.position import Position
 
 if TYPE_CHECKING:
@@ -196,7 +197,10 @@ class Corrections:
             if voids:
                 fold.settlement.unpick(pick, position)
             else:
-                fold.settlement.repick(pick, position)
+                results = self._valid(results_of(target.fixture))
+                known = [(at, event) for at, event in results if isinstance(event, Result) and at < position]
+                status = self._status(target.player, position)
+                fold.settlement.repick(pick, position, status, that_holds(known)[1])
         elif isinstance(target, Result):
             said = ((at, self.named((at, event))) for at, event in self._valid(results_of(target.fixture)))
             valid = [(at, event) for at, event in said if isinstance(event, Result)]
@@ -234,6 +238,14 @@ class Corrections:
                     return Person(surrogate_in(self.fold, player, at), player, since, at)
                 since = at
         return Person(player, player, since, None)
+
+    def _status(self, player: str, position: Position) -> PlayerStatus | None:
+        """How the player stood whom an event at this position names; None for one who was active."""
+        status: PlayerStatus | None = None
+        for at, event in self.past.about(identity_of(player)):
+            if at < position and isinstance(event, Player) and event.status is not None:
+                status = None if event.status == "active" or erases(event) else event.status
+        return status
 
     def missing(self) -> Iterable[tuple["Table", str]]:
         """The rows that are taken from."""

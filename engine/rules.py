@@ -57,10 +57,12 @@ class Game:
         self.traits = {name for plan in self.boards.values() for name in plan.player_segments}
         self.copied = any(plan.copied for plan in self.boards.values())
         self.badged = any(plan.badges is not None for plan in self.boards.values())
-        self.straight = not self.badged and all(
+        routes = [(source, plan) for source, plans in self.score_routes for plan in plans]
+        # A board that takes a score twice has two marks of it, each of which counts or does not.
+        once = len({plan.name for _, plan in routes}) == len(routes)
+        self.straight = (once and not self.badged) and all(
             source.plain and plan.where is None and "mark" not in plan.board.segments.values()
-            for source, plans in self.score_routes
-            for plan in plans
+            for source, plan in routes
         )
         self.plain = all(
             metric.scale == 0 and metric.min is None and metric.max is None for metric in rules.metrics.values()

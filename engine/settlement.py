@@ -34,6 +34,11 @@ class Rejection(NamedTuple):
     reason: str
 
 
+def that_holds(valid: list[tuple[Position, Result]]) -> tuple[Position | None, Result | None]:
+    """Of results in the order of the log the first one of the highest revision, as when they came."""
+    return max(valid, key=lambda said: said[1].revision, default=(None, None))
+
+
 class Settlement:
     """The contests of a fold. `tables_of` names the tables that a mark belongs to, `push` takes the steps."""
 
@@ -101,11 +106,15 @@ class Settlement:
         """A pick is voided: the one before it counts again, if there is one."""
         self._repick(event, lambda: self.book.leave(event, position))
 
-    def repick(self, event: Pick, position: Position) -> None:
-        """A voided pick counts again, if it was in time."""
+    def repick(self, event: Pick, position: Position, status: PlayerStatus | None, result: Result | None) -> None:
+        """A voided pick counts again, if it was in time and its player was not banned.
+
+        `status` is how he stood when the pick came, `result` what was known of its fixture then.
+        """
         contest = self.contests.get(event.fixture)
-        open_ = {} if contest is None else {contest.fixture: msgspec.structs.replace(contest, result=None)}
-        if self.book.judge(event, position.ms, {**self.contests, **open_}, {}) is None:
+        then = {} if contest is None else {contest.fixture: msgspec.structs.replace(contest, result=result)}
+        sanctions = {} if status is None else {event.player: status}
+        if self.book.judge(event, position.ms, {**self.contests, **then}, sanctions) is None:
             self._repick(event, lambda: self.book.enter(event, position))
 
     def _repick(self, event: Pick, change: Callable[[], None]) -> None:
@@ -118,8 +127,7 @@ class Settlement:
     def resettle(self, fixture: str, valid: list[tuple[Position, Result]]) -> None:
         """Some results of a fixture were voided or count again: of those that are valid the highest revision holds."""
         before = self.contests.get(fixture) or Contest(fixture)
-        # Of equal revisions the first one counts, as it did when they came.
-        position, result = max(valid, key=lambda said: said[1].revision, default=(None, None))
+        position, result = that_holds(valid)
         if result != before.result:
             result_ms = 0 if position is None else position.ms
             self._change(before, msgspec.structs.replace(before, result=result, result_ms=result_ms))

@@ -32,9 +32,8 @@ async def load(fetch: Fetch, game_id: int, fold: Fold, events: Sequence[Void | R
     await refuse(fetch, "away_by_id", game_id, hashes)
     _take(log, await fetch(Q["events_by_id"], game_id, hashes))
     targets = [said for said in (log.find(event.event) for event in events) if said is not None]
-    await _load_about(
-        fetch, game_id, log, {results_of(said.fixture) for _, said in targets if isinstance(said, Result)}, upto
-    )
+    contests = {results_of(said.fixture) for _, said in targets if isinstance(said, Pick | Result)}
+    await _load_about(fetch, game_id, log, contests, upto)
     results = [
         said for _, target in targets if isinstance(target, Result) for said in log.about(results_of(target.fixture))
     ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from engine.rules import Game
 from schemas.events import AnyEvent, Player, Reinstate, Void
 from schemas.position import Position
 from schemas.ruleset import parse
-from tests.given import adjustment, pick, result, score
+from tests.given import adjustment, pick, player, result, score
 from tests.given import given as rules_given
 from tests.property.test_fold import RULES, START_MS, at_positions, boards, logs
 
@@ -132,6 +133,22 @@ def test_a_voided_pick_gives_way_to_the_one_before_it_and_comes_back() -> None:
     rules_given(PICKS).events(*played, void("second"), void("first")).then.board().is_([])
     back = [*played, void("second"), void("second", "reinstate")]
     rules_given(PICKS).events(*back).then.board().is_([(1, "ann", 0, 0)])
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_pick_that_was_refused_when_it_came_is_not_taken_when_it_is_reinstated(early: bool) -> None:
+    banned = [player("ann", "banned"), {**pick("ann", "f", "home"), "id": "p"}, player("ann", "active")]
+    late = [
+        result("f", outcomes={"winner": ["home"]}),
+        {**pick("ann", "f", "home"), "id": "p"},
+        result("f", outcomes={"winner": ["home"]}, revision=2, reason="the score"),
+    ]
+    for refused in (banned, late):
+        played = [fixture_at(1), *([void("p")] if early else []), *refused]
+        if refused is banned:
+            played.append(result("f", outcomes={"winner": ["home"]}))
+        corrected_log = [*played, *([] if early else [void("p")]), void("p", "reinstate")]
+        rules_given(PICKS).events(*corrected_log).then.board().is_([])
 
 
 def test_what_cannot_be_voided_is_refused_with_a_reason() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.choices import number_of, score_of, tendency, tendency_of
 from schemas.codec import epoch_ms
-from schemas.events import Fixture, Pick, Reinstate, Result, Void
+from schemas.events import Fixture, Pick, Player, Reinstate, Result, Void
 from schemas.language import Grade, PicksSource, Ruleset
 from tests.simulation.accepting import History, Said
 from tests.simulation.marking import Mark, meets, rounded
@@ -71,10 +71,11 @@ class Book:
         return self.history.name(said.event.player, said.entry)
 
     def _judge(self, said: Said, *, again: bool) -> bool:
-        """Whether a pick is in time as things stand. One that counts `again` was judged for the rest when it came."""
+        """Whether a pick is in time as things stand. One that counts `again` is judged for the rest as when it came."""
         event = said.event
         assert isinstance(event, Pick)
-        if not again and self.history.effects.status.get(self._who(said)) in ("banned", "erased"):
+        status = self._status_at(said) if again else self.history.effects.status.get(self._who(said))
+        if status in ("banned", "erased"):
             return False
         fixture = self.fixtures.get(event.fixture)
         if fixture is None:
@@ -88,15 +89,29 @@ class Book:
         if all(lock is not None for lock in locks):
             if said.entry[0] >= max(lock for lock in locks if lock is not None):
                 return False
-            result = None if again else self._result(event.fixture)
+            result = self._result(event.fixture, said.entry)
             if result is not None and result.status == "final":
                 return False
         return not any(self._stake_used(one, said) for one in asked)
 
-    def _result(self, fixture: str) -> Result | None:
+    def _status_at(self, said: Said) -> str | None:
+        """How the player of a pick stood when it came."""
+        status: str | None = None
+        for earlier in self.history.seen.values():
+            event = earlier.event
+            if earlier.entry < said.entry and isinstance(event, Player) and event.status is not None:
+                assert isinstance(said.event, Pick)
+                if event.player == said.event.player:
+                    gone = event.status == "erased" and not event.player.startswith("erased-")
+                    status = None if gone or event.status == "active" else event.status
+        return status
+
+    def _result(self, fixture: str, before: tuple[int, int] | None = None) -> Result | None:
+        """The result that holds of those that there were before an entry, or of all."""
         from tests.simulation.sources import result_that_holds
 
-        held = result_that_holds(self.results.get(fixture, []), self.history.effects.void)
+        results = [one for one in self.results.get(fixture, []) if before is None or one.entry < before]
+        held = result_that_holds(results, self.history.effects.void)
         return None if held is None else held.event  # type: ignore[return-value]
 
     def _round(self, fixture: str) -> str | int | None:

@@ -56,3 +56,19 @@ def test_of_the_marks_of_one_event_the_last_one_has_the_last_value_on_boards_of_
     then = given(text).events(score("a", points=5)).then
     then.board("kept").is_([(1, "a", 10, 2)])
     then.board("running").is_([(1, "a", 10)])
+
+
+def test_a_score_that_two_sources_make_marks_of_has_two_that_count_or_do_not() -> None:
+    text = """
+    game = "g"
+    [metrics.points]
+    [sources.once]
+    origin = "score"
+    [sources.again]
+    origin = "score"
+    [boards.b]
+    rank_by = ["points desc"]
+    keep = { mode = "best", by = "points", n = 3 }
+    metrics = { points = { op = "sum", of = "points" } }
+    """
+    given(text).events(score("a", points=5), score("a", points=3)).then.board().is_([(1, "a", 13)])
