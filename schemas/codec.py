@@ -5,7 +5,6 @@ engine's. `decode` is on the hot path: it makes one pass over a well-formed even
 """
 
 import contextlib
-import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Context
@@ -20,6 +19,7 @@ from schemas.events import (
     Event,
     Score,
 )
+from schemas.paths import problem_of
 from schemas.upcast import VERSION, upcast
 
 EVENT_BYTES_MAX = 256 * 1024
@@ -32,7 +32,6 @@ _json_any = msgspec.json.Decoder()
 _msgpack_any = msgspec.msgpack.Decoder()
 _encoder = msgspec.json.Encoder(order="deterministic")
 _SCORES = {Score}
-_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
 def encode(event: Event) -> bytes:
@@ -126,7 +125,7 @@ def _retry_older(body: bytes, error: msgspec.DecodeError) -> AnyEvent:
             raw = _json_exact.decode(body)
         if isinstance(raw, dict) and raw.get("v", VERSION) != VERSION:
             return _generic(raw)
-        raise InvalidEvent(problem_of(error)) from None
+        raise InvalidEvent(problem_of(error, raw, AnyEvent)) from None
     raise InvalidEvent(Problem("", f"not valid JSON: {error}")) from None
 
 
@@ -144,9 +143,10 @@ def _generic(raw: dict[str, Any]) -> AnyEvent:
     """The event of a decoded value, of whichever version it is."""
     try:
         _refuse_floats(raw, "")
-        event: AnyEvent = msgspec.convert(upcast(raw), AnyEvent, strict=True)
+        raw = upcast(raw)
+        event: AnyEvent = msgspec.convert(raw, AnyEvent, strict=True)
     except msgspec.ValidationError as error:
-        raise InvalidEvent(problem_of(error)) from None
+        raise InvalidEvent(problem_of(error, raw, AnyEvent)) from None
     except RecursionError:
         raise InvalidEvent(Problem("", DEPTH_RULE)) from None
     return event
@@ -161,20 +161,6 @@ def _refuse_floats(value: Any, path: str) -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _refuse_floats(item, f"{path}[{index}]")
-
-
-def problem_of(error: msgspec.ValidationError) -> Problem:
-    """The field and the rule out of msgspec's message."""
-    text = str(error)
-    found = _PATH.search(text)
-    path = found["path"].lstrip(".") if found else ""
-    rule = text[: found.start()] if found else text
-    named = re.search(r"(?:required field|unknown field) `([^`]+)`", rule)
-    if named:
-        path = f"{path}.{named[1]}" if path else named[1]
-    elif rule.startswith("Invalid value") and not path:
-        path = "type"
-    return Problem(path, rule[:1].lower() + rule[1:])
 
 
 def epoch_ms(moment: datetime | int) -> int:
