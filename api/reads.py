@@ -63,7 +63,9 @@ class Reads:
     async def board(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}. What was asked for a moment ago, word for word, is answered at once."""
         asked = request.raw_path
-        if (holder := request.get(HOLDER)) is not None and holder.may("officiate", target(request).parts[3]):
+        if (holder := request.get(HOLDER)) is not None and holder.may(
+            "officiate", name_of(target(request).parts[3], "game")
+        ):
             # Officials see on while a board is frozen.
             asked = f"official {asked}"
         page = self._served.get(asked)

@@ -1,5 +1,6 @@
 """Keys over HTTP: who may publish what, who sees private boards, rotation, revocation, and an open API."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -196,3 +197,29 @@ async def test_what_is_for_officials(stack: Stack, method: str, path: str, scope
     for scope in keys.SCOPES:
         answer = await stack.request(method, path, headers=await bearer(stack, scope))
         assert (answer.status != 403) == (scope in scopes), scope
+
+
+async def test_the_game_tells_of_standstills_of_boards_that_are_seen_only(stack: Stack) -> None:
+    admin = await bearer(stack, "admin")
+    held = [
+        {"id": "f1", "type": "freeze", "board": "today"},
+        {"id": "f2", "type": "freeze", "board": "best"},
+        {"id": "f3", "type": "freeze"},
+        {"id": "k1", "type": "close", "board": "today", "period": "daily:2026-02-01"},
+    ]
+    assert (await publish(stack, admin, *held)).status == 202
+    public = (await stack.get(GAME)).json
+    assert ({line["board"] for line in public["frozen"]}, public["closed"]) == ({"best", None}, [])
+    told = (await stack.get(GAME, headers=await bearer(stack, "read"))).json
+    assert {line["board"] for line in told["frozen"]} == {"best", "today", None}
+    assert [line["board"] for line in told["closed"]] == ["today"]
+
+
+async def test_what_officials_see_is_kept_for_officials_however_the_path_is_written(stack: Stack) -> None:
+    assert (await publish(stack, await bearer(stack, "admin"), {"id": "f1", "type": "freeze"})).status == 202
+    official = await bearer(stack, "officiate")
+    sent = await publish(stack, official | await bearer(stack, "publish"), score("e2", "bob", 9))
+    path = f"/v1/games/%61rcade/boards/best?known_at={sent.json['position']}"
+    for _ in range(5):
+        seen, public = await asyncio.gather(stack.get(path, headers=official), stack.get(path))
+        assert (seen.json["total"], public.json["total"]) == (2, 1)
