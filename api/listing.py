@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 from aiohttp import web
 
-from api.access import official, require_official, shows
+from api.access import official, require_board, require_official, shows
 from api.params import PAGE_MAX, generation_of, name_of, number_of, parameters, target
 from api.response import Ready, read_response
 from api.view import beside_in
@@ -122,6 +122,7 @@ class Listing:
         plan = info.game.boards.get(name_of(board, "board"))
         if plan is None:
             raise NotFound("board", board)
+        require_board(request, info.name, plan)
         period, after = given.get("period"), given.get("after", "")
         names = list(plan.board.segments)
         held = {

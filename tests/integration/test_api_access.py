@@ -14,6 +14,7 @@ from projections import keys
 from projections.keys import Scope
 from schemas.errors import NotFound
 from tests.integration.api_stack import RULES, Stack, ruleset, running, score
+from tests.services import eventually
 
 pytestmark = pytest.mark.services
 GAME = "/v1/games/arcade"
@@ -223,3 +224,29 @@ async def test_what_officials_see_is_kept_for_officials_however_the_path_is_writ
     for _ in range(5):
         seen, public = await asyncio.gather(stack.get(path, headers=official), stack.get(path))
         assert (seen.json["total"], public.json["total"]) == (2, 1)
+
+
+async def test_a_generation_s_private_board_needs_the_scope_to_read(stack: Stack) -> None:
+    admin, official = await bearer(stack, "admin"), await bearer(stack, "officiate")
+    rules = PRIVATE.replace("[boards.best]", '[boards.best]\naccess = "private"').replace("boards.today", "boards.day")
+    build = {"action": "build", "name": "trial", "ruleset": rules}
+    started = await stack.request("POST", f"{GAME}/generations", json=build, headers=admin)
+    assert started.status == 202, started.body
+
+    async def built() -> Any:
+        told = (await stack.get(started.headers["Location"], headers=admin)).json
+        return told["result"] if told["state"] == "done" else None
+
+    number = (await eventually(built))["generation"]
+    reader = await bearer(stack, "officiate", "read")
+    for board in ("best", "day"):
+        path, beside = f"{GAME}/boards/{board}", f"?generation={number}"
+        for method, end in (("GET", ""), ("GET", "/export"), ("GET", "/segments"), ("POST", "/ranks")):
+            body = {"json": {"players": ["ada"]}} if method == "POST" else {}
+            asked = [
+                stack.request(method, f"{path}{end}{beside}", headers=headers, **body) for headers in (reader, official)
+            ]
+            assert [answer.status for answer in await asyncio.gather(*asked)] == [200, 403], (board, end)
+    place = f"{GAME}/boards/best/players/ada?generation={number}"
+    assert (await stack.get(place, headers=official)).status == 403
+    assert (await stack.get(place, headers=reader)).status == 200
