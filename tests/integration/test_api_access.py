@@ -250,3 +250,16 @@ async def test_a_generation_s_private_board_needs_the_scope_to_read(stack: Stack
     place = f"{GAME}/boards/best/players/ada?generation={number}"
     assert (await stack.get(place, headers=official)).status == 403
     assert (await stack.get(place, headers=reader)).status == 200
+
+
+async def test_a_preview_is_of_boards_that_are_seen(stack: Stack) -> None:
+    official, reader = await bearer(stack, "officiate"), await bearer(stack, "officiate", "read")
+    void = {"events": [{"id": "v1", "type": "void", "event": "e1", "reason": "glitch"}]}
+    rules = {"ruleset": PRIVATE.replace('of = "points"', 'of = "seconds"')}
+    for question, most in ((void, {"best", "today"}), (rules, {"best", "today"})):
+        for headers, boards in ((reader, most), (official, {"best"})):
+            told = await stack.post(f"{GAME}/preview", question, headers=headers)
+            assert {line["board"] for line in told.json["changes"]} == boards, told.body
+        asked = question | {"board": "today"}
+        assert (await stack.post(f"{GAME}/preview", asked, headers=official)).status == 403
+        assert (await stack.post(f"{GAME}/preview", asked, headers=reader)).status == 200
