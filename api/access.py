@@ -15,7 +15,7 @@ import asyncpg
 from aiohttp import web
 
 from api.freshness import SingleFlight
-from api.limits import Group, Limiter, Limits, address_of
+from api.limits import LEFT, Group, Limiter, Limits, address_of
 from api.metrics import Handler
 from api.params import name_of, target
 from api.problems import FORBIDDEN, UNAUTHORIZED, Item, RefusedError, invalid
@@ -218,6 +218,8 @@ class Access:
             holder, headers = self._known(request), b""
             if holder is None:
                 holder, headers = await self._admit(request, group)
+            if headers:
+                request[LEFT] = headers
             if self._keys is not None:
                 request[HOLDER] = holder
                 if of_board:

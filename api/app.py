@@ -168,10 +168,14 @@ def make_app(
     if security.limits is not None:
         limiter = Limiter(redis_rankings, security.limits, lambda: clock_ms() / 1000)
     access = Access(security, catalog, Keys(pool), limiter)
+    cors = Cors(cors_origins, keys=security.keys)
     app = _application(
-        [(method, path, access.guard(method, path, handler)) for method, path, handler in routes],
+        [
+            (method, path, cors.shelter(method, path, access.guard(method, path, handler)))
+            for method, path, handler in routes
+        ],
         stats,
-        Cors(cors_origins),
+        cors,
     )
     app.on_shutdown.append(closing)
     app.cleanup_ctx.append(running)

@@ -27,3 +27,6 @@ async def read_body(request: web.Request) -> bytes:
         raise RefusedError(TOO_SLOW, f"a body has {BODY_S_MAX:g} s to arrive") from None
     except (web.RequestPayloadError, PayloadEncodingError):
         raise RefusedError(INVALID_REQUEST, "the body is not encoded as its headers say") from None
+    except ConnectionError:
+        # Nobody gets this answer. Left as it is, it would be taken for a service that is away.
+        raise RefusedError(INVALID_REQUEST, "the body broke off") from None

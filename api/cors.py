@@ -1,11 +1,16 @@
 """Which other sites' pages may use the API in a browser: none, unless they are named (or all, by `*`).
 
-No cookies are involved, so no credentials are allowed along: a page that has a key sends it as a header.
+No cookies are involved, so no credentials are allowed along: a page that has a key sends it as a header. Where no keys are
+on, being able to reach the API is all that it takes, and a browser can reach what its page cannot: it posts plain text and
+opens a WebSocket to any site, without asking that one before. So these are refused to pages that are not named.
 """
+
+from collections.abc import Awaitable
 
 from aiohttp import web
 
 from api.metrics import Handler
+from api.problems import FORBIDDEN, RefusedError
 from api.response import Ready
 
 _NAMES = (
@@ -13,6 +18,8 @@ _NAMES = (
     "ETag",
     "RateLimit",
     "RateLimit-Policy",
+    "Rankfold-Final",
+    "Rankfold-Frozen",
     "Rankfold-Position",
     "Retry-After",
     "X-Request-Id",
@@ -29,10 +36,11 @@ _VARY = b"Vary: Origin\r\n"
 
 
 class Cors:
-    """`origins`: such as `https://example.org`, or `*` alone."""
+    """`origins`: such as `https://example.org`, or `*` alone. `keys`: whether keys are on."""
 
-    def __init__(self, origins: tuple[str, ...]) -> None:
+    def __init__(self, origins: tuple[str, ...], *, keys: bool = False) -> None:
         self._any = "*" in origins
+        self._open = not keys
         self._origins = {origin: f"Access-Control-Allow-Origin: {origin}\r\n".encode() for origin in origins}
 
     def wrap(self, handler: Handler) -> Handler:
@@ -53,5 +61,26 @@ class Cors:
 
         return allowed
 
+    def shelter(self, method: str, template: str, handler: Handler) -> Handler:
+        """The handler, out of reach of other sites' pages where their browsers would let them call it unasked."""
+        if not self._open or self._any or (method == "GET" and not template.endswith("/ws")):
+            return handler
+
+        def sheltered(request: web.Request) -> Awaitable[Ready]:
+            origin = request.headers.get("Origin")
+            if origin is not None and origin not in self._origins and _elsewhere(origin, request):
+                raise RefusedError(FORBIDDEN, "a page of another site asks: RANKFOLD_CORS_ORIGINS names those that may")
+            return handler(request)
+
+        return sheltered
+
     def _headers(self, request: web.Request) -> bytes:
         return self._origins.get("*" if self._any else request.headers.get("Origin", ""), b"")
+
+
+def _elsewhere(origin: str, request: web.Request) -> bool:
+    """Whether a page of this origin is not the API's own. Browsers say so; older ones do not, nor does one for a WebSocket."""
+    said = request.headers.get("Sec-Fetch-Site")
+    if said is not None:
+        return said not in ("same-origin", "none")
+    return origin.partition("://")[2] != request.headers.get("Host")

@@ -24,9 +24,12 @@ from engine.places import Entry, Lookup, Window
 from projections.catalog import GameInfo
 from projections.effective import Asked, TooManyEvents, Truth, Truths
 from projections.moments import Future
+from schemas.errors import Unavailable
 from schemas.position import Position, Vector
 
 TOO_MANY = "a spread game with so many events is not folded for an answer: ask for what was displayed, known_at"
+ATTEMPTS = 3
+"""So often a job folds a game whose freezes or generation have changed in the meantime."""
 
 
 class Effective:
@@ -121,14 +124,22 @@ class Effective:
             try:
                 return await handler(request)
             except TooManyEvents as error:
-                asked = error.asked
+                missing = error
 
             async def work(progress: Progress) -> msgspec.Raw:
-                await self._truths.make(asked, progress)
-                ready = await handler(request)
-                return msgspec.Raw(ready.body or b"null")
+                needed = missing
+                for _ in range(ATTEMPTS):
+                    await self._truths.make(needed.asked, progress, needed.at_least)
+                    try:
+                        ready = await handler(request)
+                    except TooManyEvents as error:
+                        # A freeze, a swap: by now it is another question.
+                        needed = error
+                    else:
+                        return msgspec.Raw(ready.body or b"null")
+                raise Unavailable("the game changed while it was folded; ask again")
 
-            return accepted(await self._jobs.start(asked.game, "effective_at", work))
+            return accepted(await self._jobs.start(missing.asked.game, "effective_at", work))
 
         return answer
 

@@ -95,7 +95,12 @@ class Explaining:
             raise NotFound("player", player)
         lines: list[Rejected] | msgspec.UnsetType = msgspec.UNSET
         if (holder := request.get(HOLDER)) is None or holder.may("read", info.name):
-            found = await rejections(self._pool, info.generation_id, player, _known_before(own.past), REJECTIONS_MAX)
+            bounds = [_known_before(own.past)]
+            if not seen:
+                # What a frozen board does not show another one does not tell either.
+                bounds.append(self._views.told_before(own.named, shown.of(info.part)))
+            bound = min((each for each in bounds if each is not None), default=None)
+            found = await rejections(self._pool, info.generation_id, player, bound, REJECTIONS_MAX)
             lines = [rejected(line) for line in found]
         return read_response(request, _page(view, shown, player, row, place, lines))
 

@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
-from api.access import official, require_official
+from api.access import official, require_board, require_official
 from api.effective import Effective, TrueLines
 from api.encode import Metrics, tier_of
 from api.freshness import Shown
@@ -113,7 +113,11 @@ class Exports:
         if generation is not None:
             require_official(request, game)
         if instant is None:
-            return await self._views.see(game, wanted, vector_of(given), instant_of(given), generation, official=seen)
+            asked = vector_of(given), instant_of(given), generation
+            view, shown = await self._views.see(game, wanted, *asked, official=seen)
+            if generation is not None:
+                require_board(request, game, view.plan)
+            return view, shown
         try:
             return await self._effective.see(game, wanted, vector_of(given), instant, official=seen)
         except TooManyEvents:

@@ -7,6 +7,7 @@ calls `progress(done, total)` as it goes on; `accepted(job)` is the answer to th
 import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
@@ -21,7 +22,7 @@ from api.response import NO_STORE, Ready, json_response
 from projections import jobs
 from projections.database import AWAY
 from projections.tasks import end
-from schemas.errors import NotFound, RankfoldError
+from schemas.errors import NotFound, RankfoldError, Unavailable
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) now and then."""
@@ -29,6 +30,10 @@ Progress = Callable[[int, int], None]
 Work = Callable[[Progress], Awaitable[Any]]
 AT_ONCE = 2
 """So many jobs does a process work on; others wait."""
+
+HELD_MAX = 32
+"""So many of a kind does it hold, with those that wait: each keeps a request, and tells the database every second that it is
+there."""
 
 BEAT_S = 1.0
 _JOB = re.compile(r"[A-Za-z0-9_-]{24}")
@@ -56,14 +61,26 @@ class Jobs:
         self._pool = pool
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: Counter[str] = Counter()
 
     async def start(self, game: str, kind: str, work: Work) -> Job:
-        """Begins a job."""
-        job_id = await jobs.create(self._pool, game, kind)
+        """Begins a job; raises Unavailable when this process takes no more of the kind."""
+        if self._held[kind] >= HELD_MAX:
+            raise Unavailable(f"{HELD_MAX} jobs of this kind are under way or waiting; the same call may succeed later")
+        self._held[kind] += 1
+        try:
+            job_id = await jobs.create(self._pool, game, kind)
+        except BaseException:
+            self._held[kind] -= 1
+            raise
         task = asyncio.create_task(self._run(job_id, work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: self._ended(task, kind))
         return Job(job_id, game, kind, "running", 0, 0)
+
+    def _ended(self, task: asyncio.Task[None], kind: str) -> None:
+        self._tasks.discard(task)
+        self._held[kind] -= 1
 
     async def stop(self) -> None:
         """Breaks off what is under way."""

@@ -22,6 +22,9 @@ WINDOW_S = 60
 OVER_MAX = 100_000
 log = logging.getLogger("rankfold.api")
 
+LEFT = web.RequestKey("left", bytes)
+"""The header lines that tell what is left, for the answer to a request that fails."""
+
 Group = Literal["submissions", "ranks", "boards", "failures"]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 from aiohttp import web
 
-from api.access import official, require_official, shows
+from api.access import official, require_board, require_official, shows
 from api.params import PAGE_MAX, generation_of, name_of, number_of, parameters, target
 from api.response import Ready, read_response
 from api.view import beside_in
@@ -122,6 +122,7 @@ class Listing:
         plan = info.game.boards.get(name_of(board, "board"))
         if plan is None:
             raise NotFound("board", board)
+        require_board(request, info.name, plan)
         period, after = given.get("period"), given.get("after", "")
         names = list(plan.board.segments)
         held = {
@@ -146,7 +147,14 @@ class Listing:
             # Whoever has just frozen a board finds that told. While PostgreSQL is away, what is known of freezes holds on.
             await self._catalog.froze()
         periods = _periods(info, await self._rankings(request, info, given))
-        held = [each for part in info.parts for each in self._views.freezes(part, shown.of(part.part))]
+        boards = _shown(request, info)
+        hidden = info.game.boards.keys() - {plan.name for plan in boards}
+        held = [
+            each
+            for part in info.parts
+            for each in self._views.freezes(part, shown.of(part.part))
+            if each.board not in hidden
+        ]
         frozen, closed = (_stills([each for each in held if each.final is final]) for final in (False, True))
         return read_response(
             request,
@@ -158,7 +166,7 @@ class Listing:
                 info.ruleset_version,
                 info.generation_id,
                 info.game.rules.time_zone,
-                [_board(plan, periods.get(plan.name, [])) for plan in _shown(request, info)],
+                [_board(plan, periods.get(plan.name, [])) for plan in boards],
                 frozen,
                 closed,
                 len(info.parts),

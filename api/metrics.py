@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from api.health import pool_state
 from api.identity import POSITION, identify
+from api.limits import LEFT
 from api.live import Hub
 from api.problems import respond
 from api.response import NO_STORE, NOSNIFF, Ready
@@ -77,6 +78,7 @@ class Stats:
             except Exception as error:
                 POSITION.set(self._positions())
                 response = respond(error)
+                response.add(request.get(LEFT, b""))
             response.add(identity)
             stats.observe(response.status, perf_counter() - began)
             return response

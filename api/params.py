@@ -174,7 +174,9 @@ def member_of(cursor: str, field: str) -> bytes:
         if len(cursor) > CURSOR_CHARS_MAX:
             raise ValueError
         member = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        split(member)
+        # A whole one: the database is asked for the player's id as text.
+        if not good_id(split(member)[1]):
+            raise ValueError
     except (ValueError, binascii.Error):
         raise invalid(field, "a cursor out of `next` or `previous` of a page of this board") from None
     return member

@@ -6,7 +6,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import require_scopes
+from api.access import require_board, require_scopes, shows
 from api.batch import PREVIEWED, check_events, read_events
 from api.bodies import read_body
 from api.jobs import Jobs, Progress, accepted
@@ -16,8 +16,8 @@ from api.response import NO_STORE, Ready, json_response
 from engine.erasure import erases
 from engine.rules import Game, compile_ruleset
 from projections import preview
-from projections.catalog import Catalog
-from projections.preview import Preview
+from projections.catalog import Catalog, GameInfo
+from projections.preview import Boards, Preview
 from schemas.errors import InvalidRuleset, NotFound
 from schemas.events import Event, RulesetChange
 from schemas.ruleset import parse
@@ -57,17 +57,18 @@ class Previewing:
         asked = _question(await read_body(request))
         if asked.board is not None and asked.board not in info.game.boards:
             raise NotFound("board", asked.board[:64])
+        boards = _boards(request, info, asked)
         look = (
-            self._events(request, info.name, info.game, asked)
+            self._events(request, info.name, info.game, asked, boards)
             if asked.events is not None
-            else self._rules(info.name, asked)
+            else self._rules(info.name, asked, boards)
         )
         try:
             return json_response(await look(_silent, preview.ROWS_MAX), headers=NO_STORE)
         except preview.TooMuch:
             return accepted(await self._jobs.start(info.name, "preview", lambda progress: look(progress, None)))
 
-    def _events(self, request: web.Request, name: str, game: Game, asked: Question) -> Look:
+    def _events(self, request: web.Request, name: str, game: Game, asked: Question, boards: Boards) -> Look:
         reading = read_events(b"[" + b",".join(map(bytes, asked.events or [])) + b"]", "application/json", name)
         require_scopes(request, name, zip(reading.indexes, reading.events, strict=True), PREVIEWED)
         _refuse_unforeseeable(list(zip(reading.indexes, reading.events, strict=True)))
@@ -77,12 +78,12 @@ class Previewing:
         async def look(_: Progress, rows_max: int | None) -> Preview:
             bound = preview.ENDLESS if rows_max is None else rows_max
             return await preview.of_events(
-                self._pool, name, reading.events, now_ms, board=asked.board, limit=asked.limit, rows_max=bound
+                self._pool, name, reading.events, now_ms, boards=boards, limit=asked.limit, rows_max=bound
             )
 
         return look
 
-    def _rules(self, name: str, asked: Question) -> Look:
+    def _rules(self, name: str, asked: Question, boards: Boards) -> Look:
         try:
             game = compile_ruleset(parse(asked.ruleset or "", game=name))
         except InvalidRuleset as error:
@@ -90,10 +91,20 @@ class Previewing:
 
         async def look(progress: Progress, rows_max: int | None) -> Preview:
             return await preview.of_rules(
-                self._pool, name, game, progress, board=asked.board, limit=asked.limit, rows_max=rows_max
+                self._pool, name, game, progress, boards=boards, limit=asked.limit, rows_max=rows_max
             )
 
         return look
+
+
+def _boards(request: web.Request, info: GameInfo, asked: Question) -> Boards:
+    """What may be looked at: the board that is asked for, else those that whoever asks may see."""
+    plans = info.game.boards
+    if asked.board is not None:
+        require_board(request, info.name, plans[asked.board])
+        return (asked.board,)
+    seen = [name for name, plan in plans.items() if shows(request, info.name, plan)]
+    return seen if len(seen) < len(plans) else None
 
 
 def _question(body: bytes) -> Question:

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import HOLDER, official, require_official
+from api.access import HOLDER, official, require_board, require_official
 from api.badges import badges_shown
 from api.bodies import read_body
 from api.effective import Effective
@@ -63,16 +63,18 @@ class Reads:
     async def board(self, request: web.Request) -> Ready:
         """GET /v1/games/{game}/boards/{board}. What was asked for a moment ago, word for word, is answered at once."""
         asked = request.raw_path
-        if (holder := request.get(HOLDER)) is not None and holder.may("officiate", target(request).parts[3]):
+        if (holder := request.get(HOLDER)) is not None and holder.may(
+            "officiate", name_of(target(request).parts[3], "game")
+        ):
             # Officials see on while a board is frozen.
             asked = f"official {asked}"
         page = self._served.get(asked)
         if page is None or monotonic() >= page.fresh_until:
-            url = target(request)
-            # Before it is asked together with others, who may be officials.
-            if page_query(url.query).generation is not None:
-                require_official(request, name_of(url.parts[3], "game"))
-            page = await self._flights.do(asked, lambda: self._page(asked, request))
+            if page_query(target(request).query).generation is not None:
+                # Not together with others, who may see more.
+                page = await self._page(asked, request)
+            else:
+                page = await self._flights.do(asked, lambda: self._page(asked, request))
         return _answer(request, page.etag, page.body)
 
     async def _page(self, asked: str, request: web.Request) -> Page:
@@ -161,7 +163,11 @@ class Reads:
         if query.effective_at is not None:
             return await self._effective.see(names[0], wanted, query.min_position, query.effective_at, official=seen)
         asked = query.min_position, query.known_at, query.generation
-        return await self._views.see(names[0], wanted, *asked, official=seen)
+        view, shown = await self._views.see(names[0], wanted, *asked, official=seen)
+        if query.generation is not None:
+            # Its rules may be others than those that the live board is guarded by.
+            require_board(request, names[0], view.plan)
+        return view, shown
 
     async def _history(self, view: View, player: str, limit: int) -> list[Any]:
         view = view.of(player)

@@ -67,8 +67,7 @@ class Rejections:
         if not official(request, info.name, given.get("view")):
             # What is not shown yet is not told by the way either.
             for part in info.parts:
-                held = self._views.freezes(part, shown.of(part.part))
-                bounds[part.part] = min((each.position for each in held if not each.final), default=None)
+                bounds[part.part] = self._views.told_before(part, shown.of(part.part))
         generations = [part.generation_id for part in info.parts]
         found = await of_parts(self._pool, generations, player, after, bounds, limit + 1)
         lines = [rejected(line) for line in found[:limit]]

@@ -18,6 +18,9 @@ from schemas.errors import InvalidInput, NotFound, Problem, RankfoldError, Unava
 
 AGAIN = (429, 502, 503, 504)
 NOT_YET = b"/problems/not-yet"
+AS_IT_IS = "surrogatepass"
+"""What is no text (a shell's bytes that are not UTF-8) is sent all the same: the API refuses it by name and rule."""
+
 BACK_OFF_S = 0.2
 WAIT_S_MAX = 60.0
 SILENCE_S_MAX = 60.0
@@ -107,7 +110,8 @@ class Transport:
         return self._session
 
     def _address(self, path: str, query: Mapping[str, object]) -> URL:
-        pairs = urlencode({name: str(value) for name, value in query.items() if value is not None})
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        pairs = urlencode(given, errors=AS_IT_IS)
         # Already encoded: a slash within a player id must stay %2F.
         return URL(f"{self.url}{path}{'?' if pairs else ''}{pairs}", encoded=True)
 
@@ -125,7 +129,7 @@ class Transport:
 
 def path_of(*parts: str) -> str:
     """A path below /v1; its parts may hold any character."""
-    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+    return "/v1/" + "/".join(quote(part, safe="", errors=AS_IT_IS) for part in parts)
 
 
 def error_of(status: int, content: bytes) -> RankfoldError:

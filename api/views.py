@@ -253,6 +253,11 @@ class Views(Asking):
         held = self.catalog.freezes.get(info.game_id, ())
         return [each for each in held if each.until is None or (shown is not None and shown.position < each.until)]
 
+    def told_before(self, info: GameInfo, shown: Shown | None = None) -> Position | None:
+        """Where in the log ends what the public is told beside the boards: at the earliest freeze of any of them. None for the
+        end of the log."""
+        return min((each.position for each in self.freezes(info, shown) if not each.final), default=None)
+
     def frozen(self, info: GameInfo, shown: Shown | None, board: str, period: str) -> Freeze | None:
         """The freeze that tells what the public sees of a copy of a board, if one does; closes apart."""
         return earliest([each for each in self.freezes(info, shown) if not each.final], board, period)

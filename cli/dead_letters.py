@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import asyncpg
 import typer
 
+from api.dead_letters import ID_MAX
 from cli import local
 from cli.services import redis_client
 from cli.settings import Settings
@@ -23,7 +24,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 def list_command(
     game: Annotated[str | None, typer.Option(help="Only those of this game.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Only those behind this number.")] = 0,
+    after: Annotated[int, typer.Option(min=0, max=ID_MAX, help="Only those behind this number.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=PAGE, help="How many.")] = 50,
     every: Annotated[bool, typer.Option("--all", help="Also those that were retried.")] = False,
     as_json: AsJson = False,
@@ -40,7 +41,7 @@ def list_command(
 
 
 def retry_command(
-    numbers: Annotated[list[int] | None, typer.Argument(help="Their numbers.")] = None,
+    numbers: Annotated[list[int] | None, typer.Argument(min=1, max=ID_MAX, help="Their numbers.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
     game: Annotated[str | None, typer.Option(help="With --all: only those of this game.")] = None,
     as_json: AsJson = False,

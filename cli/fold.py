@@ -26,6 +26,7 @@ from schemas.position import Position
 from schemas.ruleset import parse
 
 LIMIT_TABLE = 20
+DIGITS_MAX = 18
 PROGRESS_EVENTS = 5_000
 REJECTIONS_MAX = 10
 UNTIL_RULE = "a number of events, a position such as 1.0.1763840000000-0, or a time such as 2026-02-08T18:30:00Z"
@@ -84,7 +85,7 @@ def within(until: str | None) -> Within:
     """The limit that --until means; raises InvalidInput."""
     if until is None:
         return lambda count, position: True
-    if until.isascii() and until.isdecimal():
+    if until.isascii() and until.isdecimal() and len(until) <= DIGITS_MAX:
         most = int(until)
         return lambda count, position: count <= most
     try:

@@ -30,6 +30,7 @@ from schemas.ruleset import parse
 
 DIFFERENCES_SHOWN_MAX = 20
 PROCESSES = 4
+DIGITS_MAX = 18
 
 
 def replay_command(
@@ -124,7 +125,7 @@ def _moment(text: str) -> Position | int:
         return Position.parse(text)
     except ValueError:
         pass
-    if text.isdecimal():
+    if text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX:
         return int(text)
     try:
         moment = datetime.fromisoformat(text)

@@ -107,7 +107,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         corpora=reader.folder("RANKFOLD_CORPORA"),
         cold_dir=reader.folder("RANKFOLD_COLD_DIR"),
         auth=reader.choice("RANKFOLD_AUTH", {"open": "open", "keys": "keys"}, "open"),
-        key=reader.text("RANKFOLD_KEY"),
+        key=reader.token("RANKFOLD_KEY"),
         limits=reader.choice("RANKFOLD_LIMITS", {"on": True, "off": False}, None),
         limit_submissions=reader.number("RANKFOLD_LIMIT_SUBMISSIONS", 60, 0, 100_000_000),
         limit_ranks=reader.number("RANKFOLD_LIMIT_RANKS", 300, 0, 100_000_000),
@@ -180,6 +180,15 @@ class _Reader:
 
         # The value is not repeated: a URL may hold a password.
         return self._read(name, read, f"a URL that starts with {' or '.join(f'{s}://' for s in schemes)}", None, False)
+
+    def token(self, name: str) -> str | None:
+        def read(text: str) -> str:
+            if not all("!" <= each <= "~" for each in text):
+                raise ValueError
+            return text
+
+        # What is nearly a key is not repeated either.
+        return self._read(name, read, "a key as `rankfold keys create` shows it", None, False)
 
     def origins(self, name: str) -> tuple[str, ...]:
         def read(text: str) -> tuple[str, ...]:

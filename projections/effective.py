@@ -62,11 +62,12 @@ class Asked(NamedTuple):
 
 
 class TooManyEvents(Exception):
-    """There is too much to fold while a client waits: have a job call `Truths.make` and ask again."""
+    """There is too much to fold while a client waits: have a job call `Truths.make` with these and ask again."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, at_least: Position | None = None) -> None:
         super().__init__(f"{asked.game} has too many events to fold them at once")
         self.asked = asked
+        self.at_least = at_least
 
 
 class Truth:
@@ -142,7 +143,7 @@ class Truths:
             # Who waits for a job should not wait for a refusal.
             async with self._pool.acquire() as connection:
                 await _begin(connection, asked)
-            raise TooManyEvents(asked)
+            raise TooManyEvents(asked, at_least)
         return await self.make(asked, lambda done, total: None, at_least)
 
     async def make(self, asked: Asked, progress: Progress, at_least: Position | None = None) -> Truth:

@@ -4,7 +4,7 @@ Events are folded on top of what is stored, by the steps of the shard's writer, 
 is compared and forgotten. Rules are tried by folding the archive from nothing.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain, groupby
 from typing import Any, cast
@@ -35,6 +35,9 @@ Q = queries("preview")
 REPLAY = queries("replay")
 Progress = Callable[[int, int], None]
 """Called with (events folded, events in all) now and then."""
+
+Boards = Collection[str] | None
+"""The boards that are looked at, by name; None for all."""
 
 _Changes = dict[TableName, dict[str, Change]]
 """What becomes of rows, by ranking and player."""
@@ -102,12 +105,12 @@ class _Reading(Store):
 
 
 async def of_events(
-    pool: asyncpg.Pool, name: str, events: Sequence[Event], now_ms: int, *, board: str | None, limit: int, rows_max: int
+    pool: asyncpg.Pool, name: str, events: Sequence[Event], now_ms: int, *, boards: Boards, limit: int, rows_max: int
 ) -> Preview:
     """Who would move if these events came now. Raises NotFound, and TooMuch when more than `rows_max` places are compared."""
     doubts: list[Doubt] = []
     changes: list[_Changes] = []
-    boards: dict[str, BoardPlan] = {}
+    plans: dict[str, BoardPlan] = {}
     before: dict[TableName, Lines] = {}
     after: dict[TableName, Lines] = {}
     async with _snapshot(pool) as connection:
@@ -118,11 +121,11 @@ async def of_events(
             owns = owner(row["part"], row["parts"])
             heard = [each for each in events if owns is None or (who := goes_with(each)) is None or owns(who)]
             (live,) = await store.games([name], row["shard"])
-            boards = live.fold.game.boards
+            plans = live.fold.game.boards
             changes.append({})
             doubts += await _of_part(store, live, heard, now_ms, changes[-1])
         # A ranking that changes in one part is compared as a whole: its ranks are those among all players.
-        concerned = [key for key in dict.fromkeys(chain.from_iterable(changes)) if _concerns(key, board)]
+        concerned = [key for key in dict.fromkeys(chain.from_iterable(changes)) if _concerns(key, boards)]
         rankings = [await _rankings_of(connection, row) for row in parts]
         await _bounded(connection, [held[key] for held in rankings for key in concerned if key in held], rows_max)
         changed: dict[TableName, set[str]] = {key: set() for key in concerned}
@@ -133,7 +136,7 @@ async def of_events(
                 before[key] |= lines
                 after[key] |= _replaced(lines, moved)
                 changed[key] |= moved.keys()
-        pairs = [(key, boards[key[0]], before[key], after[key]) for key in concerned]
+        pairs = [(key, plans[key[0]], before[key], after[key]) for key in concerned]
         moves, total = await compare(pairs, changed, limit)
         moves = await _named(connection, [row["live_generation"] for row in parts], moves)
     return Preview(_position(parts), name, moves, total, list(dict.fromkeys(doubts)))
@@ -162,7 +165,7 @@ async def of_rules(
     game: Game,
     progress: Progress,
     *,
-    board: str | None,
+    boards: Boards,
     limit: int,
     rows_max: int | None,
 ) -> Preview:
@@ -183,7 +186,7 @@ async def of_rules(
             found = await _rankings_of(connection, row)
             names = [key for key in found | fold.tables if key[0] in now.boards and key[0] in game.boards]
             for key in names:
-                if _concerns(key, board):
+                if _concerns(key, boards):
                     before.setdefault(key, {}).update(await _shown(connection, found.get(key, 0)))
                     after.setdefault(key, {}).update(_lines_of(fold.tables.get(key)))
         comparing = [(key, game.boards[key[0]], lines, after[key]) for key, lines in before.items()]
@@ -264,8 +267,8 @@ def _parts(said: list[tuple[Position, Event]]) -> Iterator[list[tuple[Position, 
         yield list(part)
 
 
-def _concerns(name: TableName, board: str | None) -> bool:
-    return not name[2].startswith(BEFORE) and board in (None, name[0])
+def _concerns(name: TableName, boards: Boards) -> bool:
+    return not name[2].startswith(BEFORE) and (boards is None or name[0] in boards)
 
 
 async def _rankings_of(connection: Connection, part: asyncpg.Record) -> dict[TableName, int]:

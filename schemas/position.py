@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 SEQ_MAX = (1 << 63) - 1
+EPOCH_MAX = (1 << 31) - 1
+"""Of the number of a shard, too: the database keeps both in 32 bits."""
 
 
 class Position(NamedTuple):
@@ -38,6 +40,8 @@ class Position(NamedTuple):
             raise ValueError("the numbers of a position have no leading zeros")
         if max(position) > SEQ_MAX:
             raise ValueError("a part of a position is a 63-bit number at most")
+        if max(position.epoch, position.shard) > EPOCH_MAX:
+            raise ValueError("epoch and shard of a position are 31-bit numbers at most")
         return position
 
 

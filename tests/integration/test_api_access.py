@@ -1,5 +1,6 @@
 """Keys over HTTP: who may publish what, who sees private boards, rotation, revocation, and an open API."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from projections import keys
 from projections.keys import Scope
 from schemas.errors import NotFound
 from tests.integration.api_stack import RULES, Stack, ruleset, running, score
+from tests.services import eventually
 
 pytestmark = pytest.mark.services
 GAME = "/v1/games/arcade"
@@ -196,3 +198,68 @@ async def test_what_is_for_officials(stack: Stack, method: str, path: str, scope
     for scope in keys.SCOPES:
         answer = await stack.request(method, path, headers=await bearer(stack, scope))
         assert (answer.status != 403) == (scope in scopes), scope
+
+
+async def test_the_game_tells_of_standstills_of_boards_that_are_seen_only(stack: Stack) -> None:
+    admin = await bearer(stack, "admin")
+    held = [
+        {"id": "f1", "type": "freeze", "board": "today"},
+        {"id": "f2", "type": "freeze", "board": "best"},
+        {"id": "f3", "type": "freeze"},
+        {"id": "k1", "type": "close", "board": "today", "period": "daily:2026-02-01"},
+    ]
+    assert (await publish(stack, admin, *held)).status == 202
+    public = (await stack.get(GAME)).json
+    assert ({line["board"] for line in public["frozen"]}, public["closed"]) == ({"best", None}, [])
+    told = (await stack.get(GAME, headers=await bearer(stack, "read"))).json
+    assert {line["board"] for line in told["frozen"]} == {"best", "today", None}
+    assert [line["board"] for line in told["closed"]] == ["today"]
+
+
+async def test_what_officials_see_is_kept_for_officials_however_the_path_is_written(stack: Stack) -> None:
+    assert (await publish(stack, await bearer(stack, "admin"), {"id": "f1", "type": "freeze"})).status == 202
+    official = await bearer(stack, "officiate")
+    sent = await publish(stack, official | await bearer(stack, "publish"), score("e2", "bob", 9))
+    path = f"/v1/games/%61rcade/boards/best?known_at={sent.json['position']}"
+    for _ in range(5):
+        seen, public = await asyncio.gather(stack.get(path, headers=official), stack.get(path))
+        assert (seen.json["total"], public.json["total"]) == (2, 1)
+
+
+async def test_a_generation_s_private_board_needs_the_scope_to_read(stack: Stack) -> None:
+    admin, official = await bearer(stack, "admin"), await bearer(stack, "officiate")
+    rules = PRIVATE.replace("[boards.best]", '[boards.best]\naccess = "private"').replace("boards.today", "boards.day")
+    build = {"action": "build", "name": "trial", "ruleset": rules}
+    started = await stack.request("POST", f"{GAME}/generations", json=build, headers=admin)
+    assert started.status == 202, started.body
+
+    async def built() -> Any:
+        told = (await stack.get(started.headers["Location"], headers=admin)).json
+        return told["result"] if told["state"] == "done" else None
+
+    number = (await eventually(built))["generation"]
+    reader = await bearer(stack, "officiate", "read")
+    for board in ("best", "day"):
+        path, beside = f"{GAME}/boards/{board}", f"?generation={number}"
+        for method, end in (("GET", ""), ("GET", "/export"), ("GET", "/segments"), ("POST", "/ranks")):
+            body = {"json": {"players": ["ada"]}} if method == "POST" else {}
+            asked = [
+                stack.request(method, f"{path}{end}{beside}", headers=headers, **body) for headers in (reader, official)
+            ]
+            assert [answer.status for answer in await asyncio.gather(*asked)] == [200, 403], (board, end)
+    place = f"{GAME}/boards/best/players/ada?generation={number}"
+    assert (await stack.get(place, headers=official)).status == 403
+    assert (await stack.get(place, headers=reader)).status == 200
+
+
+async def test_a_preview_is_of_boards_that_are_seen(stack: Stack) -> None:
+    official, reader = await bearer(stack, "officiate"), await bearer(stack, "officiate", "read")
+    void = {"events": [{"id": "v1", "type": "void", "event": "e1", "reason": "glitch"}]}
+    rules = {"ruleset": PRIVATE.replace('of = "points"', 'of = "seconds"')}
+    for question, most in ((void, {"best", "today"}), (rules, {"best", "today"})):
+        for headers, boards in ((reader, most), (official, {"best"})):
+            told = await stack.post(f"{GAME}/preview", question, headers=headers)
+            assert {line["board"] for line in told.json["changes"]} == boards, told.body
+        asked = question | {"board": "today"}
+        assert (await stack.post(f"{GAME}/preview", asked, headers=official)).status == 403
+        assert (await stack.post(f"{GAME}/preview", asked, headers=reader)).status == 200

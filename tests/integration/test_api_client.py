@@ -82,6 +82,11 @@ async def test_what_is_refused(stack: Stack) -> None:
         assert (refused.value.type, refused.value.indexes) == ("/problems/invalid-event", [1])
         with pytest.raises(NotFound, match="no such player: ann"):
             await client.place("arcade", "best", "ann")
+        for path in (("arcade", "best", "\udcff"), ("arcade", "\udcff", "ann")):
+            with pytest.raises(RefusedError, match="percent-encoded UTF-8"):
+                await client.place(*path)
+        with pytest.raises(RefusedError, match="percent-encoded UTF-8"):
+            await client.board("arcade", "best", segment="\ud800")
 
 
 async def serve(handler: Handler) -> TestServer:

@@ -16,6 +16,7 @@ from api.app import make_app, start
 from api.limits import Limits
 from projections import keys
 from tests.integration.api_stack import Stack, ruleset, running, score
+from tests.services import eventually
 
 pytestmark = pytest.mark.services
 EVENTS = "/v1/games/arcade/events"
@@ -73,6 +74,21 @@ async def test_what_is_no_http(port: int, content: bytes, caplog: pytest.LogCapt
     for line in (b"application/problem+json", b"nosniff", b"X-Request-Id: ", b"no-store"):
         assert line in head
     assert json.loads(body)["type"] == "/problems/invalid-request"
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+
+
+async def test_who_hangs_up_is_no_service_that_is_away(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST " + EVENTS.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+
+    async def counted() -> bool:
+        return b'route="/v1/games/{game}/events",status="' in await said(
+            port, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+
+    await eventually(counted)
     assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 

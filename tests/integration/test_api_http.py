@@ -5,6 +5,7 @@ import io
 import json
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import brotli
 import pytest
@@ -144,6 +145,47 @@ async def test_pages_of_other_sites_are_kept_out_unless_named(stack: Stack) -> N
     answer = await stack.get(BOARD, headers={"Origin": "https://example.org"})
     assert not [name for name in answer.headers if name.startswith("Access-Control")]
     assert (await stack.request("OPTIONS", BOARD, headers={"Origin": "https://example.org"})).status == 405
+
+
+FROM = (
+    ({"Origin": "https://example.com", "Sec-Fetch-Site": "cross-site"}, 403),
+    ({"Origin": "http://localhost:3001", "Sec-Fetch-Site": "same-site"}, 403),
+    ({"Origin": "https://example.com"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"}, 202),
+    ({"Origin": "https://ranks.example", "Sec-Fetch-Site": "same-origin"}, 202),
+    ({"Origin": "http://127.0.0.1:8321", "Host": "127.0.0.1:8321"}, 202),
+    ({}, 202),
+)
+
+
+@pytest.mark.parametrize(("headers", "status"), FROM)
+async def test_a_browser_does_nothing_for_a_page_of_another_site(
+    database_url: str, redis_log_url: str, redis_rankings_url: str, headers: dict[str, str], status: int
+) -> None:
+    async with running(
+        database_url, redis_log_url, redis_rankings_url, cors_origins=("http://localhost:3000",)
+    ) as stack:
+        await stack.publish(ruleset(), score("e1", "ada", 5))
+        before = await stack.logged()
+        # What a page may send unasked: no media type, or that of plain text.
+        for path, body, good in (
+            (GAME + "/events", score("e2", "eve", 9), 202),
+            (GAME + "/generations", {"action": "build", "name": "eve"}, 202),
+            (GAME + "/preview", {"events": [score("e3", "eve", 9)]}, 200),
+            (GAME + "/dead-letters/1/retry", None, 404),
+        ):
+            content = b"" if body is None else json.dumps(body).encode()
+            options: dict[str, Any] = {"data": content, "headers": headers, "skip_auto_headers": ["Content-Type"]}
+            answer = await stack.request("POST", path, **options)
+            assert answer.status == (403 if status == 403 else good), (path, answer.body)
+        assert await stack.logged() == before + (status != 403)
+        shake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        shake["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+        async with stack.client.get(BOARD + "/ws", headers=headers | shake) as answer:
+            assert answer.status == (403 if status == 403 else 101)
+        # What its answer is kept from needs no more: the page cannot read it.
+        assert (await stack.get(BOARD, headers=headers)).status == 200
 
 
 async def test_named_sites_may_use_the_api(database_url: str, redis_log_url: str, redis_rankings_url: str) -> None:

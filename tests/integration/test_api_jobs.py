@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.jobs import Jobs, Progress
+from api.jobs import Job, Jobs, Progress
 from projections import jobs
 from schemas.errors import RankfoldError
 from tests.integration.api_stack import Stack, running
@@ -77,6 +77,27 @@ async def test_a_job_fails_with_words_for_clients(stack: Stack) -> None:
     assert (first["state"], first["error"]) == ("failed", "there is no such thing")
     assert second["state"] == "failed"
     assert "SELECT" not in second["error"]
+    await other.stop()
+
+
+async def test_a_process_holds_so_many_jobs_of_a_kind(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.jobs.HELD_MAX", 3)
+    other, go_on = Jobs(stack.pool), asyncio.Event()
+
+    async def waiting(_: Progress) -> None:
+        await go_on.wait()
+
+    answers = await asyncio.gather(
+        *(other.start("arcade", "preview", waiting) for _ in range(5)), return_exceptions=True
+    )
+    assert [type(answer).__name__ for answer in answers] == ["Job"] * 3 + ["Unavailable"] * 2
+    assert await stack.pool.fetchval("SELECT count(*) FROM jobs") == 3
+    await other.start("arcade", "swap", waiting)
+    go_on.set()
+    for answer in answers[:3]:
+        assert isinstance(answer, Job)
+        assert (await ended(stack, answer.job))["state"] == "done"
+    assert (await other.start("arcade", "preview", waiting)).state == "running"
     await other.stop()
 
 

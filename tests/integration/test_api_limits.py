@@ -54,6 +54,9 @@ async def test_an_address_has_its_share_of_each_kind_and_is_told(stack: Stack) -
         assert published == [202, 202, 429]
         assert (await api.get("/health/live")).status == 200
         stack.now_ms += 40_000
+        problems = [await api.get(path) for path in (f"{BOARD}?limit=0", "/v1/games/chess", f"{BOARD}/players/bob")]
+        assert [answer.status for answer in problems] == [400, 404, 404]
+        assert [answer.headers["RateLimit-Remaining"] for answer in problems] == ["2", "1", "0"]
         assert (await api.get(BOARD)).status == 200
 
 

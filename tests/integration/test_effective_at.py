@@ -239,6 +239,30 @@ async def test_a_game_with_many_events_is_folded_by_a_job(
         await stack.publish(void("v1", "e1"))
 
 
+async def test_a_job_sees_what_it_was_told_to_wait_for(
+    database_url: str, redis_log_url: str, redis_rankings_url: str
+) -> None:
+    async with running(database_url, redis_log_url, redis_rankings_url, fold_events_max=3) as stack:
+        await stack.publish(ruleset(RULES), score("e1", "ann", 5), score("e2", "bob", 7), score("e3", "cid", 6))
+
+        async def asked(query: str) -> Any:
+            accepted = await stack.get(f"{BOARD}?effective_at={NOW}{query}")
+            assert accepted.status == 202, accepted.body
+
+            async def done() -> Any:
+                told = (await stack.get(accepted.headers["Location"])).json
+                return told if told["state"] != "running" else None
+
+            return await eventually(done)
+
+        first = await asked("")
+        assert [line["player"] for line in first["result"]["entries"]] == ["bob", "cid", "ann"]
+        at = (await stack.publish(void("v1", "e2")))["position"]
+        second = await asked(f"&min_position={at}")
+        assert second["error"] is None
+        assert [line["player"] for line in second["result"]["entries"]] == ["cid", "ann"]
+
+
 async def test_nothing_is_written(stack: Stack) -> None:
     await stack.publish(score("e1", "ann", 5), void("v1", "e1"), score("e2", "bob", 7))
 

@@ -330,3 +330,16 @@ async def test_who_froze_a_board_finds_it_told_at_once(stack: Stack) -> None:
         assert [line["board"] for line in frozen] == ["best"]
         await stack.publish({"id": f"t{number}", "type": "thaw"})
         assert (await stack.get("/v1/games/arcade")).json["frozen"] == []
+
+
+async def test_another_board_does_not_tell_what_was_rejected_since(stack: Stack) -> None:
+    await stack.publish(event("close", "k", board="best", period="round:2"))
+    await stack.publish(score("late", "p1", 7, round=2))
+    path = f"{OTHER}/players/p1/explain"
+    assert [line["event"] for line in (await stack.get(path)).json["rejections"]] == ["late"]
+    await stack.publish(event("freeze", "f", board="best"))
+    await stack.publish(score("later", "p1", 7, round=2))
+    for view, told in (("public", ["late"]), ("official", ["later", "late"])):
+        for listed in (path, f"{GAME}/rejections"):
+            page = (await stack.get(f"{listed}?view={view}")).json
+            assert [line["event"] for line in page["rejections"]] == told, listed

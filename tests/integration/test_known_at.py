@@ -156,7 +156,9 @@ async def test_what_cannot_be_told(stack: Stack) -> None:
     await stack.publish(score("e1", "ann", 5))
     future = await stack.get(f"{BOARD}?known_at=2999-01-01T00:00:00Z")
     assert (future.status, future.json["problems"][0]["field"]) == (400, "known_at")
-    assert (await stack.get(f"{BOARD}?known_at=9.0.1-0")).status == 400
+    for position in ("9.0.1-0", "9999999999.0.1-0", "1.9999999999.1-0"):
+        assert (await stack.get(f"{BOARD}?known_at={position}")).status == 400
+    assert (await stack.get(f"{BOARD}?known_at=0&before=AAAA")).status == 400
     for early in ("0", "1.0.1-0"):
         before = await stack.get(f"{BOARD}?known_at={early}")
         assert (before.status, before.json["entries"], before.json["known_at"]) == (200, [], early)

@@ -143,7 +143,7 @@ def test_a_flipped_byte_is_an_event_or_refused(event: AnyEvent, data: st.DataObj
     attempt(decode, bytes(body))
 
 
-@given(st.tuples(*[st.integers(0, (1 << 63) - 1)] * 4).map(lambda parts: Position(*parts)))
+@given(st.tuples(*[st.integers(0, (1 << top) - 1) for top in (31, 31, 63, 63)]).map(lambda parts: Position(*parts)))
 def test_positions_are_read_back(position: Position) -> None:
     assert Position.parse(str(position)) == position
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from api.params import cursor_of, live_query, member_of, name_of, page_query, parameters, place_query, player_of
 from api.problems import RefusedError
 from engine.keys import member
+from schemas.checks import good_id
 from schemas.errors import NotFound
 from schemas.position import Position
 
@@ -100,12 +101,17 @@ def test_unknown_parameters_are_told_the_known_ones() -> None:
     assert refusal(parameters, "waits=1", "wait") == ("waits", "unknown parameter; known: wait")
 
 
-@given(prefix=st.binary(max_size=80), player=st.text(min_size=1, max_size=40).filter(lambda text: text.isprintable()))
+@given(prefix=st.binary(max_size=80), player=st.text(min_size=1, max_size=40).filter(good_id))
 def test_a_cursor_brings_its_member_back(prefix: bytes, player: str) -> None:
     data = member(prefix, player)
     cursor = cursor_of(data)
     assert member_of(cursor, "after") == data
     assert cursor.replace("-", "").replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize("data", [b"\0\0", b"\0\0\0", member(b"\x80", "a\0b"), b"\x80\xff\0\1", member(b"", "x" * 200)])
+def test_a_member_without_a_player_is_no_cursor(data: bytes) -> None:
+    assert refusal(page_query, f"before={cursor_of(data)}")[0] == "before"
 
 
 @given(st.text(max_size=60))

@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from cli.replay import _moment
+from schemas.errors import InvalidInput
 
 RULES = """
 game = "arcade"
@@ -99,6 +101,18 @@ def test_a_kind_stands_for_its_latest_period(files: Files) -> None:
 def test_until_takes_a_number_a_position_or_a_time(files: Files, until: str) -> None:
     files.write([score(number, "ann", 1, occurred_at=1_770_544_800_000 + number) for number in range(5)])
     assert ranks(files.fold("--until", until, "--format", "json")) == [(1, "ann", 2)]
+
+
+def test_until_of_many_digits_is_none_of_these(files: Files) -> None:
+    files.write([])
+    result = files.fold("--until", "9" * 5_000)
+    assert (result.exit_code, result.stderr.startswith("error: --until: ")) == (2, True)
+
+
+@pytest.mark.parametrize("until", ["9" * 5_000, "9" * 19, "\u0661"])
+def test_what_replay_takes_as_a_time_is_bounded(until: str) -> None:
+    with pytest.raises(InvalidInput, match="--until"):
+        _moment(until)
 
 
 def test_until_that_is_none_of_these_is_refused(files: Files) -> None:

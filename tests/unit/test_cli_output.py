@@ -72,6 +72,8 @@ def test_usage_errors_end_with_2() -> None:
     assert CliRunner().invoke(app, ["nope"]).exit_code == 2
     assert CliRunner().invoke(app, ["replay", "arcade"]).exit_code == 2
     assert CliRunner().invoke(app, ["dead-letters", "retry"]).exit_code == 2
+    assert CliRunner().invoke(app, ["dead-letters", "retry", "9" * 20]).exit_code == 2
+    assert CliRunner().invoke(app, ["dead-letters", "list", "--after", "9" * 20]).exit_code == 2
 
 
 def test_every_command_has_help() -> None:

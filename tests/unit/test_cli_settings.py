@@ -68,6 +68,11 @@ def test_a_url_that_is_refused_is_not_repeated() -> None:
     assert "secret" not in str(problems({"REDIS_URL": "redis//user:secret@host"}))
 
 
+@pytest.mark.parametrize("key", ["rfk_1\nX-Admin: 1", "rfk_1 secret", "rfk_\udcffsecret", "rfk_é"])
+def test_what_no_header_holds_is_no_key(key: str) -> None:
+    assert problems({"RANKFOLD_KEY": key}) == {"RANKFOLD_KEY": "a key as `rankfold keys create` shows it"}
+
+
 def test_what_is_missing_is_named_with_an_example() -> None:
     with pytest.raises(Unavailable, match=r"DATABASE_URL is not set, for example postgresql://"):
         settings.load({}).require_database()

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from schemas.position import SEQ_MAX, Position, parse_entry
+from schemas.position import EPOCH_MAX, SEQ_MAX, Position, parse_entry
 
 ASCENDING = [
     Position(1, 0, 0, 0),
@@ -14,6 +14,7 @@ ASCENDING = [
     Position(1, 1, 0, 0),
     Position(2, 0, 0, 0),
     Position(10, 0, 0, SEQ_MAX),
+    Position(EPOCH_MAX, EPOCH_MAX, 0, 0),
 ]
 
 
@@ -39,6 +40,7 @@ def test_the_text_form() -> None:
         "", "-", "1", "1-0", "1.0-0", "1.0.5", "1.0.5-", "1.0.-5", ".0.5-0", "1..5-0", "1.0.0.5-0", "1.0.5-0-0", "a.0.5-0",
         "-1.0.5-0", "+1.0.5-0", "1.0.5-0 ", " 1.0.5-0", "1.0.5-0\n", "1.0.5-0x", "1_0.0.5-0", "².0.5-0", "1.0.5.5-0",
         "01.0.5-0", "1.0.5-00", "\u0661.0.5-0", f"1.0.{SEQ_MAX + 1}-0", f"1.0.5-{SEQ_MAX + 1}", "1.0.5-" + "9" * 5_000,
+        f"{EPOCH_MAX + 1}.0.5-0", f"1.{EPOCH_MAX + 1}.5-0",
     ],
 )  # fmt: skip
 def test_other_texts_are_refused(text: str) -> None:
