@@ -94,6 +94,11 @@ def shows(request: web.Request, game: str, plan: BoardPlan) -> bool:
     return holder is None or holder.may("read", game)
 
 
+def shown_of(request: web.Request, game: str, boards: Iterable[BoardPlan]) -> list[BoardPlan]:
+    """Of a game's boards those that whoever asks may see."""
+    return [plan for plan in boards if shows(request, game, plan)]
+
+
 def official(request: web.Request, game: str, view: str | None) -> bool:
     """Whether whoever asks is to see on while a board is frozen: officials, unless they want to see what the public does.
 

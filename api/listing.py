@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 from aiohttp import web
 
-from api.access import official, require_board, require_official, shows
+from api.access import official, require_board, require_official, shown_of
 from api.params import PAGE_MAX, generation_of, name_of, number_of, parameters, target
 from api.response import Ready, read_response
 from api.view import beside_in
@@ -108,7 +108,7 @@ class Listing:
         behind = [info for info in await self._catalog.games() if info.name > given.get("after", "")]
         shown = behind[:limit]
         lines = [
-            GameLine(info.name, _title(info), info.ruleset_version, [plan.name for plan in _shown(request, info)])
+            GameLine(info.name, _title(info), info.ruleset_version, [plan.name for plan in shown_of(request, info.name, info.game.boards.values())])
             for info in shown
         ]
         return read_response(request, GamePage(lines, shown[-1].name if len(behind) > limit else None))
@@ -147,7 +147,7 @@ class Listing:
             # Whoever has just frozen a board finds that told. While PostgreSQL is away, what is known of freezes holds on.
             await self._catalog.froze()
         periods = _periods(info, await self._rankings(request, info, given))
-        boards = _shown(request, info)
+        boards = shown_of(request, info.name, info.game.boards.values())
         hidden = info.game.boards.keys() - {plan.name for plan in boards}
         held = [
             each
@@ -219,11 +219,6 @@ def _stills(freezes: list[Freeze]) -> list[Standstill]:
         )
         for (board, period), held in alike.items()
     ]
-
-
-def _shown(request: web.Request, info: GameInfo) -> list[BoardPlan]:
-    """The boards of a game that whoever asks may see."""
-    return [plan for plan in info.game.boards.values() if shows(request, info.name, plan)]
 
 
 def _board(plan: BoardPlan, periods: list[str]) -> BoardLine:

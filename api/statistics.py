@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import official, require_board, shows
+from api.access import official, require_board, shown_of, shows
 from api.badges import Badges, badges_shown
 from api.effective import Effective
 from api.encode import Metrics, effective_at, final, frozen, known_at
@@ -118,6 +118,8 @@ class _Asked(NamedTuple):
     limit: int
     after: str | None
     official: bool
+    boards: list[str]
+    """Those that whoever asks may see."""
     then: View | None
     """The view with what was behind it, if it is one of the past."""
 
@@ -174,8 +176,9 @@ class Statistics:
         wanted = Wanted(plan.name, period, given.get("segment"))
         view, shown = await self._effective.look(info.name, wanted, vector_of(given), instants, official=seen)
         then = await self._then(view, shown, player)
+        boards = [plan.name for plan in shown_of(request, info.name, info.game.boards.values())]
         home = "" if view.plan.copies(view.segment) else view.segment
-        asked = _Asked(view, shown, player, home, limit, given.get("after"), seen, then)
+        asked = _Asked(view, shown, player, home, limit, given.get("after"), seen, boards, then)
         return read_response(request, await self._page(asked))
 
     async def _then(self, view: View, shown: Shown, player: str) -> View | None:
@@ -275,11 +278,13 @@ class Statistics:
             held.hold_still(period, place if isinstance(place, Place) and still.plan is view.plan else None)
 
     async def _known(self, asked: _Asked, *, told: bool) -> bool:
-        """Whether anything at all is, or was, known of him."""
-        if asked.truth is not None:
-            fold = asked.truth.behind.fold
-            return asked.player in fold.profiles or any(asked.player in table.rows for table in fold.tables.values())
-        return told or bool(await self._pool.fetchval(Q["has_player"], asked.own.info.generation_id, asked.player))
+        """Whether anything at all is, or was, known of him that may be told."""
+        if asked.truth is None:
+            where = asked.own.info.generation_id, asked.player, asked.boards
+            return told or bool(await self._pool.fetchval(Q["has_player"], *where))
+        fold = asked.truth.behind.fold
+        tables = (table for name, table in fold.tables.items() if name.board in asked.boards)
+        return asked.player in fold.profiles or any(asked.player in table.rows for table in tables)
 
     async def _places(self, held: "_Held", periods: set[str], asked: _Asked) -> dict[str, Place | None]:
         """His places in those of the periods in which he has marks; None where he does not qualify to be ranked."""

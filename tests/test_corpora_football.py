@@ -133,6 +133,7 @@ def test_unknown_words_in_the_rules_end_that_season_only(corpus: Path, capsys: p
     assert out.splitlines()[-1].endswith("0 mismatches, 0 exceptions, 1 seasons failed")
 
 
+@pytest.mark.timeout(1_200)
 def test_published_tables_are_reproduced(real: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["football", "--corpus", str(real)]) == 0, capsys.readouterr().out
 
@@ -145,5 +146,6 @@ def test_invented_seasons_come_back_through_the_servers(corpus: Path, capsys: py
 
 @pytest.mark.services
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)
 def test_published_tables_come_back_through_the_servers(real: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["football", "--corpus", str(real), "--through", "streams"]) == 0, capsys.readouterr().out

@@ -106,7 +106,7 @@ SELECT player, name, status FROM players WHERE generation_id = $1 AND version > 
 SELECT name, attributes, status FROM players WHERE generation_id = $1 AND player = $2
 
 -- name: rankings_of_player
--- The rankings that a player is in, those over all time first, then those that began last. One index probe a ranking. Without
+-- The rankings of these boards that a player is in, those over all time first, then those that began last. One index probe a ranking. Without
 -- those that only serve to compare with.
 SELECT r.ranking_id, r.board, r.period, r.segment
 FROM rankings r
@@ -114,18 +114,19 @@ CROSS JOIN LATERAL (
     SELECT FROM standings s
     WHERE s.ranking_id = r.ranking_id AND s.player = $2 AND ($7 OR coalesce(s.prefix, s.hidden) IS NOT NULL) LIMIT 1
 ) held
-WHERE r.generation_id = $1 AND ($3::text IS NULL OR r.board = $3) AND NOT starts_with(r.segment, '<')
+WHERE r.generation_id = $1 AND r.board = ANY ($3::text[]) AND NOT starts_with(r.segment, '<')
     AND (r.period = 'all', r.ranking_id) < ($4, $5)
     AND r.segment NOT LIKE '<%'
 ORDER BY r.period = 'all' DESC, r.ranking_id DESC LIMIT $6
 
 -- name: has_player
+-- Whether a player has anything on one of these boards.
 SELECT EXISTS (
     SELECT FROM rankings r
     CROSS JOIN LATERAL (
         SELECT FROM standings s WHERE s.ranking_id = r.ranking_id AND s.player = (SELECT stored_as($1, $2)) LIMIT 1
     ) held
-    WHERE r.generation_id = $1
+    WHERE r.generation_id = $1 AND r.board = ANY ($3::text[])
 )
 
 -- name: dead_letters

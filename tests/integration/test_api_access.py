@@ -21,6 +21,25 @@ GAME = "/v1/games/arcade"
 SECRET_BOARD = f"{GAME}/boards/today"
 PRIVATE = RULES.replace("[boards.today]\n", '[boards.today]\naccess = "private"\n')
 
+QUIZ = """
+game = "quiz"
+[metrics.points]
+[sources.score]
+origin = "score"
+[sources.adjustment]
+origin = "adjustment"
+[boards.open]
+sources = ["score"]
+rank_by = ["points desc"]
+periods = ["all"]
+metrics = { points = { op = "sum", of = "points" } }
+[boards.secret]
+access = "private"
+rank_by = ["points desc"]
+periods = ["all"]
+metrics = { points = { op = "sum", of = "points" } }
+"""
+
 
 @pytest.fixture
 async def stack(database_url: str, redis_log_url: str, redis_rankings_url: str) -> AsyncIterator[Stack]:
@@ -127,6 +146,24 @@ async def test_listings_leave_private_boards_out(stack: Stack) -> None:
         assert '"today"' not in await seen(path, {})
         assert '"today"' in await seen(path, reader)
     assert '"board":"best"' in await seen(f"{GAME}/players/ada/stats", {})
+
+
+async def test_who_is_on_private_boards_only_is_not_known_to_others(stack: Stack) -> None:
+    """Nor is there a page of somebody's places behind the last one that is seen."""
+    quiz = {"game": "quiz"}
+    sent = [
+        {"id": "r1", "type": "ruleset", "version": 1, "text": QUIZ} | quiz,
+        score("e1", "ada", 5) | quiz,
+        {"id": "a1", "type": "adjustment", "player": "bob", "values": {"points": 3}, "reason": "a gift"} | quiz,
+    ]
+    admin = await bearer(stack, "admin", "publish", game=None)
+    assert (await stack.post("/v1/games/quiz/events?wait=10000", sent, headers=admin)).status == 202
+    reader = await bearer(stack, "read", game="quiz")
+    for path in ("/v1/games/quiz/players/bob", "/v1/games/quiz/players/bob/stats?board=open"):
+        assert [(await stack.get(path, headers=headers)).status for headers in ({}, reader)] == [404, 200], path
+    ada = "/v1/games/quiz/players/ada?limit=1"
+    pages = [(await stack.get(ada, headers=headers)).json for headers in ({}, reader)]
+    assert [(len(page["places"]), page["next"] is None) for page in pages] == [(1, True), (1, False)]
 
 
 async def test_public_boards_need_no_key_but_a_bad_one_is_refused(stack: Stack) -> None:

@@ -137,8 +137,12 @@ async def stops(harness: Harness, mend: Callable[[str], Awaitable[Any]], says: s
         starting = asyncio.create_task(start())
         (stop,) = await eventually(lambda: [line for line in logs if line["event"] == "shard stopped"])
         assert says in f"{stop['reason']} {stop['advice']}"
-        told = (await circuits.told(harness.rankings, [0]))[0]
-        assert (told.state, told.advice) == ("stopped", stop["advice"])
+
+        async def told() -> bool:
+            circuit = (await circuits.told(harness.rankings, [0]))[0]
+            return (circuit.state, circuit.advice) == ("stopped", stop["advice"])
+
+        await eventually(told)
         await mend(stop["advice"])
         await asyncio.wait_for(starting, 30)
     assert any(line["event"] == "shard goes on" for line in logs)
