@@ -124,6 +124,23 @@ async def test_nothing_is_committed_of_a_batch_that_is_cut_off(harness: Harness)
     await right(harness, events)
 
 
+async def test_a_stop_that_does_not_wait_leaves_no_transaction(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still being folded then would have grown."""
+    monkeypatch.setattr(shard, "STOP_S", 0.0)
+    await harness.publish(ruleset())
+    async with harness.consuming(batch=2_500) as reader:
+        await reader.drain()
+        await harness.publish(*scores(5_000))
+        handing = asyncio.create_task(reader.step())
+        await eventually(lambda: reader.consumer._open is not None and reader.consumer._open.lines.log)
+        await reader.consumer.stop()
+        await handing
+        last = reader.consumer._writing.last
+        assert last is None or last.done()
+
+
 async def test_other_events_end_it(harness: Harness) -> None:
     """Corrections look at what was committed, so does a change of rules; what freezes stands alone."""
     first, second, third = scores(90), scores(90, 2, start=90), scores(90, 3, start=180)
