@@ -246,6 +246,7 @@ class Process:
             self._metrics.remove(shard)
             self._restart.pop(shard, None)
             await end(ticking)
+            # First: what reads for it waits for the batch under way, and that for as long as a server is away.
+            await consumer.stop()
             if subscriber is not None:
                 await subscriber.stop()
-            await consumer.stop()

@@ -106,7 +106,7 @@ class ShardConsumer:
         return f"{self._state.ms}-{self._state.seq}"
 
     async def stop(self) -> None:
-        """Lets the last commit finish and ends the publisher."""
+        """Lets the last commit finish and ends the publisher. What is handed over from now on is not taken."""
         self._stopping = True
         try:
             async with asyncio.timeout(STOP_S), self._lock:
@@ -118,14 +118,21 @@ class ShardConsumer:
         await end(self._background)
 
     async def handle(self, raw: list[RawEntry]) -> None:
-        """Folds a batch. Never raises: it retries, parks the event that fails, or stops the shard."""
+        """Folds a batch. Never raises: it retries, parks the event that fails, or stops the shard. It may be cancelled."""
         async with self._lock:
+            if self._stopping:
+                return
             self._handed = max(self._handed, parse_entry(raw[-1][0]))
             self._crash("after_read")
             try:
-                await self._process(raw, grows=True)
-            except Exception as error:
-                await self._recover(error)
+                try:
+                    await self._process(raw, grows=True)
+                except Exception as error:
+                    await self._recover(error)
+            except asyncio.CancelledError:
+                # What is open may be half folded, and says that it goes as far as if it were whole.
+                self._abandon()
+                raise
             if self._open is not None:
                 asyncio.get_running_loop().call_later(PATIENCE_S, self._expect_no_more, self._open, self._open.entries)
 

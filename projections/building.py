@@ -17,7 +17,7 @@ from projections import resuming, surrogates
 from projections.archive import Archive, Place, Progress, Runs, here
 from projections.batch import Batch, LiveGame, ShardState
 from projections.commit import write, write_feed
-from projections.database import Connection, queries
+from projections.database import ARCHIVE_S, Connection, queries
 from projections.epochs import Q as EPOCHS
 from projections.epochs import lock_home
 from projections.feed import Feed
@@ -115,7 +115,7 @@ class Build:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             if not self.archive.total:
-                self.archive.total = await connection.fetchval(REPLAY["count"], self.live.game_id)
+                self.archive.total = await connection.fetchval(REPLAY["count"], self.live.game_id, timeout=ARCHIVE_S)
             row: Any = await connection.fetchrow(EPOCHS["state_of_game"], self.live.game_id)
             # It may live elsewhere since the last step.
             *state, self.live.shard = row

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from projections.coldfile import Manifest, Writer, line_of, manifest_of, records, verified
 from projections.commit import LOG
-from projections.database import Connection, queries
+from projections.database import ARCHIVE_S, Connection, queries
 from projections.names import stream_key
 from schemas.errors import Conflict, InColdArchive, NotFound, RankfoldError
 from schemas.position import parse_entry
@@ -65,7 +65,7 @@ async def export(pool: asyncpg.Pool, log: Redis, folder: Path, before_ms: int) -
 async def _write(connection: Connection, folder: Path, name: str, from_ms: int, to_ms: int) -> Manifest:
     writer, games = Writer(folder, name), set()
     async with connection.transaction(isolation="repeatable_read"):
-        async for row in connection.cursor(Q["entries"], from_ms, to_ms, prefetch=PREFETCH):
+        async for row in connection.cursor(Q["entries"], from_ms, to_ms, prefetch=PREFETCH, timeout=ARCHIVE_S):
             writer.add(row)
             games.add(row["game_id"])
         manifest = writer.finish(from_ms, to_ms)
@@ -105,7 +105,7 @@ async def drop(pool: asyncpg.Pool, folder: Path, name: str) -> None:
             raise Conflict("a generation is being built from the archive: drop when it is done")
         if await _digest(connection, name) != manifest.sha256:
             raise Conflict(f"the file of {name} holds something else than the database: export it again")
-        await connection.execute(Q["subjects"], name, *_month(name))
+        await connection.execute(Q["subjects"], name, *_month(name), timeout=ARCHIVE_S)
         await connection.execute(f"ALTER TABLE log DETACH PARTITION {name}")
         await connection.execute(f"DROP TABLE {name}")
         await connection.execute(Q["dropped"], name)
@@ -113,7 +113,7 @@ async def drop(pool: asyncpg.Pool, folder: Path, name: str) -> None:
 
 async def _digest(connection: Connection, name: str) -> str:
     digest = hashlib.sha256()
-    async for row in connection.cursor(Q["entries"], *_month(name), prefetch=PREFETCH):
+    async for row in connection.cursor(Q["entries"], *_month(name), prefetch=PREFETCH, timeout=ARCHIVE_S):
         digest.update(line_of(row))
     return digest.hexdigest()
 

@@ -10,6 +10,9 @@ from typing import Any
 import asyncpg
 
 STATEMENTS = 100
+ARCHIVE_S = 24 * 3600.0
+"""For a statement that goes through all of an archive or a generation: it takes as long as that is large."""
+
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 SQL = Path(__file__).parent / "sql"
 AWAY = (

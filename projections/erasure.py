@@ -20,7 +20,7 @@ from engine.spread import owner
 from projections import cold, dropping, generations, replay
 from projections.archive import Progress
 from projections.commit import ACCEPTED, DUPLICATE
-from projections.database import Connection, columns, queries
+from projections.database import ARCHIVE_S, Connection, columns, queries
 from projections.names import holes_key, stream_key
 from schemas.codec import decode_archived, decode_json, encode
 from schemas.errors import InvalidEvent, NotFound
@@ -135,7 +135,7 @@ class _Archive:
         lines: list[_Line] = []
         async with connection.transaction(readonly=True):
             asked = self.game_id, self._quoted, self._raw, self.shard
-            async for row in connection.cursor(Q["candidates"], *asked, prefetch=CHUNK):
+            async for row in connection.cursor(Q["candidates"], *asked, prefetch=CHUNK, timeout=ARCHIVE_S):
                 lines += self._line(row["game_id"], _position(row), row["verdict"], row["body"])
             letters = await connection.fetch(Q["dead_letters"], self.name, self.shard)
         contests = {fixture for line in lines for fixture in self._takes_part(line)}
@@ -195,7 +195,7 @@ class _Archive:
     async def write(self, connection: Connection, log: Redis, positions: list[tuple[Any, ...]]) -> None:
         """Rewrites what was read. The stream first: what is archived need not be in it."""
         gone = [(shard, ms, seq) for _, _, shard, ms, seq, _ in self.bodies]
-        gone += map(tuple, await connection.fetch(Q["emptied"], self.game_id))
+        gone += map(tuple, await connection.fetch(Q["emptied"], self.game_id, timeout=ARCHIVE_S))
         for shard in {shard for shard, _, _ in gone}:
             stream = sorted((ms, seq) for where, ms, seq in gone if where == shard)
             await _mark_hole(log, shard, stream[-1])

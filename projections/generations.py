@@ -20,7 +20,7 @@ from projections.building import Build
 from projections.database import Connection, queries
 from projections.epochs import Q as EPOCHS
 from projections.epochs import lock_home
-from schemas.errors import Conflict, InvalidInput, NotFound, Problem, TooLate
+from schemas.errors import Conflict, InColdArchive, InvalidInput, NotFound, Problem, TooLate
 from schemas.position import SEQ_MAX, Position, Vector
 
 Q = queries("generations")
@@ -193,6 +193,9 @@ async def _build_one(
         await built.show()
         await built.catch_up()
         position = await built.join(_go_live if to == "live" else _go_shadow)
+    except InColdArchive:
+        # Nothing is wrong with its rules: it goes on when the events are back.
+        raise
     except BROKEN as error:
         await pool.execute(Q["fail"], generation_id, f"{type(error).__name__}: {error}")
         raise

@@ -1,11 +1,13 @@
 """Migrations: numbered SQL files, applied in order, each in one transaction, forward only.
 
 A file whose first line is `-- concurrently` runs outside a transaction, statement by statement, so that it may build
-indexes without blocking writers. Use a direct URL here, not one through PgBouncer.
+indexes without blocking writers. One that was broken off has left an index that is of no use, and is built anew. Use a direct
+URL here, not one through PgBouncer.
 """
 
 import asyncio
 import hashlib
+import re
 from pathlib import Path
 
 import asyncpg
@@ -15,6 +17,7 @@ from schemas.errors import RankfoldError
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7_265_678_011
 _POLL_S = 0.1
+_INDEX = re.compile(r"INDEX CONCURRENTLY IF NOT EXISTS (\w+)")
 
 
 def files() -> list[Path]:
@@ -60,6 +63,8 @@ async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
     record = "INSERT INTO migrations (name, checksum) VALUES ($1, $2)"
     if text.startswith("-- concurrently"):
         for statement in filter(str.strip, text.split(";")):
+            for name in _INDEX.findall(statement):
+                await _drop_unusable(connection, name)
             await connection.execute(statement)
         await connection.execute(record, path.stem, _checksum(path))
         return True
@@ -67,6 +72,13 @@ async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
         await connection.execute(text)
         await connection.execute(record, path.stem, _checksum(path))
     return True
+
+
+async def _drop_unusable(connection: asyncpg.Connection, name: str) -> None:
+    """An index whose building was broken off exists, and PostgreSQL never finishes nor uses it."""
+    found = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid)"
+    if await connection.fetchval(found, name):
+        await connection.execute(f"DROP INDEX CONCURRENTLY {name}")
 
 
 def _checksum(path: Path) -> str:

@@ -8,7 +8,7 @@ import asyncpg
 
 from projections import verifying
 from projections.archive import Progress
-from projections.database import Connection, queries
+from projections.database import ARCHIVE_S, Connection, queries
 from projections.ledgers import Kind
 from projections.verifying import Difference, Task
 from projections.workers import Workers
@@ -73,7 +73,7 @@ async def verify(
 async def _task(connection: Connection, row: asyncpg.Record) -> tuple[Task, int]:
     """What is to be compared, and how many of its events are found by no subject."""
     upto = row["epoch"], row["ms"], row["seq"]
-    [told] = await connection.fetch(Q["told"], row["game_id"], *upto)
+    [told] = await connection.fetch(Q["told"], row["game_id"], *upto, timeout=ARCHIVE_S)
     what = row["game_id"], row["generation_id"], row["text"], row["part"], row["parts"]
     return Task(*what, upto, told["events"], told["ms"] or 0), told["apart"]
 

@@ -16,15 +16,13 @@ from engine.spread import owner
 from engine.tables import Table, TableName
 from projections import ledgers
 from projections.archive import CHUNK, Archive, Progress
-from projections.database import Connection, pieces, queries
+from projections.database import ARCHIVE_S, Connection, pieces, queries
 from projections.ledgers import Kind
 from projections.share import WHOLE, Share
 from schemas.ruleset import parse
 
 Q = queries("replay")
 DIFFERENCES_MAX = 20
-DIGEST_S = 24 * 3600.0
-"""PostgreSQL hashes some hundred thousand rows a second, however many there are."""
 
 
 class Difference(NamedTuple):
@@ -107,7 +105,7 @@ async def _digests(connection: Connection, generation_id: int, fold: Fold) -> tu
     """(live, replayed): PostgreSQL hashes the rows that it holds while those of the fold are hashed here."""
     statement = await connection.prepare(Q["digest"])
     # Prepared, it is sent at once.
-    asked = asyncio.ensure_future(statement.fetch(generation_id, timeout=DIGEST_S))
+    asked = asyncio.ensure_future(statement.fetch(generation_id, timeout=ARCHIVE_S))
     await asyncio.sleep(0)
     replayed = digest_of(fold)
     [row] = await asked

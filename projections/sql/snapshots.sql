@@ -56,7 +56,7 @@ CROSS JOIN LATERAL (
     FROM standings_history WHERE ranking_id = r.ranking_id AND player = who.player
 ) h
 CROSS JOIN LATERAL (
-    SELECT greatest(h.from_version, s.from_version, g.kept_from, k.kept_from) AS from_version,
+    SELECT greatest(h.from_version, s.from_version, least(greatest(g.kept_from, k.kept_from), $6)) AS from_version,
         CASE WHEN least(h.to_version, s.to_version) <= $6 THEN least(h.to_version, s.to_version) END AS to_version
 ) c
 JOIN game_publications f ON f.game_id = s.game_id AND f.version = c.from_version

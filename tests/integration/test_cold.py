@@ -12,7 +12,7 @@ import pytest
 
 from cli import archive as commands
 from cli.settings import Settings
-from projections import cold, coldfile, erasure
+from projections import cold, coldfile, erasure, generations
 from projections.names import stream_key
 from schemas.errors import Conflict, InColdArchive, InvalidInput, NotFound, RankfoldError
 from tests.harness import Harness, Reader, event, ruleset, score, silent
@@ -98,6 +98,32 @@ async def test_a_replay_without_the_files_is_refused_and_with_them_exact(
     assert await harness.points() == {"ada": 16, "bob": 23, "cid": 2, "eve": 4}
 
 
+async def test_a_generation_that_lacks_the_files_is_no_failed_one(harness: Harness, tmp_path: Path) -> None:
+    """It goes on when they are back: one that is built, and one that was live before and catches up."""
+    await publish_old(harness, FEBRUARY - 3_600_000, ruleset(), score("j1", "ada", 5))
+    async with harness.consuming() as reader:
+        await reader.drain()
+        await harness.swap()
+        await publish_old(harness, FEBRUARY + 3_600_000, score("f1", "ada", 10))
+        await reader.drain()
+        for manifest in await cold.export(harness.pool, harness.log, tmp_path, FEBRUARY + 40 * 86_400_000):
+            await cold.drop(harness.pool, tmp_path, manifest.name)
+        with pytest.raises(InColdArchive, match="log_2025_02"):
+            await generations.swap_back(harness.pool, harness.rankings, "arcade", silent)
+        with pytest.raises(InColdArchive, match="log_2025_01"):
+            await harness.build(label="beside")
+        async with cold.brought_back(harness.pool, tmp_path, "arcade"):
+            await generations.swap_back(harness.pool, harness.rankings, "arcade", silent)
+            await harness.build(label="beside")
+            await reader.drain()
+            assert [one.status for one in await generations.listed(harness.pool, "arcade")] == [
+                "live",
+                "retired",
+                "shadow",
+            ]
+            await harness.assert_exact("arcade")
+
+
 async def test_a_correction_that_reaches_into_the_files_waits_among_the_dead_letters(
     harness: Harness, reader: Reader, tmp_path: Path
 ) -> None:
@@ -109,6 +135,8 @@ async def test_a_correction_that_reaches_into_the_files_waits_among_the_dead_let
         score("n2", "bob", 1),
     )
     await reader.drain()
+    # Nothing is left of a batch that broke, so nobody comes later and commits it.
+    assert (reader.consumer._open, reader.consumer.retries, reader.consumer.parked) == (None, 0, 2)
     letters = await harness.dead_letters()
     refused = [letter for letter in letters if "archive restore log_2025_01" in letter.reason]
     assert [msgspec.json.decode(letter.body)["id"] for letter in refused] == ["v1", "v2"]

@@ -107,6 +107,40 @@ async def test_what_does_not_come_does_not_hold_it_up(harness: Harness, monkeypa
     await right(harness, events)
 
 
+async def test_nothing_is_committed_of_a_batch_that_is_cut_off(harness: Harness) -> None:
+    """Whoever hands it over is cancelled while half of it is folded, and the shard stopped."""
+    events = scores(5_000)
+    await harness.publish(ruleset())
+    async with harness.consuming(batch=10_000) as reader:
+        await reader.drain()
+        await harness.publish(*events)
+        handing = asyncio.create_task(reader.step())
+        await eventually(lambda: reader.consumer._open is not None and reader.consumer._open.lines.log)
+        handing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await handing
+    async with harness.consuming(batch=10_000) as reader:
+        await reader.drain()
+    await right(harness, events)
+
+
+async def test_a_stop_that_does_not_wait_leaves_no_transaction(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still being folded then would have grown."""
+    monkeypatch.setattr(shard, "STOP_S", 0.0)
+    await harness.publish(ruleset())
+    async with harness.consuming(batch=2_500) as reader:
+        await reader.drain()
+        await harness.publish(*scores(5_000))
+        handing = asyncio.create_task(reader.step())
+        await eventually(lambda: reader.consumer._open is not None and reader.consumer._open.lines.log)
+        await reader.consumer.stop()
+        await handing
+        last = reader.consumer._writing.last
+        assert last is None or last.done()
+
+
 async def test_other_events_end_it(harness: Harness) -> None:
     """Corrections look at what was committed, so does a change of rules; what freezes stands alone."""
     first, second, third = scores(90), scores(90, 2, start=90), scores(90, 3, start=180)

@@ -250,6 +250,58 @@ async def test_what_a_frozen_board_shows_is_not_forgotten(stack: Stack) -> None:
     assert (await stack.get(f"{BOARD}?limit=7")).json["entries"][0]["metrics"]["points"] == 5
 
 
+async def aged(stack: Stack, version: int) -> None:
+    """As if what was displayed up to a version were from long ago; forgets it, and says that something was forgotten."""
+    await stack.pool.execute(
+        "UPDATE publications SET committed_at = committed_at - interval '1 hour' WHERE version <= $1", version
+    )
+    assert await forget(stack.pool, 0, 1_800) > 0
+
+
+async def latest(stack: Stack) -> int:
+    found: int = await stack.pool.fetchval("SELECT max(version) FROM publications")
+    return found
+
+
+async def test_a_close_keeps_no_more_than_it_shows(stack: Stack) -> None:
+    await stack.publish(score("e1", "ann", 4))
+    await stack.publish(score("e2", "ann", 5))
+    await stack.publish({"id": "c", "type": "close", "board": "dense"})
+    await stack.publish(score("e3", "ann", 6))
+    await stack.publish(score("e4", "ann", 7))
+    old = (await stack.get(BOARD)).json["position"]
+    await stack.publish(score("e5", "ann", 8))
+    await aged(stack, await latest(stack))
+    assert await stack.pool.fetchval("SELECT count(*) FROM publications") == 2
+    assert (await stack.get(f"{BOARD}?known_at={old}")).status == 410
+    assert [entry["metrics"]["points"] for entry in (await stack.get(f"{DENSE}?limit=9")).json["entries"]] == [5]
+    assert b'"points":5' in (await stack.get(f"{DENSE}/export?format=jsonl")).body
+    rows = (await stack.get(f"{DENSE}/players/ann/history")).json["history"]
+    assert [row["metrics"]["points"] for row in rows] == [5]
+
+
+async def test_what_was_shown_of_a_freeze_is_kept_as_long_as_any_of_it(stack: Stack) -> None:
+    await stack.publish(score("e1", "ann", 5))
+    await stack.publish({"id": "f", "type": "freeze"})
+    await stack.publish(score("e2", "ann", 6))
+    await stack.publish(score("e3", "ann", 7))
+    during, position = (
+        await latest(stack),
+        await stack.pool.fetchval(
+            "SELECT format('%s.%s.%s-%s', epoch, shard, ms, seq) FROM publications ORDER BY version DESC LIMIT 1"
+        ),
+    )
+    await stack.publish({"id": "t", "type": "thaw"})
+    await stack.publish(score("e4", "ann", 8))
+    path = f"{BOARD}?known_at={position}"
+    before = (await stack.get(path)).json["entries"]
+    assert before[0]["metrics"]["points"] == 5
+    await aged(stack, during)
+    # With it go the snapshots that were made of the history, which alone is to tell.
+    await stack.rankings.flushdb()
+    assert (await stack.get(f"{path}&limit=9")).json["entries"] == before
+
+
 async def frozen(stack: Stack) -> bool:
     return bool((await stack.get("/v1/games/arcade")).json["frozen"])
 

@@ -104,6 +104,28 @@ async def test_many_at_once_apply_each_once(database_url: str, folder: Path) -> 
     assert {"more_index", "most_index"} <= {row[2] for row in await schema(database_url)}
 
 
+async def test_an_index_that_was_not_finished_is_built_anew(database_url: str, folder: Path) -> None:
+    """PostgreSQL keeps one that it could not build, or was kept from building, and neither uses it nor goes on with it."""
+    await migrate.migrate(database_url)
+    (folder / "9999_index.sql").write_text(
+        "-- concurrently\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS more_index ON publications (epoch);\n"
+    )
+    connection = await asyncpg.connect(database_url)
+    usable = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('more_index')"
+    try:
+        await connection.execute(
+            "INSERT INTO publications (shard, version, epoch, ms, seq) VALUES (0, 1, 1, 1, 0), (0, 2, 1, 2, 0)"
+        )
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await migrate.migrate(database_url)
+        assert await connection.fetchval(usable) is False
+        await connection.execute("DELETE FROM publications WHERE version = 1")
+        assert await migrate.migrate(database_url) == ["9999_index"]
+        assert await connection.fetchval(usable) is True
+    finally:
+        await connection.close()
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in SQL.glob("*.sql")))
 async def test_every_query_fits_the_schema(database_url: str, name: str) -> None:
     await migrate.migrate(database_url)

@@ -11,9 +11,11 @@ import pytest
 from faststream.redis import RedisBroker
 
 from cli.checks_postgres import postgres_checks
+from consumers import app
+from consumers import shard as consumer_of_shard
 from consumers.app import Options, Process
 from consumers.leases import LEASE_S, Leases
-from projections.names import shard_of
+from projections.names import circuit_key, epoch_key, shard_of
 from tests.harness import Child, Harness, renamed, ruleset, running, score
 from tests.services import eventually
 
@@ -215,6 +217,37 @@ async def test_what_is_given_up_is_forgotten(harness: Harness) -> None:
     finally:
         await process.stop()
         await broker.stop()
+
+
+async def test_a_shard_that_stands_still_is_given_up(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handler waits for an operator, for longer than anybody waits for it: nothing of it goes on afterwards."""
+    monkeypatch.setattr(app, "STOP_S", 0.5)
+    monkeypatch.setattr(consumer_of_shard, "STOP_S", 0.5)
+    broker = RedisBroker(harness.log_url, apply_types=False)
+    options = Options(harness.log_url, harness.rankings_url, harness.database_url, total_shards=SHARDS)
+    process = Process(options, broker)
+    await broker.start()
+    await process.start()
+    try:
+        await harness.publish(ruleset(renamed(GAMES[0]), game=GAMES[0]), shard=0)
+        await harness.caught_up(0)
+        await harness.log.delete(epoch_key(0))
+        await harness.publish(score("e1", "ada", 1, game=GAMES[0]), shard=0)
+
+        async def stands() -> bool:
+            return b"stopped" in (await harness.rankings.get(circuit_key(0)) or b"")
+
+        await eventually(stands)
+    finally:
+        await process.stop()
+    assert at_work("Publisher.run") == 0
+    await eventually(lambda: at_work("_StreamHandlerMixin._consume") == 0)
+    await broker.stop()
+
+
+def at_work(name: str) -> int:
+    """How many tasks run a function."""
+    return sum(getattr(task.get_coro(), "__qualname__", "") == name for task in asyncio.all_tasks())
 
 
 async def test_thousands_of_games(harness: Harness) -> None:
