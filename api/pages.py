@@ -123,8 +123,7 @@ class Pages:
 
 def etag(view: View, seen: tuple[int, ...]) -> bytes:
     """Weak, because an answer's position may move on while all else stays the same."""
-    numbers = (view.info.generation_id, view.ranking_id or 0, *seen)
-    return b'W/"%b"' % ".".join(map(str, numbers)).encode()
+    return b'W/"%b"' % ".".join(map(str, (*view.copy, *seen, *view.still))).encode()
 
 
 def _lookup(query: PageQuery) -> Lookup:
