@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from api.changes import Event, State, Watch, change, players_in, state_of, whole
 from api.freshness import AWAY_S, Shown, SingleFlight
-from api.names import NameBooks
+from api.names import NameBooks, named_at
 from api.problems import RefusedError
 from api.view import View, Wanted, shown_in, together
 from api.views import Views
@@ -264,7 +264,7 @@ class Hub:
         answer = await self._views.ask(view, shown, watch.lookups())
         text = shown_in(view, shown).text
         names = await self._names.of(view.named, shown, players_in(answer))
-        return state_of(view, watch, text, shown.profiled, answer, names)
+        return state_of(view, watch, text, named_at(names, shown), answer, names)
 
     def _beat(self) -> None:
         """Beats for as many listeners as the time since the last call is worth, those first who had it longest ago."""
