@@ -94,9 +94,9 @@ def shows(request: web.Request, game: str, plan: BoardPlan) -> bool:
     return holder is None or holder.may("read", game)
 
 
-def shown_of(request: web.Request, game: str, boards: Iterable[BoardPlan]) -> list[BoardPlan]:
-    """Of a game's boards those that whoever asks may see."""
-    return [plan for plan in boards if shows(request, game, plan)]
+def boards_shown(request: web.Request, info: GameInfo) -> list[str]:
+    """The names of a game's boards that whoever asks may see."""
+    return [name for name, plan in info.game.boards.items() if shows(request, info.name, plan)]
 
 
 def official(request: web.Request, game: str, view: str | None) -> bool:

@@ -116,8 +116,7 @@ class State(NamedTuple):
     @property
     def id(self) -> str:
         """Tells states apart, over restarts and from one process to another."""
-        view = self.view
-        return ".".join(map(str, (view.info.generation_id, view.ranking_id or 0, *self.seen)))
+        return ".".join(map(str, (*self.view.copy, *self.seen, *self.view.still)))
 
     def same_copy(self, other: "State") -> bool:
         """Whether both are of the same ranking: not so after a period has ended or a generation was swapped."""

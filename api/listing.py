@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 from aiohttp import web
 
-from api.access import official, require_board, require_official, shown_of
+from api.access import boards_shown, official, require_board, require_official
 from api.params import PAGE_MAX, generation_of, name_of, number_of, parameters, target
 from api.response import Ready, read_response
 from api.view import beside_in
@@ -107,10 +107,7 @@ class Listing:
         limit = number_of(given, "limit", GAMES_DEFAULT, 1, PAGE_MAX)
         behind = [info for info in await self._catalog.games() if info.name > given.get("after", "")]
         shown = behind[:limit]
-        lines = [
-            GameLine(info.name, _title(info), info.ruleset_version, [plan.name for plan in shown_of(request, info.name, info.game.boards.values())])
-            for info in shown
-        ]
+        lines = [GameLine(info.name, _title(info), info.ruleset_version, boards_shown(request, info)) for info in shown]
         return read_response(request, GamePage(lines, shown[-1].name if len(behind) > limit else None))
 
     async def segments(self, request: web.Request) -> Ready:
@@ -147,8 +144,8 @@ class Listing:
             # Whoever has just frozen a board finds that told. While PostgreSQL is away, what is known of freezes holds on.
             await self._catalog.froze()
         periods = _periods(info, await self._rankings(request, info, given))
-        boards = shown_of(request, info.name, info.game.boards.values())
-        hidden = info.game.boards.keys() - {plan.name for plan in boards}
+        boards = boards_shown(request, info)
+        hidden = info.game.boards.keys() - set(boards)
         held = [
             each
             for part in info.parts
@@ -166,7 +163,7 @@ class Listing:
                 info.ruleset_version,
                 info.generation_id,
                 info.game.rules.time_zone,
-                [_board(plan, periods.get(plan.name, [])) for plan in boards],
+                [_board(info.game.boards[name], periods.get(name, [])) for name in boards],
                 frozen,
                 closed,
                 len(info.parts),

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from api.changes import Event, State, Watch, change, players_in, state_of, whole
 from api.freshness import AWAY_S, Shown, SingleFlight
-from api.names import NameBooks
+from api.names import NameBooks, named_at
 from api.problems import RefusedError
 from api.view import View, Wanted, shown_in, together
 from api.views import Views
@@ -68,8 +68,8 @@ class Listener(Protocol):
 
 
 class Feed:
-    """What one or more listeners follow. `seen`: the ranking id, its version and the profiles', that it was read at; of a
-    spread game those of all parts."""
+    """What one or more listeners follow. `seen`: the copy of the board, its version and the profiles', that it was read at; of
+    a spread game those of all parts."""
 
     __slots__ = ("copy", "event_id", "listeners", "seen", "state", "watch", "whole")
 
@@ -83,7 +83,7 @@ class Feed:
     def take(self, state: State) -> None:
         """Goes on to another state; whoever comes from now on gets this one."""
         self.state = state
-        self.seen = (*_rankings(state.view), *state.seen)
+        self.seen = (*_copy(state.view), *state.seen)
         self.whole: Event | None = None
 
     @property
@@ -198,11 +198,8 @@ class Hub:
         for feed, view in found.items():
             each = [shown[part.info.shard] for part in view.parts or (view,)]
             known = together(each) if view.parts else each[0]
-            numbers = (
-                versions.get(part.ranking_id or 0, 0) if part.version is None else part.version
-                for part in view.parts or (view,)
-            )
-            if feed.seen != (*_rankings(view), *numbers, *known.profiled):
+            numbers = (_version(part, versions) for part in view.parts or (view,))
+            if feed.seen != (*_copy(view), *numbers, *known.profiled):
                 stale.append((feed, view, known))
         failed: list[BaseException] = []
         for at in range(0, len(stale), SLICE):
@@ -267,7 +264,7 @@ class Hub:
         answer = await self._views.ask(view, shown, watch.lookups())
         text = shown_in(view, shown).text
         names = await self._names.of(view.named, shown, players_in(answer))
-        return state_of(view, watch, text, shown.profiled, answer, names)
+        return state_of(view, watch, text, named_at(names, shown), answer, names)
 
     def _beat(self) -> None:
         """Beats for as many listeners as the time since the last call is worth, those first who had it longest ago."""
@@ -284,8 +281,15 @@ class Hub:
                 listener.end()
 
 
-def _rankings(view: View) -> tuple[int, ...]:
-    return tuple(part.ranking_id or 0 for part in view.parts or (view,))
+def _copy(view: View) -> tuple[int, ...]:
+    return (*view.copy, *(part.ranking_id or 0 for part in view.parts), *view.still)
+
+
+def _version(view: View, versions: dict[int, int]) -> int:
+    """The version that a read of it would find."""
+    if view.ranking_id is None:
+        return 0
+    return versions.get(view.ranking_id, 0) if view.version is None else view.version
 
 
 def _tell(error: BaseException) -> None:

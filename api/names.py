@@ -8,10 +8,11 @@ new as its position. Names that are not remembered are fetched for all who ask i
 import asyncio
 import logging
 from collections.abc import Iterable
+from time import monotonic
 
 import asyncpg
 
-from api.freshness import Shown, SingleFlight
+from api.freshness import AWAY_S, Shown, SingleFlight
 from engine.spread import part_of
 from projections.catalog import GameInfo
 from projections.database import AWAY, queries
@@ -26,6 +27,14 @@ CHANGES_MAX = 1_000
 log = logging.getLogger("rankfold.api")
 Names = dict[str, str]
 """Names by player; who has none is left out."""
+
+UNKNOWN: Names = {}
+"""What this very object stands for: nobody's name, because PostgreSQL does not answer."""
+
+
+def named_at(names: Names, shown: Shown) -> tuple[int, ...]:
+    """As of which changes of profiles these names are: of none while they are unknown, so that they are asked for anew."""
+    return (0,) * len(shown.profiled) if names is UNKNOWN else shown.profiled
 
 
 class _Book:
@@ -48,9 +57,10 @@ class NameBooks:
         self._pool = pool
         self._books: dict[int, _Book] = {}
         self._flights = SingleFlight()
+        self._away_until = 0.0
 
     async def of(self, info: GameInfo, shown: Shown, players: Iterable[str]) -> Names:
-        """The names of these players; none of them while PostgreSQL does not answer."""
+        """The names of these players; UNKNOWN while PostgreSQL does not answer."""
         if not shown.profiles:
             return {}
         if len(info.parts) == 1:
@@ -61,7 +71,10 @@ class NameBooks:
         found: Names = {}
         for part, share in shares.items():
             if shown.of(part).profiles:
-                found |= await self._of(info.parts[part], shown.of(part), share)
+                names = await self._of(info.parts[part], shown.of(part), share)
+                if names is UNKNOWN:
+                    return UNKNOWN
+                found |= names
         return found
 
     async def _of(self, info: GameInfo, shown: Shown, players: Iterable[str]) -> Names:
@@ -71,14 +84,23 @@ class NameBooks:
         wanted = list(players)
         try:
             if book.version < shown.profiles:
+                self._check()
                 await self._flights.do(book.generation_id, lambda: self._renew(book, shown.profiles))
             found = {player: book.held[player] for player in wanted if player in book.held}
             if len(found) < len(wanted):
+                self._check()
                 found |= await self._fetch(book, [player for player in wanted if player not in found])
         except AWAY as error:
-            log.warning("names are left out: %s", error)
-            return {}
+            if monotonic() >= self._away_until:
+                log.warning("names are left out: %s", error)
+                self._away_until = monotonic() + AWAY_S
+            return UNKNOWN
         return {player: name for player, name in found.items() if name is not None}
+
+    def _check(self) -> None:
+        """For AWAY_S nobody asks again: each would wait for his own time-out."""
+        if monotonic() < self._away_until:
+            raise ConnectionError
 
     async def _renew(self, book: _Book, version: int) -> None:
         """Takes over what has changed. Of the erased nothing may stay behind, so then all is forgotten."""

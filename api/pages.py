@@ -11,7 +11,7 @@ from typing import NamedTuple
 from api.encode import page_bytes, with_position
 from api.freshness import FRESH_S, Shown, SingleFlight
 from api.movement import Movements
-from api.names import NameBooks
+from api.names import NameBooks, named_at
 from api.params import PageQuery
 from api.view import View
 from api.views import Views
@@ -110,7 +110,7 @@ class Pages:
         names = await self._names.of(view.named, shown, window.columns.players)
         moves = await self._movements.of(view, shown, window.entries if view.plan.present is not None else [])
         # Both versions only grow, so their sum tells whether one of the rankings has changed.
-        return _Kept(answer.seen(moves.version) + shown.profiled, page_bytes(view, window, names, moves))
+        return _Kept(answer.seen(moves.version) + named_at(names, shown), page_bytes(view, window, names, moves))
 
     def _keep(self, key: tuple[int, PageQuery], kept: _Kept) -> None:
         old = self._kept.pop(key, None)
@@ -123,8 +123,7 @@ class Pages:
 
 def etag(view: View, seen: tuple[int, ...]) -> bytes:
     """Weak, because an answer's position may move on while all else stays the same."""
-    numbers = (view.info.generation_id, view.ranking_id or 0, *seen)
-    return b'W/"%b"' % ".".join(map(str, numbers)).encode()
+    return b'W/"%b"' % ".".join(map(str, (*view.copy, *seen, *view.still))).encode()
 
 
 def _lookup(query: PageQuery) -> Lookup:

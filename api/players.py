@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import official, require_board, shown_of
+from api.access import boards_shown, official, require_board
 from api.encode import Metrics, percentages, tier_of
 from api.freshness import Shown
 from api.params import PAGE_MAX, name_of, number_of, parameters, player_of, target, vector_of
@@ -90,7 +90,7 @@ class Players:
         # On a board that is frozen he may have had a place that he has lost since.
         lost = not seen_on and bool(self._views.freezes(own, shown.of(own.part)))
         # A place on a board that he who asks may not see does not count either.
-        boards = [plan.name for plan in shown_of(request, info.name, info.game.boards.values())]
+        boards = boards_shown(request, info)
         wanted = boards if board is None else [board]
         rows = await self._pool.fetch(Q["rankings_of_player"], generation, player, wanted, *after, limit + 1, lost)
         if profile is None and not rows and not await self._pool.fetchval(Q["has_player"], generation, player, boards):

@@ -14,7 +14,7 @@ from api.effective import Effective
 from api.encode import friends_bytes, history_bytes, place_bytes, with_position
 from api.freshness import FRESH_S, Shown, SingleFlight
 from api.movement import Movements
-from api.names import NameBooks
+from api.names import NameBooks, named_at
 from api.negotiate import unchanged
 from api.pages import Page, Pages, etag
 from api.params import PageQuery, PlaceQuery, name_of, page_query, place_query, player_of, target
@@ -83,7 +83,7 @@ class Reads:
         view, shown = await self._see(request, game, board, query)
         if query.q is not None:
             found = await self._searching.page(view, query, shown)
-            tag = etag(view, found.seen + shown.profiled)
+            tag = etag(view, found.seen)
             return Page(with_position(shown.text, found.rest), tag, monotonic() + FRESH_S)
         page = await self._pages.page(view, query, shown)
         if page.fresh_until and len(page.body) <= SERVED_BYTES_MAX and query.generation is None:
@@ -117,7 +117,8 @@ class Reads:
             return await self.place(request)
         # Each of these only grows, and so does what else an answer can show.
         beside = moves.version + (len(badges) if isinstance(badges, list) else 0)
-        tag = etag(view, answer.seen(beside) + shown.profiled)
+        unknown = (0,) if badges is None else ()
+        tag = etag(view, answer.seen(beside) + named_at(names, shown) + unknown)
         return _answer(request, tag, place_bytes(view, shown.text, place, names, moves, badges))
 
     async def friends(self, request: web.Request) -> Ready:

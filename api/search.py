@@ -9,7 +9,7 @@ import msgspec
 from api.encode import Page, final, frozen, known_at, shown_lines
 from api.freshness import Shown
 from api.movement import Movements
-from api.names import NameBooks
+from api.names import NameBooks, named_at
 from api.params import PageQuery, cursor_of
 from api.view import View
 from api.views import Views
@@ -71,7 +71,7 @@ class Searching:
             frozen(view.past),
             final(view.past),
         )
-        return Results(_encode(page), answer.seen(moves.version))
+        return Results(_encode(page), answer.seen(moves.version) + named_at(names, shown))
 
     async def _found(self, view: View, text: str, shown: Shown) -> Found:
         if view.ranking_id is None:

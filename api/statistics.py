@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import official, require_board, shown_of, shows
+from api.access import boards_shown, official, require_board, shows
 from api.badges import Badges, badges_shown
 from api.effective import Effective
 from api.encode import Metrics, effective_at, final, frozen, known_at
@@ -176,7 +176,7 @@ class Statistics:
         wanted = Wanted(plan.name, period, given.get("segment"))
         view, shown = await self._effective.look(info.name, wanted, vector_of(given), instants, official=seen)
         then = await self._then(view, shown, player)
-        boards = [plan.name for plan in shown_of(request, info.name, info.game.boards.values())]
+        boards = boards_shown(request, info)
         home = "" if view.plan.copies(view.segment) else view.segment
         asked = _Asked(view, shown, player, home, limit, given.get("after"), seen, boards, then)
         return read_response(request, await self._page(asked))
@@ -283,7 +283,7 @@ class Statistics:
             where = asked.own.info.generation_id, asked.player, asked.boards
             return told or bool(await self._pool.fetchval(Q["has_player"], *where))
         fold = asked.truth.behind.fold
-        tables = (table for name, table in fold.tables.items() if name.board in asked.boards)
+        tables = (table for (board, *_), table in fold.tables.items() if board in asked.boards)
         return asked.player in fold.profiles or any(asked.player in table.rows for table in tables)
 
     async def _places(self, held: "_Held", periods: set[str], asked: _Asked) -> dict[str, Place | None]:

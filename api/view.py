@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from zlib import crc32
 
 from api.freshness import Shown
 from api.problems import GONE, RefusedError
@@ -68,6 +69,18 @@ class View(NamedTuple):
     def version(self) -> int | None:
         """The version as of which it is seen; None for what is shown now."""
         return None if self.past is None else self.past.version
+
+    @property
+    def copy(self) -> tuple[int, int]:
+        """Tells this copy of the board from others; a period that nobody is ranked in has no ranking to go by."""
+        return self.info.generation_id, self.ranking_id or -crc32(self.period.encode())
+
+    @property
+    def still(self) -> tuple[int, ...]:
+        """As of when it stands still, and why; empty for what is shown now. Versions alone do not tell: those of a frozen
+        board are ahead of what is shown after the thaw."""
+        past = self.past
+        return () if past is None else (past.version, past.frozen_ms or 0, int(past.final))
 
 
 def in_period(view: View, period: str) -> View:

@@ -201,6 +201,18 @@ async def test_a_period_that_ends_gives_way_to_the_next_one(stack: Stack) -> Non
         assert (data["full"], data["period"], data["entries"]) == (True, "daily:2026-02-03", [])
 
 
+async def test_empty_periods_are_told_apart(stack: Stack) -> None:
+    board = "/v1/games/arcade/boards/today"
+    async with listening(stack, board + "/live") as events:
+        assert (await events.next())["period"] == "daily:2026-02-02"
+        seen, page = events.id, await stack.get(board)
+    stack.set_clock(stack.now_ms + 86_400_000)
+    async with listening(stack, board + "/live", last_id=seen) as events:
+        assert (await events.next())["period"] == "daily:2026-02-03"
+    later = await stack.get(board, headers={"If-None-Match": page.headers["ETag"]})
+    assert (later.status, later.json["period"]) == (200, "daily:2026-02-03")
+
+
 async def test_who_follows_a_board_that_becomes_private_has_to_ask_anew(stack: Stack) -> None:
     secret = RULES.replace("[boards.best]\n", '[boards.best]\naccess = "private"\n')
     async with listening(stack) as events:

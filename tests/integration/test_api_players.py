@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
+from api.app import make_app
 from tests.integration.api_stack import RULES, Stack, ruleset, running, score
 from tests.services import eventually
 
@@ -71,6 +74,37 @@ async def test_names_are_there_while_redis_is_not(stack: Stack) -> None:
     assert [name for _, _, name in await names_on(stack)] == ["Ann", "Bob", "Cid", None]
     await stack.rankings.flushall()
     assert [name for _, _, name in await names_on(stack, f"{BOARD}?limit=9")] == ["Ann", "Bob", "Cid", None]
+
+
+class Breaking(asyncpg.Connection):
+    """Breaks off whenever something is asked for, while it is `broken`."""
+
+    broken = False
+
+    async def fetch(self, query: str, *args: Any, **others: Any) -> list[Any]:
+        if Breaking.broken:
+            self.terminate()
+        return await super().fetch(query, *args, **others)
+
+
+async def test_names_come_back_with_postgresql(stack: Stack, database_url: str) -> None:
+    await four(stack)
+    await stack.publish(*(player(f"p-{who}", who, name=who.title()) for who in ("ann", "bob", "cid")))
+    pool = await asyncpg.create_pool(database_url, min_size=1, max_size=4, connection_class=Breaking)
+    async with TestClient(TestServer(make_app(pool, stack.log, stack.rankings))) as client:
+        other = Stack(client, pool, stack.log, stack.rankings)
+        assert (await other.get(f"{BOARD}/players/dan")).status == 200
+        Breaking.broken = True
+        without = await other.get(BOARD)
+        Breaking.broken = False
+        assert [line.get("name") for line in without.json["entries"]] == [None] * 4
+
+        async def named() -> bool:
+            return [name for _, _, name in await names_on(other)] == ["Ann", "Bob", "Cid", None]
+
+        await eventually(named)
+        assert (await other.get(BOARD, headers={"If-None-Match": without.headers["ETag"]})).status == 200
+    pool.terminate()
 
 
 async def test_a_hidden_player_is_shown_to_himself_only(stack: Stack) -> None:

@@ -343,3 +343,31 @@ async def test_another_board_does_not_tell_what_was_rejected_since(stack: Stack)
         for listed in (path, f"{GAME}/rejections"):
             page = (await stack.get(f"{listed}?view={view}")).json
             assert [line["event"] for line in page["rejections"]] == told, listed
+
+
+async def test_a_thawed_board_is_not_taken_for_the_frozen_one(stack: Stack) -> None:
+    """Movement adds the version of the ranking before to a board's own, both of which a freeze has ahead of what follows."""
+    await stack.publish(score("c1", "p0", 1, round=2))
+    await stack.publish(score("c2", "p0", 1, round=2))
+    await freeze(stack)
+    frozen = await stack.get(BOARD)
+    assert frozen.json["frozen"]
+    await thaw(stack)
+    for number in range(12):
+        await stack.publish(score(f"d{number}", "p4", 100, round=2))
+        answer = await stack.get(BOARD, headers={"If-None-Match": frozen.headers["ETag"]})
+        assert answer.status == 200
+
+
+async def test_freezes_are_told_of_a_board_that_nobody_is_on(stack: Stack) -> None:
+    empty = f"{BOARD}?period=round:9"
+    async with stack.client.get(f"{BOARD}/live?period=round:9") as public:
+        await _heard(public)
+        before = await stack.get(empty)
+        await freeze(stack)
+        assert (await _heard(public))["frozen"]
+        frozen = await stack.get(empty, headers={"If-None-Match": before.headers["ETag"]})
+        assert (frozen.status, "frozen" in frozen.json) == (200, True)
+        await thaw(stack)
+        assert "frozen" not in await _heard(public)
+        assert (await stack.get(empty)).headers["ETag"] == before.headers["ETag"]
