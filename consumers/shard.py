@@ -71,12 +71,10 @@ class ShardConsumer:
         self.limits = limits
         self.stopped_by: Stop | None = None
         self.circuit = Circuit()
-        self.retries = 0
-        self.parked = 0
+        self.retries, self.parked = 0, 0
         self.rewound = asyncio.Event()
         """Set when entries that were handed over are gone: the reader has to go on after `state`, not after them."""
-        self.folded_events = 0
-        self.lag_ms = 0
+        self.folded_events, self.lag_ms = 0, 0
         self._crash = publisher.crash
         self._folding = Folding(shard, total, store, cache_rows=limits.cache_rows, cache_games=limits.cache_games)
         self._state = ShardState(1, 0, 0, 0, 0)
@@ -196,8 +194,8 @@ class ShardConsumer:
 
     def _abandon(self) -> None:
         """Gives the open batch up; what is in it will be read again."""
-        if self._open is not None and self._open.feed is not None:
-            self._open.feed.end()
+        if self._open is not None:
+            self._open.give_up()
         self._open = None
 
     def _expect_no_more(self, batch: Batch, entries: int) -> None:
@@ -313,9 +311,11 @@ class ShardConsumer:
             await circuits.tell(self.publisher.writer.redis, self.shard, self.circuit)
 
     async def _catch_up(self, *, careful: bool) -> None:
-        """Reads and commits again what was handed over before the failure."""
+        """Reads and commits again what was handed over before the failure; `careful` until what fails has been found."""
+        parked = self.parked
         while (self._state.ms, self._state.seq) < self._handed:
             after = f"({self._state.ms}-{self._state.seq}"
+            careful = careful and self.parked == parked
             count = 1 if careful else self.limits.batch_events_max
             raw: Any = await self.redis.xrange(stream_key(self.shard), min=after, count=count)
             if not raw:
@@ -331,6 +331,7 @@ class ShardConsumer:
             await self._process(raw)
             await self._writing.settle()
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+            self._abandon()
             self._folding.forget()
             self._state = await self.store.shard(self.shard)
             rule = f"cannot be folded: {type(error).__name__}: {error}"

@@ -125,6 +125,11 @@ class Batch:
         if self.feed is not None and len(self.lines.new_rows) + len(self.lines.changed_rows) >= POUR:
             await self.feed.put(self.drain())
 
+    def give_up(self) -> None:
+        """It will not become whole: whoever still adds to it has nothing more of it written."""
+        self.feed = self.feed or Feed()
+        self.feed.end()
+
     def _shown(self, table: Table) -> tuple[Places, Places]:
         """Where the places of a ranking's players that moved are collected, and the places of the hidden."""
         if table.ranking_id not in self.places:
