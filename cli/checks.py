@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from cli.terminal import safe
+
 State = Literal["ok", "warn", "fail"]
 
 
@@ -20,6 +22,12 @@ class Check(NamedTuple):
 def judged(subject: str, name: str, found: str, good: bool, advice: str, *, otherwise: State = "fail") -> Check:
     """A check that is ok or `otherwise`; the advice is only given where it is needed."""
     return Check(subject, name, "ok" if good else otherwise, found, "" if good else advice)
+
+
+def circuit_check(shard: int, state: str, reason: str | None, advice: str | None) -> Check:
+    """A consumer that does not fold, and why."""
+    found, how = f"{state}: {safe(reason or '')}", safe(advice or "") or "wait, and look at the consumer's log"
+    return Check("Consumer", f"shard {shard}", "fail" if state == "stopped" else "warn", found, how)
 
 
 def at_least(version: str, least: tuple[int, ...]) -> bool:

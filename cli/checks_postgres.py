@@ -4,8 +4,9 @@ from typing import Any
 
 import asyncpg
 
-from cli.checks import Check, judged
+from cli.checks import Check, circuit_check, judged
 from cli.failures import error_text
+from projections import circuits
 from projections.database import AWAY, queries
 from projections.epochs import Epoch, latest
 from projections.migrate import pending
@@ -21,8 +22,11 @@ SETTINGS = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding"
 Q = queries("reader")
 
 
-async def postgres_checks(url: str | None, log: Any) -> list[Check]:
-    """The server and the schema; `log` is a client of the log's Redis or None, to compare the epochs with."""
+async def postgres_checks(url: str | None, log: Any, rankings: Any = None) -> list[Check]:
+    """The server and the schema; `log` is a client of the log's Redis or None, to compare the epochs with.
+
+    `rankings` is one of the rankings' Redis or None, to ask what consumers say of themselves.
+    """
     if url is None:
         return [Check(SUBJECT, "configured", "fail", "no", "set DATABASE_URL, or start `rankfold up`")]
     try:
@@ -34,7 +38,11 @@ async def postgres_checks(url: str | None, log: Any) -> list[Check]:
         schema = await _schema(connection)
         found.append(schema)
         if schema.state == "ok":
-            found += [*await _shards(connection, log), *await _spread(connection)]
+            found += [
+                *await _shards(connection, log),
+                *await _circuits(connection, rankings),
+                *await _spread(connection),
+            ]
             found += [await _dead_letters(connection), await _erasures(connection)]
         return found
     finally:
@@ -94,6 +102,16 @@ async def _shards(connection: asyncpg.Connection, log: Any) -> list[Check]:
             found.append(await _behind(name, row, log))
             found.append(_epoch(name, row, await log.get(epoch_key(row["shard"]))))
     return found
+
+
+async def _circuits(connection: asyncpg.Connection, rankings: Any) -> list[Check]:
+    """The consumers that do not fold at present, and why."""
+    if rankings is None:
+        return []
+    told = await circuits.told(rankings, [row["shard"] for row in await connection.fetch(Q["shards"])])
+    return [
+        circuit_check(shard, one.state, one.reason, one.advice) for shard, one in told.items() if one.state != "closed"
+    ]
 
 
 def _layout(epoch: Epoch | None) -> Check:

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from cli import local
-from cli.checks import Check, judged, worst
+from cli.checks import Check, circuit_check, judged, worst
 from cli.checks_postgres import postgres_checks
 from cli.checks_redis import redis_checks
 from cli.client import Api
@@ -46,12 +46,16 @@ async def examine(found: Settings) -> list[Check]:
     checks += await redis_checks(found.redis_log_url, found.redis_rankings_url)
     log_answers = all(check.state != "fail" for check in checks if check.name == "reachable")
     log = redis_client(found.redis_log_url) if found.redis_log_url is not None and log_answers else None
+    rankings = redis_client(found.redis_rankings_url) if found.redis_rankings_url is not None and log_answers else None
     try:
-        checks += await postgres_checks(found.database_url, log)
+        checks += await postgres_checks(found.database_url, log, rankings)
     finally:
-        if log is not None:
-            await log.aclose()
-    return [*checks, *await _api(found.url)]
+        for client in (log, rankings):
+            if client is not None:
+                await client.aclose()
+    told = {(check.subject, check.name) for check in checks}
+    # The API tells of consumers, too.
+    return [*checks, *(check for check in await _api(found.url) if (check.subject, check.name) not in told)]
 
 
 def zone_check(names: Sequence[str]) -> Check:
@@ -95,16 +99,11 @@ def api_checks(url: str, answer: dict[str, Any]) -> list[Check]:
     access = str(answer.get("access", "open"))
     advice = "set RANKFOLD_AUTH=keys and make keys with `rankfold keys create`, or listen on loopback only"
     found = [ready, judged("API", "access", access, access in ("keys", "open"), advice, otherwise="warn")]
-    return found + [_circuit(shard) for shard in answer["shards"] if shard.get("circuit", "closed") != "closed"]
-
-
-def _circuit(shard: dict[str, Any]) -> Check:
-    """A consumer that does not fold, and why."""
-    found = f"{shard['circuit']}: {safe(shard['reason'] or '')}"
-    advice = safe(shard["advice"] or "") or "wait, and look at the consumer's log"
-    return Check(
-        "Consumer", f"shard {shard['shard']}", "fail" if shard["circuit"] == "stopped" else "warn", found, advice
-    )
+    return found + [
+        circuit_check(shard["shard"], shard["circuit"], shard["reason"], shard["advice"])
+        for shard in answer["shards"]
+        if shard.get("circuit", "closed") != "closed"
+    ]
 
 
 def _show(checks: list[Check]) -> None:

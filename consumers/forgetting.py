@@ -1,4 +1,4 @@
-"""Forgets, now and then, what was displayed longer ago than history is to be kept, and closed rankings in Redis."""
+"""Forgets, now and then, what was displayed longer ago than history is to be kept, closed rankings in Redis, and old jobs."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from projections import jobs
 from projections.database import AWAY
 from projections.retention import forget, forget_closed
 
@@ -25,6 +26,7 @@ async def keep_forgetting(pool: asyncpg.Pool, rankings: Redis, shard: int, keep_
             if rows:
                 log.info("history forgotten", shard=shard, rows=rows)
             await forget_closed(pool, rankings, shard, CLOSED_S)
+            await jobs.forget(pool)
         except (asyncpg.PostgresError, RedisError, *AWAY) as error:
             log.info("nothing is forgotten for now", shard=shard, error=f"{type(error).__name__}: {error}")
         await asyncio.sleep(EVERY_S)

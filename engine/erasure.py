@@ -99,10 +99,15 @@ class Erasures:
         """The surrogates that an event at this position has to name; those of a duplicate are its original's."""
         found: dict[str, str] = {}
         for player, erased in self._by_player.items():
-            at = next((each for each in erased if position <= each), erased[-1] if duplicate else None)
+            at = next((each for each in erased if _when(position) <= _when(each)), erased[-1] if duplicate else None)
             if at is not None:
                 found[player] = surrogate(at, foreign=self._owns is not None and not self._owns(player))
         return found
+
+
+def _when(position: Position) -> tuple[int, int, int]:
+    """What tells which of two entries came first even if one is on a shard where its game does not live."""
+    return position.epoch, position.ms, position.seq
 
 
 def erase(fold: "Fold", event: Player, position: Position) -> None:

@@ -138,9 +138,12 @@ class Build:
     async def _claim(self, connection: Connection) -> None:
         """Nobody else has gone on from where this was, and nobody has dropped it; holds it until the transaction's end."""
         if await connection.fetchval(Q["claim"], self.live.generation_id, self.status, *self.saved) is None:
-            raise RankfoldError(
-                f"generation {self.live.generation_id} was dropped or is built by somebody else; start again"
-            )
+            raise self._lost()
+
+    def _lost(self) -> RankfoldError:
+        return RankfoldError(
+            f"generation {self.live.generation_id} was dropped or is built by somebody else; start again"
+        )
 
     async def _write(self, connection: Connection, version: int, showing: Showing | None = None) -> None:
         """Stores what was folded since the last time as a publication; `showing` has it built in Redis meanwhile."""
@@ -216,6 +219,10 @@ class Build:
         """Fills the rankings in Redis with what is stored and not shown yet, so that the first reads are fast ones."""
         if self.showing is not None:
             await self.showing.show()
+            if await self.store.pool.fetchval(Q["is_dropped"], self.live.generation_id):
+                # Who has emptied it may have been here before.
+                await self.showing.take_back()
+                raise self._lost()
 
     async def join(self, turn: Callable[[Connection, LiveGame], Any]) -> Position:
         """Holds the shard's writer up, folds the tail, and gives the generation its new part in `turn`."""

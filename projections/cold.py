@@ -25,6 +25,8 @@ from schemas.position import parse_entry
 Q = queries("cold")
 SHARDS = queries("reader")["shards"]
 PREFETCH = 5_000
+UNKNOWN = 0
+"""The game under which entries are archived that nothing was known of."""
 
 
 class Stretch(NamedTuple):
@@ -63,8 +65,11 @@ async def export(pool: asyncpg.Pool, log: Redis, folder: Path, before_ms: int) -
 
 
 async def _write(connection: Connection, folder: Path, name: str, from_ms: int, to_ms: int) -> Manifest:
-    writer, games = Writer(folder, name), set()
     async with connection.transaction(isolation="repeatable_read"):
+        await hold(connection)
+        if any(one.name == name and one.dropped_at is not None for one in await stretches(connection)):
+            raise Conflict(f"somebody else has dropped {name} meanwhile")
+        writer, games = Writer(folder, name), set()
         async for row in connection.cursor(Q["entries"], from_ms, to_ms, prefetch=PREFETCH, timeout=ARCHIVE_S):
             writer.add(row)
             games.add(row["game_id"])
@@ -72,6 +77,28 @@ async def _write(connection: Connection, folder: Path, name: str, from_ms: int, 
         digest = bytes.fromhex(manifest.sha256)
         await connection.execute(Q["exported"], name, from_ms, to_ms, sorted(games), manifest.entries, digest)
     return manifest
+
+
+async def hold(connection: Connection) -> None:
+    """Has the cold archive for one's own until the transaction's end: nobody else writes, drops or brings back a month.
+
+    First of all in a transaction, since what it sees may stand still from its first query on. Raises Conflict when somebody
+    else takes long.
+    """
+    await connection.execute(Q["patient"])
+    try:
+        await connection.execute(Q["hold"])
+    except asyncpg.LockNotAvailableError:
+        raise Conflict("somebody else exports, drops, restores or erases: run it again when that is done") from None
+    await connection.execute(Q["as_patient_as_ever"])
+
+
+async def _stretch(pool: asyncpg.Pool | Connection, name: str, *, dropped: bool) -> Stretch:
+    """One that was dropped, or one that was not; raises NotFound."""
+    for one in await stretches(pool):
+        if one.name == name and (one.dropped_at is not None) == dropped:
+            return one
+    raise NotFound("dropped stretch" if dropped else "exported stretch in the database", name)
 
 
 def _month(name: str) -> tuple[int, int]:
@@ -96,10 +123,10 @@ async def drop(pool: asyncpg.Pool, folder: Path, name: str) -> None:
     Raises NotFound, InvalidInput for a damaged file, Conflict when the two differ or a generation is being built.
     """
     manifest = verified(folder, name)
-    if name not in {one.name for one in await stretches(pool) if one.dropped_at is None}:
-        raise NotFound("exported stretch in the database", name)
     async with pool.acquire() as connection, connection.transaction():
+        await hold(connection)
         await connection.execute(Q["patient"])
+        await _stretch(connection, name, dropped=False)
         await connection.execute(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE")
         if await connection.fetchval(Q["building"]):
             raise Conflict("a generation is being built from the archive: drop when it is done")
@@ -123,15 +150,15 @@ async def restore(pool: asyncpg.Pool, folder: Path, name: str) -> Manifest:
 
     Raises NotFound, InvalidInput for a damaged file, Conflict for another one.
     """
-    known = {one.name: one for one in await stretches(pool) if one.dropped_at is not None}
-    if name not in known:
-        raise NotFound("dropped stretch", name)
+    await _stretch(pool, name, dropped=True)
     manifest = verified(folder, name)
-    if bytes.fromhex(manifest.sha256) != known[name].sha256:
-        raise Conflict(f"the file of {name} is not the one that was written when it was dropped")
     async with pool.acquire() as connection, connection.transaction():
+        await hold(connection)
         await connection.execute(Q["patient"])
-        bounds = f"FROM ({known[name].from_ms}) TO ({known[name].to_ms})"
+        known = await _stretch(connection, name, dropped=True)
+        if bytes.fromhex(manifest.sha256) != known.sha256:
+            raise Conflict(f"the file of {name} is not the one that was written when it was dropped")
+        bounds = f"FROM ({known.from_ms}) TO ({known.to_ms})"
         await connection.execute(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF log FOR VALUES {bounds}")
         others = await connection.fetchval(Q["any"], *_month(name))
         for rows in records(folder, name):
@@ -154,29 +181,43 @@ async def brought_back(
     """Has a game's dropped months in the database while something reads them, and drops them again.
 
     Without a folder nothing is brought back. With `rewrite` the files are written anew at the end, those of months that were
-    not dropped as well; then a folder is needed as soon as there is one file (InColdArchive). What was broken off leaves
-    months in the database, where they do no harm.
+    not dropped as well; then a folder that has them is needed as soon as there is one (InColdArchive, InvalidInput). What was
+    broken off leaves months in the database, where they do no harm.
     """
-    parts = {row["game_id"] for row in await pool.fetch(Q["games"], game)}
-    concerned = [
-        one
-        for one in await stretches(pool)
-        if not parts.isdisjoint(one.games) and (rewrite or one.dropped_at is not None)
-    ]
+    concerned = await _concerned(pool, game, rewrite=rewrite)
     if folder is None:
         if rewrite and concerned:
             raise InColdArchive([one.name for one in concerned])
         yield
         return
+    for one in concerned:
+        manifest_of(folder, one.name)
     away = [one for one in concerned if one.dropped_at is not None]
     for one in away:
-        await restore(pool, folder, one.name)
+        with contextlib.suppress(NotFound):
+            # Else somebody else has brought it back.
+            await restore(pool, folder, one.name)
     yield
     if rewrite:
+        # Others may have come, and some be dropped: those hold what the database held.
         async with pool.acquire() as connection:
-            for one in concerned:
-                await _write(connection, folder, one.name, one.from_ms, one.to_ms)
+            for one in await _concerned(pool, game, rewrite=True):
+                if one.dropped_at is None:
+                    await _write(connection, folder, one.name, one.from_ms, one.to_ms)
     for one in away:
-        # They may as well stay: somebody else reads the archive at present.
-        with contextlib.suppress(Conflict, asyncpg.LockNotAvailableError):
+        # They may as well stay: somebody else reads the archive at present, or has dropped them.
+        with contextlib.suppress(Conflict, NotFound, asyncpg.LockNotAvailableError):
             await drop(pool, folder, one.name)
+
+
+async def _concerned(pool: asyncpg.Pool, game: str, *, rewrite: bool) -> list[Stretch]:
+    """The stretches with events of a game that are not in the database. To `rewrite` them: all that may have entries about it,
+    those that nothing was known of included."""
+    wanted = {row["game_id"] for row in await pool.fetch(Q["games"], game)}
+    if rewrite:
+        wanted.add(UNKNOWN)
+    return [
+        one
+        for one in await stretches(pool)
+        if not wanted.isdisjoint(one.games) and (rewrite or one.dropped_at is not None)
+    ]

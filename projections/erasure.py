@@ -19,6 +19,7 @@ from engine.erasure import Erasures, players_of, without, without_in_text
 from engine.spread import owner
 from projections import cold, dropping, generations, replay
 from projections.archive import Progress
+from projections.coldguard import refuse
 from projections.commit import ACCEPTED, DUPLICATE
 from projections.database import ARCHIVE_S, Connection, columns, queries
 from projections.names import holes_key, stream_key
@@ -202,6 +203,9 @@ class _Archive:
             for part in _chunks([f"{ms}-{seq}" for ms, seq in stream]):
                 await log.xdel(stream_key(shard), *part)
         async with connection.transaction():
+            # Whoever writes or drops a month has done it, with what it held before, or does it when this is through.
+            await cold.hold(connection)
+            await refuse(connection.fetch, "away_at_all", [self.game_id, cold.UNKNOWN])
             await connection.fetchval(Q["lock_game"], self.game_id)
             await connection.execute(GENERATIONS["drop_old"], self.game_id)
             for part in _chunks(self.bodies):

@@ -32,9 +32,15 @@ class JobState(NamedTuple):
 
 async def create(pool: asyncpg.Pool, game: str, kind: str) -> str:
     """A new job, and its id, which nobody can guess. Jobs that have been kept for long enough go."""
+    await forget(pool)
     job_id = secrets.token_urlsafe(18)
-    await pool.execute(Q["new"], job_id, game, kind, KEPT)
+    await pool.execute(Q["new"], job_id, game, kind)
     return job_id
+
+
+async def forget(pool: asyncpg.Pool) -> None:
+    """Jobs that have been kept for long enough go: what came of them may name players who have been erased since."""
+    await pool.execute(Q["forget"], KEPT)
 
 
 async def running(pool: asyncpg.Pool, game: str, kind: str) -> str | None:

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from engine.tables import Table
 from projections.batch import Batch
+from projections.names import ranking_keys
 from projections.rankings import Keys, Line, Pending, RankingWriter
 
 
@@ -20,6 +21,7 @@ class Showing:
     """The rankings of one generation, whose rows are all in memory."""
 
     def __init__(self, redis: Redis) -> None:
+        self._redis = redis
         self._writer = RankingWriter(redis)
         self._stale: dict[Table, int] = {}
         """The versions of those that Redis may not hold."""
@@ -91,6 +93,12 @@ class Showing:
             if seen != version:
                 await self._writer.rebuild(table.ranking_id, version, *_lines(table), dense=_dense(table))
             self._hold(table, version)
+
+    async def take_back(self) -> None:
+        """Shows nothing any more."""
+        for table in self._held:
+            await self._redis.unlink(*ranking_keys(table.ranking_id))
+        self._held.clear()
 
 
 def _dense(table: Table) -> bool:

@@ -28,6 +28,12 @@ SELECT count(*) FROM generations WHERE status = 'building'
 -- Dropping waits for those who read the archive, and nobody shall wait behind it for long.
 SET LOCAL lock_timeout = '10s'
 
+-- name: as_patient_as_ever
+SET LOCAL lock_timeout TO DEFAULT
+
+-- name: hold
+LOCK TABLE cold IN SHARE ROW EXCLUSIVE MODE
+
 -- name: subjects
 INSERT INTO cold_subjects (game_id, subject, name)
 SELECT DISTINCT game_id, subject, $1 FROM log WHERE ms >= $2 AND ms < $3 AND subject IS NOT NULL AND verdict = 0
@@ -42,6 +48,9 @@ UPDATE cold SET dropped_at = NULL WHERE name = $1
 -- name: away
 -- Stretches with entries of a game in ($2, $3] that are not in the database.
 SELECT name FROM cold WHERE dropped_at IS NOT NULL AND $1 = ANY (games) AND to_ms > $2 AND from_ms <= $3 ORDER BY from_ms
+
+-- name: away_at_all
+SELECT name FROM cold WHERE dropped_at IS NOT NULL AND games && $1::integer[] ORDER BY from_ms
 
 -- name: away_by_id
 SELECT DISTINCT c.name FROM event_ids e JOIN cold c ON c.dropped_at IS NOT NULL AND e.ms >= c.from_ms AND e.ms < c.to_ms

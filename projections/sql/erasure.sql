@@ -63,13 +63,14 @@ SELECT epoch, shard, ms, seq, player, rebuild FROM erasures WHERE game_id = $1 A
 SELECT game_id FROM games WHERE game_id = $1 FOR NO KEY UPDATE
 
 -- name: candidates
--- Entries that may name a player: JSON that holds his id in quotes or has escapes, and whatever is not JSON and holds its bytes.
+-- Entries that may name a player: JSON that holds his id in quotes or has escapes, and whatever holds its bytes and is not JSON
+-- or was refused, and so may be anything.
 -- Entries that nothing was known of are archived under game 0.
 SELECT game_id, epoch, shard, ms, seq, verdict, body FROM log
 WHERE game_id IN ($1, 0) AND ($4::integer IS NULL OR shard = $4) AND length(body) > 0 AND (
     position('\x5c'::bytea IN body) > 0
     OR EXISTS (SELECT FROM unnest($2::bytea[]) quoted WHERE position(quoted IN body) > 0)
-    OR (get_byte(body, 0) >= 128 AND EXISTS (SELECT FROM unnest($3::bytea[]) raw WHERE position(raw IN body) > 0))
+    OR ((get_byte(body, 0) >= 128 OR verdict = 2) AND EXISTS (SELECT FROM unnest($3::bytea[]) raw WHERE position(raw IN body) > 0))
 )
 
 -- name: emptied

@@ -150,6 +150,9 @@ WHERE game_id = $1 AND status IN ('building', 'retired', 'failed')
 SELECT generation_id, extract(epoch FROM now() - retired_at)::float8 AS idle_s FROM generations
 WHERE game_id = $1 AND status = 'dropped' AND reason IS DISTINCT FROM 'emptied'
 
+-- name: is_dropped
+SELECT status = 'dropped' FROM generations WHERE generation_id = $1
+
 -- name: emptied
 UPDATE generations SET reason = 'emptied' WHERE generation_id = $1
 

@@ -1,7 +1,9 @@
 -- Queries of jobs.
 
+-- name: forget
+DELETE FROM jobs WHERE heartbeat < now() - $1::interval
+
 -- name: new
-WITH old AS (DELETE FROM jobs WHERE heartbeat < now() - $4::interval)
 INSERT INTO jobs (job_id, game, kind) VALUES ($1, $2, $3)
 
 -- name: beat

@@ -138,7 +138,7 @@ ORDER BY dead_letter_id LIMIT $4
 -- To where the game lives now, which may be another shard than the one that the entry came to.
 SELECT d.dead_letter_id, d.game, coalesce(g.shard, d.shard) AS shard, d.shard AS came_to, g.parts, d.body
 FROM dead_letters d LEFT JOIN games g ON g.name = d.game AND g.part = 0
-WHERE d.status = 'open' AND d.dead_letter_id = ANY ($1::bigint[]) FOR UPDATE OF d
+WHERE d.status = 'open' AND d.dead_letter_id = ANY ($1::bigint[]) ORDER BY d.dead_letter_id FOR UPDATE OF d
 
 -- name: dead_letter
 SELECT status FROM dead_letters WHERE game = $1 AND dead_letter_id = $2

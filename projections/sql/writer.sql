@@ -158,11 +158,11 @@ SELECT EXISTS (SELECT FROM games g JOIN rulesets r USING (game_id) WHERE g.name 
 SELECT text FROM rulesets WHERE game_id = $1 AND version = $2
 
 -- name: ranking
--- Not one that is frozen: that is not shown out of its standings.
+-- Not one that is frozen: that is not shown out of its standings. Nor one of a generation that is being emptied.
 SELECT r.version, r.board, t.text
 FROM rankings r JOIN generations n USING (generation_id)
 JOIN rulesets t ON t.game_id = n.game_id AND t.version = n.ruleset_version
-WHERE r.ranking_id = $1
+WHERE r.ranking_id = $1 AND n.status <> 'dropped'
     AND NOT EXISTS (
         SELECT FROM freezes f JOIN games g ON g.game_id = f.game_id AND g.live_generation = r.generation_id
         WHERE f.to_version IS NULL AND f.board IN ('', r.board) AND f.period IN ('', r.period)

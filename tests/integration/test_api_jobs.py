@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from api.jobs import Job, Jobs, Progress
+from consumers.forgetting import keep_forgetting
 from projections import jobs
+from projections.tasks import end
 from schemas.errors import RankfoldError
 from tests.integration.api_stack import Stack, running
 from tests.services import eventually
@@ -126,6 +128,20 @@ async def test_jobs_are_kept_for_an_hour(stack: Stack) -> None:
     await stack.pool.execute("UPDATE jobs SET heartbeat = now() - interval '61 minutes'")
     await jobs.create(stack.pool, "arcade", "preview")
     assert (await stack.get(f"/v1/jobs/{old}")).status == 404
+
+
+async def test_a_consumer_forgets_jobs_that_nobody_follows_with_another(stack: Stack) -> None:
+    old, fresh = [await jobs.create(stack.pool, "arcade", "preview") for _ in range(2)]
+    for job in (old, fresh):
+        await jobs.finish(stack.pool, job, b"1")
+    await stack.pool.execute("UPDATE jobs SET heartbeat = now() - interval '61 minutes' WHERE job_id = $1", old)
+    forgetting = asyncio.create_task(keep_forgetting(stack.pool, stack.rankings, 0, None))
+
+    async def gone() -> bool:
+        return [row["job_id"] for row in await stack.pool.fetch("SELECT job_id FROM jobs")] == [fresh]
+
+    await eventually(gone)
+    await end([forgetting])
 
 
 @pytest.mark.parametrize("job", ["x", "a" * 24, "%00", "..%2F..", "';%20DROP%20TABLE%20jobs"])

@@ -1,7 +1,9 @@
 """The cold archive: old months go to files and come back as they were, and nobody folds or explains a part of the past."""
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,107 @@ async def test_an_erasure_rewrites_the_files(harness: Harness, reader: Reader, t
     assert stretch.dropped_at is not None
     async with cold.brought_back(harness.pool, tmp_path, "arcade"):
         await harness.assert_exact("arcade")
+
+
+async def test_an_erasure_rewrites_what_was_refused_before_the_game_was_there(harness: Harness, tmp_path: Path) -> None:
+    await publish_old(harness, FEBRUARY - 3_600_000, score("j1", "ada", 5))
+    await publish_old(harness, FEBRUARY + 3_600_000, ruleset(), score("f1", "ada", 10))
+    async with harness.consuming() as reader:
+        await reader.drain()
+        assert (await export(harness, tmp_path)).games == {"": 1}
+        await harness.publish(event("player", "p1", player="ada", status="erased"))
+        await reader.drain()
+        await erase(harness, tmp_path)
+    assert not names_ada(tmp_path)
+
+
+async def erase(harness: Harness, folder: Path) -> erasure.Erased:
+    return await erasure.erase(harness.pool, harness.log, harness.rankings, "arcade", silent, cold_dir=folder)
+
+
+def names_ada(folder: Path) -> bool:
+    return b"ada" in unpacked(folder).replace(b"arcade", b"")
+
+
+async def test_an_erasure_is_not_done_where_the_files_are_not(harness: Harness, reader: Reader, tmp_path: Path) -> None:
+    await export(harness, tmp_path, drop=False)
+    await harness.publish(event("player", "p1", player="ada", status="erased"))
+    await reader.drain()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with pytest.raises(InvalidInput, match=NAME):
+        await erase(harness, elsewhere)
+    assert await erasure.games_pending(harness.pool) == ["arcade"]
+    await erase(harness, tmp_path)
+    assert not names_ada(tmp_path)
+
+
+async def test_a_month_that_others_drop_is_not_written_over(harness: Harness, reader: Reader, tmp_path: Path) -> None:
+    """A replay has it back, an erasure begins, and the replay ends first."""
+    manifest = await export(harness, tmp_path)
+    async with AsyncExitStack() as replaying:
+        await replaying.enter_async_context(cold.brought_back(harness.pool, tmp_path, "arcade"))
+        async with cold.brought_back(harness.pool, tmp_path, "arcade", rewrite=True):
+            await replaying.aclose()
+    assert cold.listed(tmp_path) == [coldfile.verified(tmp_path, NAME)] == [manifest]
+    await cold.restore(harness.pool, tmp_path, NAME)
+    await harness.assert_exact("arcade")
+
+
+async def test_an_erasure_is_not_through_with_a_month_that_others_drop(
+    harness: Harness, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await export(harness, tmp_path)
+    await harness.publish(event("player", "p1", player="ada", status="erased"))
+    await reader.drain()
+    read = erasure._Archive.read
+    async with AsyncExitStack() as replaying:
+        await replaying.enter_async_context(cold.brought_back(harness.pool, tmp_path, "arcade"))
+
+        async def read_later(archive: Any, connection: Any) -> None:
+            await replaying.aclose()
+            await read(archive, connection)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(erasure._Archive, "read", read_later)
+            with pytest.raises(InColdArchive, match=NAME):
+                await erase(harness, tmp_path)
+    assert names_ada(tmp_path)
+    assert (await erase(harness, tmp_path)).players == 1
+    assert not names_ada(tmp_path)
+
+
+async def test_an_erasure_rewrites_a_month_that_was_written_meanwhile(
+    harness: Harness, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.publish(event("player", "p1", player="ada", status="erased"))
+    await reader.drain()
+    read = erasure._Archive.read
+
+    async def read_and_export(archive: Any, connection: Any) -> None:
+        await read(archive, connection)
+        await export(harness, tmp_path, drop=False)
+
+    monkeypatch.setattr(erasure._Archive, "read", read_and_export)
+    await erase(harness, tmp_path)
+    assert not names_ada(tmp_path)
+    assert coldfile.verified(tmp_path, NAME).sha256 == (await cold.stretches(harness.pool))[0].sha256.hex()
+
+
+async def test_two_who_bring_a_month_back_do_not_meet(harness: Harness, reader: Reader, tmp_path: Path) -> None:
+    await export(harness, tmp_path)
+    before = await rows(harness)
+
+    async def replay() -> None:
+        async with cold.brought_back(harness.pool, tmp_path, "arcade"):
+            pass
+
+    await asyncio.gather(replay(), replay(), replay())
+    assert await rows(harness) == before
+    async with harness.pool.acquire() as connection, connection.transaction():
+        await cold.hold(connection)
+        with pytest.raises(Conflict, match="somebody else"):
+            await cold.restore(harness.pool, tmp_path, NAME)
 
 
 async def test_what_is_not_sound_is_not_dropped_or_brought_back(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from projections.dead_letters import retry
@@ -109,3 +110,20 @@ async def test_a_void_goes_on_to_hold_and_ends_after_a_swap(harness: Harness, re
     await harness.swap()
     await reader.drain()
     assert await harness.points() == {"ada": 5, "bob": 1}
+
+
+async def test_dead_letters_are_tried_again_in_the_order_in_which_they_came(harness: Harness) -> None:
+    """Wherever their rows lie in the table, and in whichever order they are named: a void is to find what it voids."""
+    lost = [score("e1", "ada", 5), event("void", "v1", event="e1", reason="late"), score("e2", "ada", 3)]
+    await harness.publish(*lost, ruleset())
+    async with harness.consuming() as reader:
+        await reader.drain()
+        numbers = [letter.id for letter in await harness.dead_letters()]
+        # As an erasure does.
+        await harness.pool.execute("UPDATE dead_letters SET reason = 'x' WHERE dead_letter_id = $1", numbers[0])
+        await harness.pool.execute("ANALYZE dead_letters")
+        await retry(harness.pool, harness.log, numbers[::-1])
+        await reader.drain()
+        rows = await harness.pool.fetch("SELECT body FROM log WHERE verdict = 0 ORDER BY ms, seq")
+        assert [msgspec.json.decode(body) for (body,) in rows] == [ruleset(), *lost]
+        assert await harness.points() == {"ada": 3}

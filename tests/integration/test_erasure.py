@@ -235,6 +235,8 @@ async def test_the_command_leaves_her_name_nowhere(harness: Harness) -> None:
     lost = [
         b'{"id": "x", "game": "arcade", "player": %b' % msgspec.json.encode(ZOE),
         b'{"game": "arcade", "who": "zo\\u00eb \\"z\\""}',
+        f"arcade,{ZOE},10".encode(),
+        f'{{"game": "arcade", "player": "{ZOE}'.encode(),
     ]
     await harness.publish(ruleset(RULES), score("e1", ZOE, 9), score("e2", "bob", 5), escaped, packed, *lost)
     await harness.publish(event("fixture", "f1", fixture="a", round=1, starts_at=4_000_000_000_000, sides=[ZOE, "bob"]))
@@ -269,6 +271,23 @@ async def test_the_command_leaves_her_name_nowhere(harness: Harness) -> None:
         await harness.log.xtrim(stream_key(0), maxlen=0)
         assert not names_zoe(await everything(harness))
         assert (await harness.verify()).differences == []
+
+
+async def test_dead_letters_of_other_shards_name_her_no_more(harness: Harness) -> None:
+    """Whichever shard they came to before she was erased; who comes under her id afterwards is somebody else."""
+    await harness.publish(ruleset(RULES), score("e1", ZOE, 9))
+    async with harness.consuming() as reader, harness.consuming(shard=1) as other:
+        await reader.drain()
+        await harness.publish(score("before", ZOE, 5), shard=1)
+        await other.drain()
+        stand_in = await erased(harness, reader)
+        await harness.publish(score("after", ZOE, 5), shard=1)
+        await other.drain()
+        await finish(harness)
+        letters = [msgspec.json.decode(letter.body)["player"] for letter in await harness.dead_letters()]
+        assert letters == [stand_in, ZOE]
+        archived = await harness.pool.fetch("SELECT body FROM log WHERE shard = 1 ORDER BY ms, seq")
+        assert [msgspec.json.decode(body)["player"] for (body,) in archived] == [stand_in, ZOE]
 
 
 async def test_choices_of_others_are_hers_in_contests_that_she_took_part_in(harness: Harness) -> None:

@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 import structlog
 
+from cli.checks import Check
+from cli.doctor import examine
+from cli.settings import Settings
 from consumers import failures
 from projections import erasure
 from projections.names import archived_key, epoch_key, floor_key, holes_key, stream_key
@@ -143,3 +146,24 @@ async def test_a_log_from_before_there_were_floors_is_adopted(harness: Harness, 
     first = await harness.log.xrange(stream_key(0), count=1)
     assert await harness.log.get(floor_key(0)) == first[0][0]
     assert await harness.points() == {"ada": 19, "bob": 3}
+
+
+async def test_doctor_says_that_a_shard_has_stopped_though_no_api_runs(harness: Harness) -> None:
+    """The log was rewound: by what is in it nothing waits to be archived."""
+    entries = await harness.publish(ruleset(), score("e1", "ada", 5), score("e2", "ada", 5))
+    async with harness.consuming() as reader:
+        await reader.drain()
+    await harness.log.xdel(stream_key(0), f"{entries[-1][0]}-{entries[-1][1]}")
+    await harness.log.execute_command("XSETID", stream_key(0), f"{entries[-2][0]}-{entries[-2][1]}")
+    urls = {"redis_log_url": harness.log_url, "redis_rankings_url": harness.rankings_url}
+    found = Settings(database_url=harness.database_url, url="http://127.0.0.1:1", **urls)
+
+    async def told() -> list[Check]:
+        return [check for check in await examine(found) if check.subject == "Consumer"]
+
+    assert await told() == []
+    with harness.living():
+        [check] = await eventually(told)
+    assert (check.name, check.state) == ("shard 0", "fail")
+    assert "it was rewound" in check.found
+    assert "XSETID" in check.advice
