@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.allowed import allowed
 from schemas.checks import check, good_name, plainly_good
 from schemas.errors import InvalidEvent, Problem
 from schemas.events import (
@@ -163,8 +164,8 @@ def _refuse_floats(value: Any, path: str) -> None:
             _refuse_floats(item, f"{path}[{index}]")
 
 
-def problem_of(error: msgspec.ValidationError) -> Problem:
-    """The field and the rule out of msgspec's message."""
+def problem_of(error: msgspec.ValidationError, shape: Any = AnyEvent) -> Problem:
+    """The field and the rule out of msgspec's message, with what may stand there where that is a list of words."""
     text = str(error)
     found = _PATH.search(text)
     path = found["path"].lstrip(".") if found else ""
@@ -174,7 +175,8 @@ def problem_of(error: msgspec.ValidationError) -> Problem:
         path = f"{path}.{named[1]}" if path else named[1]
     elif rule.startswith("Invalid value") and not path:
         path = "type"
-    return Problem(path, rule[:1].lower() + rule[1:])
+    words = allowed(shape, path) if rule.startswith("Invalid") else ()
+    return Problem(path, rule[:1].lower() + rule[1:] + (f"; one of {', '.join(words)}" if words else ""))
 
 
 def epoch_ms(moment: datetime | int) -> int:

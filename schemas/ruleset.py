@@ -27,7 +27,7 @@ def parse(text: str, *, game: str | None = None) -> Ruleset:
     try:
         rules = msgspec.convert(raw, Ruleset)
     except msgspec.ValidationError as error:
-        raise InvalidRuleset(with_line(problem_of(error), text)) from None
+        raise InvalidRuleset(with_line(problem_of(error, Ruleset), text)) from None
     problems = list(number_problems_of("", rules)) or list(ruleset_problems(rules))
     if game is not None and rules.game != game:
         problems.append(Problem("game", f"this ruleset is for {rules.game!r}, not for {game!r}"))
