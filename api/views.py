@@ -281,7 +281,7 @@ class Views(Asking):
         if ranking_id is None:
             if not plan.may_have(period):
                 examples = [*map(example_of, plan.period_kinds), *plan.windows]
-                raise invalid("period", f"a period of this board: {', '.join(examples)}")
+                raise invalid("period", f"a period of this board, such as {', '.join(examples)}")
             ranking_id = await self._ranking(info, (board, period, segment or ""), shown)
             now = self.catalog.known(info.name) or info
             if not info.retired and now.parts[info.part] is not info:

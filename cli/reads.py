@@ -47,7 +47,10 @@ def games_command(
             [line["game"], line["title"], line["ruleset_version"], ", ".join(line["boards"])]
             for line in answer["games"]
         ]
-        out().print(table("Games", ["game", "title", "rules", "boards"], rows, ["rules"]))
+        if rows:
+            out().print(table("Games", ["game", "title", "rules", "boards"], rows, ["rules"]))
+        else:
+            out().print(Text("no games yet: `rankfold rulesets apply FILE` makes one"))
     else:
         _show_game(answer)
 
@@ -133,7 +136,9 @@ def rank_command(
     if answer.get("hidden"):
         console.print(Text("hidden: the board shows him to nobody", style="dim"))
     if answer["tied"] > 1:
-        console.print(Text(f"{answer['tied'] - 1:,} others share this place", style="dim"))
+        others = answer["tied"] - 1
+        shared = "1 other shares this place" if others == 1 else f"{others:,} others share this place"
+        console.print(Text(shared, style="dim"))
     if answer["around"]:
         show_table(page_of({**answer, "title": board, "entries": answer["around"]}), mark=player)
 

@@ -28,6 +28,9 @@ def rejections_command(
         [datetime.fromisoformat(line["recorded_at"]), line["player"], line["event"], line["field"], line["reason"]]
         for line in answer["rejections"]
     ]
+    if not rows:
+        out().print(Text("0 rejections"))
+        return
     title = f"Does not count · {game}"
     out().print(table(title, ["recorded (UTC)", "player", "event", "field", "reason"], rows))
     if answer["next"] is not None:

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from cli import logs, settings
+from cli import local, logs
 from cli.failures import USAGE, CheckFailedError, fail
 from cli.settings import Settings
 from cli.terminal import say
@@ -31,7 +31,7 @@ def migrate_command(
     check: Annotated[bool, typer.Option("--check", help="Only say what is missing; exit status 1 if so.")] = False,
 ) -> None:
     """Bring the database up to date. Safe to run at any time, by several at once."""
-    url = settings.load().require_database()
+    url = local.load().require_database()
     if check:
         missing = asyncio.run(pending_of(url))
         say("\n".join(f"missing: {name}" for name in missing) or "the database is up to date")
@@ -55,7 +55,7 @@ def consume_command() -> None:
     """Run a consumer: fold the log into the rankings. As many as wanted; shards are shared out among them."""
     from consumers.app import Options, run
 
-    found = settings.load()
+    found = local.load()
     options = Options(
         log_url=found.require_log(),
         rankings_url=found.require_rankings(),
@@ -79,7 +79,7 @@ def serve_command(
     port: Annotated[int | None, typer.Option(help="RANKFOLD_PORT.", min=1, max=65_535)] = None,
 ) -> None:
     """Run the HTTP API. As many as wanted; they share nothing but the databases."""
-    found = settings.load()
+    found = local.load()
     logs.configure(found.log)
     uvloop.run(_serve(found, host or found.host, port or found.port))
 

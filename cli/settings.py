@@ -76,7 +76,8 @@ class Settings:
 
 def _required(value: str | None, name: str, example: str) -> str:
     if value is None:
-        raise Unavailable(f"{name} is not set, for example {example}; `rankfold up` needs none and starts its own")
+        found = "`rankfold up` starts its own, and is found from its folder or by RANKFOLD_DATA"
+        raise Unavailable(f"{name} is not set, for example {example}; {found}")
     return value
 
 

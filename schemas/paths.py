@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.allowed import allowed
 from schemas.errors import Problem
 
 KEYS_MAX = 64
@@ -22,7 +23,8 @@ Trail = list[str | int]
 
 
 def problem_of(error: msgspec.ValidationError, raw: Any, shape: Any) -> Problem:
-    """The field and the rule out of msgspec's message about `raw`, which is no `shape`."""
+    """The field and the rule out of msgspec's message about `raw`, which is no `shape`; with what may stand there where that is
+    a list of words."""
     text = str(error)
     found = _PATH.search(text)
     path = "".join(_named(raw, found["path"], shape)).lstrip(".") if found else ""
@@ -32,7 +34,8 @@ def problem_of(error: msgspec.ValidationError, raw: Any, shape: Any) -> Problem:
         path = f"{path}.{named[1]}" if path else named[1]
     elif rule.startswith("Invalid value") and not path:
         path = "type"
-    return Problem(path, rule[:1].lower() + rule[1:])
+    words = allowed(shape, path) if rule.startswith("Invalid") else ()
+    return Problem(path, rule[:1].lower() + rule[1:] + (f"; one of {', '.join(words)}" if words else ""))
 
 
 def _named(raw: Any, path: str, shape: Any) -> Iterator[str]:

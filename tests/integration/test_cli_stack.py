@@ -324,6 +324,13 @@ def test_services_that_are_away_end_a_command_with_3(up: Up) -> None:
     assert up.run("consume", RANKFOLD_DATA="elsewhere").returncode == 3
 
 
+def test_migrate_finds_the_database_of_up(up: Up) -> None:
+    assert up.run("migrate", "--check").returncode == 0
+    away = up.run("migrate", "--check", RANKFOLD_DATA="elsewhere")
+    assert away.returncode == 3
+    assert "RANKFOLD_DATA" in away.stderr
+
+
 def test_a_taken_port_is_named(up: Up) -> None:
     port = up.note.url.rpartition(":")[2]
     result = up.run("up", "--port", port, "--data", "other")

@@ -72,7 +72,7 @@ of = "points"
         ("colour = 1", "boards.two.metrics.points.colour: object contains unknown field `colour` (line 20)"),
         (
             "[boards.two.keep]\nmode = 'some'",
-            "boards.two.keep.mode: invalid enum value 'some' (line 21)",
+            "boards.two.keep.mode: invalid enum value 'some'; one of all, best, first, latest (line 21)",
         ),
         ("[metrics.kills]\nbig = 1", "metrics.kills.big: expected `bool`, got `int` (line 21)"),
     ],

@@ -107,6 +107,9 @@ ZONE = "an IANA time zone such as Europe/Berlin"
 DAYS = "first and last are days such as 2026-02-08, and last is not before first"
 ITEM = 'a metric, with " desc" or " asc" behind it'
 FIRST = "reached breaks ties of the criteria before it, so it cannot be the first"
+OPERATIONS = (
+    "attempts, average, count, difference, distinct, first, form, last, longest_streak, max, min, ratio, streak, sum"
+)
 NAME = "a name is [a-z0-9][a-z0-9._-]{0,63}"
 
 
@@ -135,7 +138,8 @@ NAME = "a name is [a-z0-9][a-z0-9._-]{0,63}"
         ("min = 0", "min = nan", f"metrics.points.min: {NUMBER}"),
         ("max = 100.5", "max = inf", f"metrics.points.max: {NUMBER}"),
         ("max = 100.5", "max = 1e400", f"metrics.points.max: {DIGITS}"),
-        ('origin = "score"', 'origin = "scores"', "sources.runs.origin: invalid value 'scores'"),
+        ('origin = "score"', 'origin = "scores"',
+         "sources.runs.origin: invalid value 'scores'; one of score, adjustment, placements, table, picks"),
         ("[sources.runs]", '[sources."R"]', f"sources.R: {NAME}"),
         ('origin = "score"', 'origin = "score"\npoints = [1]',
          'sources.runs.points: object contains unknown field `points`'),
@@ -167,7 +171,7 @@ NAME = "a name is [a-z0-9][a-z0-9._-]{0,63}"
         ('op = "count"', 'op = "count"\nof = "points"',
          "boards.drivers.metrics.wins.of: count has no `of`; it looks at the marks that meet `where`"),
         ("metrics.wins]", "metrics.position]", "boards.drivers.metrics.position: position is a reserved name"),
-        ('op = "sum"', 'op = "total"', "boards.drivers.metrics.points.op: invalid enum value 'total'"),
+        ('op = "sum"', 'op = "total"', f"boards.drivers.metrics.points.op: invalid enum value 'total'; one of {OPERATIONS}"),
         ('"points desc", {', '"points down", {', f"boards.drivers.rank_by[0]: {ITEM}"),
         ('"points desc", {', '"goals", {', "boards.drivers.rank_by[0]: unknown metric 'goals'; this board has points, wins"),
         ('"points desc", {', '"reached", {', f"boards.drivers.rank_by[0]: {FIRST}"),
@@ -188,7 +192,10 @@ NAME = "a name is [a-z0-9][a-z0-9._-]{0,63}"
         ('mode = "best"', 'mode = "all"', 'boards.drivers.keep.spans: spans need mode = "best"'),
         ('["all", "season"]', '["all", "all"]', "boards.drivers.periods: at least one period, each once"),
         ('["all", "season"]', "[]", "boards.drivers.periods: at least one period, each once"),
-        ('["all", "season"]', '["hourly"]', "boards.drivers.periods[0]: invalid enum value 'hourly'"),
+        ('["all", "season"]', '["hourly"]',
+         "boards.drivers.periods[0]: invalid enum value 'hourly'; one of all, daily, monthly, round, season, weekly"),
+        ('periods = ["all", "season"]', 'ranks = "olympic"',
+         "boards.drivers.ranks: invalid enum value 'olympic'; one of competition, dense, modified, ordinal"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_line(old: str, new: str, problem: str) -> None:
