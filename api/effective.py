@@ -14,6 +14,7 @@ from api.freshness import Shown
 from api.jobs import Jobs, Progress, accepted
 from api.metrics import Handler
 from api.names import NameBooks
+from api.negotiate import WHOLE
 from api.params import Instant, target
 from api.problems import INVALID_REQUEST, RefusedError, invalid
 from api.response import Ready
@@ -127,6 +128,7 @@ class Effective:
                 missing = error
 
             async def work(progress: Progress) -> msgspec.Raw:
+                request[WHOLE] = True
                 needed = missing
                 for _ in range(ATTEMPTS):
                     await self._truths.make(needed.asked, progress, needed.at_least)

@@ -214,7 +214,7 @@ def _stills(freezes: list[Freeze]) -> list[Standstill]:
             str(Vector(each.position for each in held)),
             datetime.fromtimestamp(min(each.position.ms for each in held) / 1000, UTC),
         )
-        for (board, period), held in alike.items()
+        for (board, period), held in sorted(alike.items())
     ]
 
 

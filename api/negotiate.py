@@ -19,6 +19,10 @@ _QUALITY = 4
 Coding = Literal["br", "gzip"]
 
 
+WHOLE = web.RequestKey("whole", bool)
+"""Set on a request whose answer is kept for later: it is given in full, whatever the client holds."""
+
+
 class Packer(Protocol):
     """Packs a body piece by piece. `flush` ends it."""
 
@@ -29,7 +33,7 @@ class Packer(Protocol):
 def unchanged(request: web.BaseRequest, tag: bytes) -> bool:
     """Whether the client holds what has this entity tag. Weak comparison, with each tag of the list."""
     held = request.headers.get("If-None-Match")
-    if held is None:
+    if held is None or WHOLE in request:
         return False
     opaque = tag.decode().removeprefix("W/")
     return held.strip() == "*" or any(part.strip().removeprefix("W/") == opaque for part in held.split(","))

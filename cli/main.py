@@ -1,7 +1,8 @@
 """The console script `rankfold`: puts the commands together. Also `python -m cli.main`."""
 
 from collections.abc import Callable
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +25,7 @@ from cli.schema import schema_command
 from cli.segments import segments_command
 from cli.services import consume_command, migrate_command, serve_command
 from cli.stats import stats_command
+from cli.terminal import out
 from cli.up import up_command
 
 HELP = """Rankfold: an event-sourced scoring engine.
@@ -104,6 +106,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out().print(f"rankfold {version('rankfold')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")] = False,
+) -> None:
+    """What holds for all commands."""
+
+
 for name, command in COMMANDS.items():
     app.command(name)(explaining(command))
 for name, (about, members) in GROUPS.items():

@@ -209,11 +209,11 @@ async def test_a_game_with_many_events_is_folded_by_a_job(
         await stack.publish(ruleset(RULES), score("e1", "ann", 5), score("e2", "bob", 7), score("e3", "cid", 6))
         friends = {"players": ["ann"]}
         for method, path, options in (
-            ("GET", BOARD, {}),
+            ("GET", BOARD, {"headers": {"If-None-Match": "*"}}),
             ("GET", f"{BOARD}/players/ann", {}),
             ("POST", f"{BOARD}/ranks", {"json": friends}),
         ):
-            live = (await stack.request(method, path, **options)).json
+            live = (await stack.request(method, path, **(options if method == "POST" else {}))).json
             # An instant of its own each, or the truth that the job before it has left would answer.
             asked = NOW + len(path)
             accepted = await stack.request(method, f"{path}?effective_at={asked}", **options)
@@ -228,7 +228,7 @@ async def test_a_game_with_many_events_is_folded_by_a_job(
             live.pop("badges", None)
             assert (told["state"], told["total"]) == ("done", 4)
             assert told["result"] == live | {"effective_at": str(asked)}
-            assert (await stack.request(method, f"{path}?effective_at={asked}", **options)).status == 200
+            assert (await stack.request(method, f"{path}?effective_at={asked}", **options)).status in (200, 304)
         assert (await stack.get(f"{BOARD}/export?effective_at={NOW - 1}")).status == 400
         # What cannot be answered is refused at once.
         for when in ("2999-01-01T00:00:00Z", "1.0.2770000000000-0"):

@@ -3,6 +3,7 @@
 import io
 import json
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
@@ -79,6 +80,11 @@ def test_usage_errors_end_with_2() -> None:
 def test_every_command_has_help() -> None:
     for path in (["--help"], ["fold", "-h"], ["rulesets", "apply", "-h"], ["dead-letters", "retry", "-h"]):
         assert CliRunner().invoke(app, path).exit_code == 0
+
+
+def test_the_version_is_told() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"rankfold {version('rankfold')}\n")
 
 
 def test_the_schema_names_every_event_type_and_keeps_numbers_exact() -> None:
