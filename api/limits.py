@@ -6,6 +6,7 @@ request. Who is over the limit is refused from memory until the minute ends. Whi
 
 import ipaddress
 import logging
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -110,6 +111,10 @@ def _left_s(now: float) -> int:
     return WINDOW_S - int(now) % WINDOW_S
 
 
+_WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]{1,5}|\[(?P<v6>[^\]]+)\](:[0-9]{1,5})?")
+"""How some proxies write an address."""
+
+
 def address_of(request: web.Request, proxies: int) -> str:
     """Whom a request comes from. Behind `proxies` of one's own each adds one address to X-Forwarded-For, the last ones are
     theirs; what stands before was written by the client and is not believed. An IPv6 client is his whole /64.
@@ -118,6 +123,8 @@ def address_of(request: web.Request, proxies: int) -> str:
     if proxies:
         passed = [part.strip() for part in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")]
         address = passed[-proxies] if len(passed) >= proxies else passed[0] or address
+        if (found := _WITH_PORT.fullmatch(address)) is not None:
+            address = found["v4"] or found["v6"]
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -97,6 +97,14 @@ async def test_addresses_behind_a_proxy(stack: Stack) -> None:
         # What a client writes in front of his address changes nothing; an IPv6 client is his /64.
         asked = ["192.0.2.1", "192.0.2.2", "8.8.8.8, 192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
         assert await statuses(api, *asked) == [200, 200, 429, 200, 429, 200]
+        with_ports = [
+            "192.0.2.1:4711",
+            "192.0.2.3:4711",
+            "[2001:db8::1]:4711",
+            "[2001:db8:0:2::1]:1",
+            "[2001:db8:0:3::1]",
+        ]
+        assert await statuses(api, *with_ports) == [429, 200, 429, 200, 200]
     async with limited(stack, Security(limits=Limits(boards=1))) as api:
         assert await statuses(api, "192.0.2.8", "192.0.2.9") == [200, 429]
 
