@@ -6,7 +6,7 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from api.access import require_board, require_scopes, shows
+from api.access import boards_shown, require_board, require_scopes
 from api.batch import PREVIEWED, check_events, read_events
 from api.bodies import read_body
 from api.jobs import Jobs, Progress, accepted
@@ -103,7 +103,7 @@ def _boards(request: web.Request, info: GameInfo, asked: Question) -> Boards:
     if asked.board is not None:
         require_board(request, info.name, plans[asked.board])
         return (asked.board,)
-    seen = [name for name, plan in plans.items() if shows(request, info.name, plan)]
+    seen = boards_shown(request, info)
     return seen if len(seen) < len(plans) else None
 
 

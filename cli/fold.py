@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -11,6 +10,7 @@ import typer
 from cli.eventlines import Lines, count_lines
 from cli.tables import Line, Page, show
 from cli.terminal import meter, out, plural, safe, say, show_json
+from cli.until import instant_of, number_of
 from engine.digest import digest_of
 from engine.fold import Fold, number
 from engine.leaderboard import Leaderboard
@@ -19,14 +19,12 @@ from engine.periods import well_formed
 from engine.rules import Game, compile_ruleset
 from engine.segments import may_be_segment
 from engine.tables import Table
-from schemas.codec import epoch_ms
 from schemas.errors import InvalidInput, NotFound, Problem
 from schemas.events import AnyEvent
 from schemas.position import Position
 from schemas.ruleset import parse
 
 LIMIT_TABLE = 20
-DIGITS_MAX = 18
 PROGRESS_EVENTS = 5_000
 REJECTIONS_MAX = 10
 UNTIL_RULE = "a number of events, a position such as 1.0.1763840000000-0, or a time such as 2026-02-08T18:30:00Z"
@@ -85,23 +83,13 @@ def within(until: str | None) -> Within:
     """The limit that --until means; raises InvalidInput."""
     if until is None:
         return lambda count, position: True
-    if until.isascii() and until.isdecimal() and len(until) <= DIGITS_MAX:
-        most = int(until)
+    most = number_of(until)
+    if most is not None:
         return lambda count, position: count <= most
-    try:
-        last = Position.parse(until)
-    except ValueError:
-        pass
-    else:
+    last = instant_of(until, UNTIL_RULE)
+    if isinstance(last, Position):
         return lambda count, position: position <= last
-    try:
-        moment = datetime.fromisoformat(until)
-        if moment.tzinfo is None:
-            raise ValueError
-    except ValueError:
-        raise InvalidInput(Problem("--until", UNTIL_RULE)) from None
-    last_ms = epoch_ms(moment)
-    return lambda count, position: position.ms <= last_ms
+    return lambda count, position: position.ms <= last
 
 
 def fold_file(game: Game, path: Path, inside: Within) -> Folded:

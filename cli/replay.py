@@ -3,7 +3,6 @@ beside it (`--shadow`), or to look at (`--until`)."""
 
 import asyncio
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,20 +16,20 @@ from cli.generations import build_game, show_built
 from cli.rulesets import apply, read
 from cli.settings import Settings
 from cli.terminal import meter, out, plural, say, show_json, table
+from cli.until import instant_of, number_of
 from projections import cold, generations, replay
 from projections.archive import Place
 from projections.database import connect
 from projections.memory import hold_long_lived_state
 from projections.verifying import Difference
 from projections.workers import Workers
-from schemas.codec import epoch_ms
 from schemas.errors import InvalidInput, Problem
 from schemas.position import Position
 from schemas.ruleset import parse
 
 DIFFERENCES_SHOWN_MAX = 20
 PROCESSES = 4
-DIGITS_MAX = 18
+UNTIL_RULE = "a position, an RFC 3339 time with its zone, or epoch milliseconds"
 
 
 def replay_command(
@@ -121,19 +120,8 @@ async def _place(found: Settings, game: str, until: str) -> Place:
 
 def _moment(text: str) -> Position | int:
     """A position, or a time in epoch milliseconds."""
-    try:
-        return Position.parse(text)
-    except ValueError:
-        pass
-    if text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX:
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidInput(Problem("--until", "a position, an RFC 3339 time with its zone, or epoch milliseconds"))
-    return epoch_ms(moment)
+    number = number_of(text)
+    return instant_of(text, UNTIL_RULE) if number is None else number
 
 
 def _show_verified(game: str, result: replay.Verification, what: str, as_json: bool) -> None:

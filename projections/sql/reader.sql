@@ -106,8 +106,8 @@ SELECT player, name, status FROM players WHERE generation_id = $1 AND version > 
 SELECT name, attributes, status FROM players WHERE generation_id = $1 AND player = $2
 
 -- name: rankings_of_player
--- The rankings of these boards that a player is in, those over all time first, then those that began last. One index probe a ranking. Without
--- those that only serve to compare with.
+-- The rankings of these boards that a player is in, those over all time first, then those that began last. One index probe a
+-- ranking. Without those that only serve to compare with.
 SELECT r.ranking_id, r.board, r.period, r.segment
 FROM rankings r
 CROSS JOIN LATERAL (
@@ -116,7 +116,6 @@ CROSS JOIN LATERAL (
 ) held
 WHERE r.generation_id = $1 AND r.board = ANY ($3::text[]) AND NOT starts_with(r.segment, '<')
     AND (r.period = 'all', r.ranking_id) < ($4, $5)
-    AND r.segment NOT LIKE '<%'
 ORDER BY r.period = 'all' DESC, r.ranking_id DESC LIMIT $6
 
 -- name: has_player

@@ -189,13 +189,19 @@ async def test_after_an_outage_each_goes_on_with_what_it_had(harness: Harness) -
         assert (await mine.turn(running[at], ())).mine == running[at]
 
 
-async def test_what_is_given_up_is_forgotten(harness: Harness) -> None:
-    """A process that starts shards again and again keeps one subscriber for each, and nothing of the earlier ones."""
+async def started(harness: Harness) -> tuple[Process, RedisBroker]:
+    """A process within this one, and what it reads by."""
     broker = RedisBroker(harness.log_url, apply_types=False)
     options = Options(harness.log_url, harness.rankings_url, harness.database_url, total_shards=SHARDS)
     process = Process(options, broker)
     await broker.start()
     await process.start()
+    return process, broker
+
+
+async def test_what_is_given_up_is_forgotten(harness: Harness) -> None:
+    """A process that starts shards again and again keeps one subscriber for each, and nothing of the earlier ones."""
+    process, broker = await started(harness)
     try:
         await eventually(lambda: len(broker.subscribers) == SHARDS)
         for _ in range(3):
@@ -223,11 +229,7 @@ async def test_a_shard_that_stands_still_is_given_up(harness: Harness, monkeypat
     """Its handler waits for an operator, for longer than anybody waits for it: nothing of it goes on afterwards."""
     monkeypatch.setattr(app, "STOP_S", 0.5)
     monkeypatch.setattr(consumer_of_shard, "STOP_S", 0.5)
-    broker = RedisBroker(harness.log_url, apply_types=False)
-    options = Options(harness.log_url, harness.rankings_url, harness.database_url, total_shards=SHARDS)
-    process = Process(options, broker)
-    await broker.start()
-    await process.start()
+    process, broker = await started(harness)
     try:
         await harness.publish(ruleset(renamed(GAMES[0]), game=GAMES[0]), shard=0)
         await harness.caught_up(0)
